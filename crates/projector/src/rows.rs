@@ -1,0 +1,244 @@
+//! The records the venue keeps outside the engine: one struct per table or collection. Stores write them, readers return
+//! them, the read model holds those that no store has yet.
+
+use domain::command::create_api_key::{Credential, Roles};
+use domain::ids::{AssetId, EventId, ExecutionNumber, KeyId, OrderId, SymbolId, TradeId, UserId, WithdrawalId};
+use domain::instrument::{Asset, Fees, Instrument, SymbolLimits, SymbolStatus};
+use domain::order::{CloseReason, Liquidity, OrderKind, Side};
+use domain::text::{ApiKeyText, ClientOrderId};
+use domain::units::{Amount, Lots, Seq, UnixNanos};
+
+/// Where an order is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OrderStatus {
+    /// Open, nothing filled.
+    New,
+    /// Open, partly filled.
+    PartiallyFilled,
+    /// Filled.
+    Filled,
+    /// Closed by its owner, a replacement or the kill switch; perhaps partly filled.
+    Canceled(CloseReason),
+    /// Closed by the rules; perhaps partly filled.
+    Expired(CloseReason),
+}
+
+/// Table `orders`: an order as it is after `last_seq`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderRow {
+    /// Key.
+    pub order: OrderId,
+    /// Whose.
+    pub user: UserId,
+    /// What it trades.
+    pub symbol: SymbolId,
+    /// Which way.
+    pub side: Side,
+    /// As it was placed.
+    pub kind: OrderKind,
+    /// The caller's name for it now.
+    pub client_order_id: ClientOrderId,
+    /// Its whole quantity now; absent for a market order by quote.
+    pub quantity: Option<Lots>,
+    /// How much of it is filled.
+    pub executed: Lots,
+    /// What its fills cost, in quote minor units.
+    pub executed_quote: Amount,
+    /// Where it is in its life.
+    pub status: OrderStatus,
+    /// Its fee rates.
+    pub fees: Fees,
+    /// Sequence of the command that placed it.
+    pub placed: Seq,
+    /// Block time of its placement.
+    pub placed_time: UnixNanos,
+    /// Sequence of the last command that changed it.
+    pub last_seq: Seq,
+    /// Block time of that command.
+    pub updated_time: UnixNanos,
+}
+
+/// Table `order_fills`: one order's side of one trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FillRow {
+    /// Key: the `OrderFilled` event.
+    pub id: EventId,
+    /// Block time.
+    pub time: UnixNanos,
+    /// The order.
+    pub order: OrderId,
+    /// Whose.
+    pub user: UserId,
+    /// Number in the user's life.
+    pub execution: ExecutionNumber,
+    /// What was traded.
+    pub symbol: SymbolId,
+    /// The trade.
+    pub trade: TradeId,
+    /// Which way the order trades.
+    pub side: Side,
+    /// Whether it rested or came.
+    pub liquidity: Liquidity,
+    /// At which price.
+    pub price: domain::units::Ticks,
+    /// How much.
+    pub quantity: Lots,
+    /// What it cost, in quote minor units.
+    pub quote: Amount,
+    /// The fee.
+    pub fee: Amount,
+    /// In what.
+    pub fee_asset: AssetId,
+}
+
+/// Collection `completed_trades`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TradeRow {
+    /// Key: the `Trade` event.
+    pub id: EventId,
+    /// Block time.
+    pub time: UnixNanos,
+    /// What was traded.
+    pub symbol: SymbolId,
+    /// The trade: dense per symbol.
+    pub trade: TradeId,
+    /// At which price.
+    pub price: domain::units::Ticks,
+    /// How much.
+    pub quantity: Lots,
+    /// What it cost, in quote minor units.
+    pub quote: Amount,
+    /// Which way the taker traded.
+    pub taker_side: Side,
+    /// The order that rested.
+    pub maker_order: OrderId,
+    /// Whose it is.
+    pub maker_user: UserId,
+    /// The order that came.
+    pub taker_order: OrderId,
+    /// Whose it is.
+    pub taker_user: UserId,
+}
+
+/// Why money moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Movement {
+    /// It came in from outside.
+    Deposit,
+    /// It left.
+    Withdrawal(WithdrawalId),
+    /// It was traded.
+    Trade(TradeId),
+    /// It paid for a trade.
+    Fee(TradeId),
+}
+
+/// Table `ledger`: one account's side of one movement of money. The rows of one event in one asset sum to zero, the world outside
+/// (no user) included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerRow {
+    /// Key, with `leg`: the event.
+    pub id: EventId,
+    /// Key: the side of the movement, from 0 within the event.
+    pub leg: u8,
+    /// Block time.
+    pub time: UnixNanos,
+    /// Whose; absent: the world outside.
+    pub user: Option<UserId>,
+    /// In what.
+    pub asset: AssetId,
+    /// How much came (positive) or went (negative).
+    pub change: Amount,
+    /// Why.
+    pub movement: Movement,
+}
+
+/// Table `balances`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BalanceRow {
+    /// Key, with `asset`.
+    pub user: UserId,
+    /// Key.
+    pub asset: AssetId,
+    /// Free; negative where credit is drawn.
+    pub free: Amount,
+    /// Held by open orders and pending withdrawals.
+    pub locked: Amount,
+    /// Sequence of the last command that changed it.
+    pub last_seq: Seq,
+}
+
+/// Table `positions`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PositionRow {
+    /// Key, with `symbol`.
+    pub user: UserId,
+    /// Key.
+    pub symbol: SymbolId,
+    /// In base minor units; negative: short.
+    pub quantity: Amount,
+    /// What the open quantity cost, with the sign of the quantity.
+    pub cost: Amount,
+    /// Profit of what was closed so far.
+    pub realised: Amount,
+    /// Sequence of the last command that changed it.
+    pub last_seq: Seq,
+}
+
+/// Table `assets`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AssetRow {
+    /// The asset.
+    pub asset: Asset,
+    /// Sequence of the command that listed it.
+    pub last_seq: Seq,
+}
+
+/// Table `symbols`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SymbolRow {
+    /// The symbol.
+    pub instrument: Instrument,
+    /// Whether it takes orders.
+    pub status: SymbolStatus,
+    /// What its orders may be.
+    pub limits: SymbolLimits,
+    /// Its fees.
+    pub fees: Fees,
+    /// Sequence of the last command that changed it.
+    pub last_seq: Seq,
+}
+
+/// Table `users`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserRow {
+    /// Key.
+    pub user: UserId,
+    /// Their own fees, if any.
+    pub fees: Option<Fees>,
+    /// Whether their kill switch is engaged.
+    pub killed: bool,
+    /// Block time of the opening; absent for the venue itself.
+    pub created_time: UnixNanos,
+    /// Sequence of the last command that changed it.
+    pub last_seq: Seq,
+}
+
+/// Table `api_keys`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// Key.
+    pub key: KeyId,
+    /// Whose.
+    pub user: UserId,
+    /// What it may do.
+    pub roles: Roles,
+    /// Its public part.
+    pub api_key: ApiKeyText,
+    /// What its signatures are checked with.
+    pub credential: Credential,
+    /// Whether it is no longer valid.
+    pub revoked: bool,
+    /// Sequence of the last command that changed it.
+    pub last_seq: Seq,
+}

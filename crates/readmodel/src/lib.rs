@@ -1,0 +1,1 @@
+//! The recent state of the venue in memory.
