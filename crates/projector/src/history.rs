@@ -1,0 +1,171 @@
+//! What can be read back from a store. Every answer says through which sequence the store was complete, from the same
+//! database snapshot as the rows, so that a reader can add exactly what came later from memory.
+
+use std::fmt;
+
+use domain::ids::{OrderId, SymbolId, TradeId, UserId};
+use domain::text::ClientOrderId;
+use domain::units::{Seq, UnixNanos};
+
+use crate::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
+
+/// Rows, and the sequence through which the store had everything when they were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The stream's checkpoint in the same snapshot.
+    pub through: Seq,
+    /// Oldest first.
+    pub rows: Vec<T>,
+}
+
+/// Block times `from ..= to`; absent: open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TimeRange {
+    /// Not before.
+    pub from: Option<UnixNanos>,
+    /// Not after.
+    pub to: Option<UnixNanos>,
+}
+
+impl TimeRange {
+    /// Whether `time` is inside.
+    pub fn contains(&self, time: UnixNanos) -> bool {
+        self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time <= to)
+    }
+}
+
+/// Which of the matching rows: those from `first` on, or, without one, the oldest of a time range that has a beginning,
+/// or else the newest. Rows always come oldest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Selection<Id> {
+    /// Not before this id.
+    pub first: Option<Id>,
+    /// Inside these times (placement time of an order).
+    pub time: TimeRange,
+    /// At most so many; at least 1.
+    pub limit: usize,
+}
+
+/// One order, by either name; by a client order id, the latest placed that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderKey {
+    /// By the venue's id.
+    Id(OrderId),
+    /// By the caller's.
+    Client(UserId, ClientOrderId),
+}
+
+/// Orders of a user on a symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrdersQuery {
+    /// Whose.
+    pub user: UserId,
+    /// On which symbol.
+    pub symbol: SymbolId,
+    /// Which of them.
+    pub selection: Selection<OrderId>,
+}
+
+/// Fills of a user on a symbol, by trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FillsQuery {
+    /// Whose.
+    pub user: UserId,
+    /// On which symbol.
+    pub symbol: SymbolId,
+    /// Only those of this order.
+    pub order: Option<OrderId>,
+    /// Which of them.
+    pub selection: Selection<TradeId>,
+}
+
+/// Trades of a symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TradesQuery {
+    /// On which symbol.
+    pub symbol: SymbolId,
+    /// Which of them.
+    pub selection: Selection<TradeId>,
+}
+
+/// Movements of a user's money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerQuery {
+    /// Whose.
+    pub user: UserId,
+    /// Which of them, by sequence.
+    pub selection: Selection<Seq>,
+}
+
+/// Trades of a symbol in one stretch of time, added up. Prices in ticks, volumes in lots and quote minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candle {
+    /// Beginning of the stretch.
+    pub open_time: UnixNanos,
+    /// First price.
+    pub open: domain::units::Ticks,
+    /// Highest price.
+    pub high: domain::units::Ticks,
+    /// Lowest price.
+    pub low: domain::units::Ticks,
+    /// Last price.
+    pub close: domain::units::Ticks,
+    /// Traded quantity.
+    pub volume: u128,
+    /// Traded quote.
+    pub quote_volume: domain::units::Amount,
+    /// Of these, bought by takers.
+    pub taker_buy_volume: u128,
+    /// Of these, paid by takers who bought.
+    pub taker_buy_quote_volume: domain::units::Amount,
+    /// First trade.
+    pub first_trade: TradeId,
+    /// Last trade.
+    pub last_trade: TradeId,
+    /// Number of trades.
+    pub trades: u64,
+}
+
+/// One-minute candles of a symbol; longer intervals are folds of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MinutesQuery {
+    /// On which symbol.
+    pub symbol: SymbolId,
+    /// Block times; the store answers for whole minutes that begin inside.
+    pub time: TimeRange,
+    /// At most so many minutes with trades: the oldest where the range has a beginning, else the newest.
+    pub limit: usize,
+}
+
+/// Why a store gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadError {
+    /// What the store said.
+    pub what: String,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the store did not answer: {}", self.what)
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// History in a store. Calls block; they may come from many threads at once.
+pub trait History: Send + Sync + fmt::Debug {
+    /// One order (no row: the store does not have it).
+    fn order(&self, key: OrderKey) -> Result<Page<OrderRow>, ReadError>;
+    /// Orders of a user, by order id.
+    fn orders(&self, query: &OrdersQuery) -> Result<Page<OrderRow>, ReadError>;
+    /// Fills of a user, by trade id, maker before taker where both are the user's.
+    fn fills(&self, query: &FillsQuery) -> Result<Page<FillRow>, ReadError>;
+    /// All fills of one order, by trade id: what a repeated request is answered with.
+    fn fills_of_order(&self, order: OrderId) -> Result<Page<FillRow>, ReadError>;
+    /// Trades of a symbol, by trade id.
+    fn trades(&self, query: &TradesQuery) -> Result<Page<TradeRow>, ReadError>;
+    /// Movements of a user's money, by event.
+    fn ledger(&self, query: &LedgerQuery) -> Result<Page<LedgerRow>, ReadError>;
+    /// One-minute candles of trades up to the checkpoint, computed from the stored trades.
+    fn minutes(&self, query: &MinutesQuery) -> Result<Page<Candle>, ReadError>;
+}
