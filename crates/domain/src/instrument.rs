@@ -126,13 +126,29 @@ pub enum SymbolStatus {
     Halted,
 }
 
+/// One of the two assets of a symbol, as far as the symbol depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Leg {
+    /// The asset.
+    pub asset: AssetId,
+    /// Its decimals. `0 ..= SCALE_MAX`.
+    pub scale: u8,
+}
+
+impl Leg {
+    /// The leg that is this asset.
+    pub const fn of(asset: &Asset) -> Self {
+        Self { asset: asset.id, scale: asset.scale }
+    }
+}
+
 /// A symbol: base and quote asset, tick and lot, and what they are worth in minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instrument {
     id: SymbolId,
     code: SymbolCode,
-    base: AssetId,
-    quote: AssetId,
+    base: Leg,
+    quote: Leg,
     tick_size: Step,
     lot_size: Step,
     base_per_lot: Amount,
@@ -168,7 +184,19 @@ impl Instrument {
         tick_size: Step,
         lot_size: Step,
     ) -> Result<Self, InstrumentError> {
-        if base.id == quote.id {
+        Self::of_legs(id, code, Leg::of(base), Leg::of(quote), tick_size, lot_size)
+    }
+
+    /// As [`Instrument::new`], for a reader of records, which has no more of the assets than what was written of them.
+    pub fn of_legs(
+        id: SymbolId,
+        code: SymbolCode,
+        base: Leg,
+        quote: Leg,
+        tick_size: Step,
+        lot_size: Step,
+    ) -> Result<Self, InstrumentError> {
+        if base.asset == quote.asset {
             return Err(InstrumentError::SameAsset);
         }
         for step in [tick_size, lot_size] {
@@ -181,7 +209,7 @@ impl Instrument {
         let tick_lot = lot.checked_mul(i128::from(tick_size.mantissa)).ok_or(InstrumentError::TooLarge)?;
         let decimals = lot_size.scale.saturating_add(tick_size.scale);
         let quote_per_tick_lot = scaled(tick_lot, quote.scale, decimals)?.ok_or(InstrumentError::TickLotNotWhole)?;
-        Ok(Self { id, code, base: base.id, quote: quote.id, tick_size, lot_size, base_per_lot, quote_per_tick_lot })
+        Ok(Self { id, code, base, quote, tick_size, lot_size, base_per_lot, quote_per_tick_lot })
     }
 
     /// The symbol's id.
@@ -194,10 +222,18 @@ impl Instrument {
     }
     /// What is traded.
     pub const fn base(&self) -> AssetId {
-        self.base
+        self.base.asset
     }
     /// What it is paid in.
     pub const fn quote(&self) -> AssetId {
+        self.quote.asset
+    }
+    /// What is traded, with its decimals.
+    pub const fn base_leg(&self) -> Leg {
+        self.base
+    }
+    /// What it is paid in, with its decimals.
+    pub const fn quote_leg(&self) -> Leg {
         self.quote
     }
     /// Quote per base of one tick.
