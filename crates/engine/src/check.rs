@@ -1,0 +1,102 @@
+//! Whether the state holds together: O(n), for tests, restores and the simulator.
+
+use std::collections::BTreeMap;
+
+use domain::ids::{AssetId, UserId};
+use domain::order::Side;
+use domain::units::Amount;
+
+use crate::apply::{Engine, index_of};
+use crate::restore::RestoreError;
+
+impl Engine {
+    /// Panics where an invariant is broken.
+    pub fn check(&self) {
+        if let Err(broken) = self.check_consistency() {
+            panic!("{broken}");
+        }
+    }
+
+    pub(crate) fn check_consistency(&self) -> Result<(), RestoreError> {
+        self.check_totals()?;
+        self.check_holds()?;
+        self.check_books()
+    }
+
+    /// Per asset, all accounts together are deposits minus withdrawals.
+    fn check_totals(&self) -> Result<(), RestoreError> {
+        let mut totals = vec![(Amount::ZERO, Amount::ZERO); self.assets.len()];
+        for (_, user) in self.accounts.iter() {
+            for (asset, balance) in user.balances.sorted() {
+                let (total, credit) = &mut totals[index_of(asset)];
+                *total = add(add(*total, balance.free)?, balance.locked)?;
+                *credit = add(*credit, balance.credit_limit)?;
+            }
+        }
+        for (asset, (total, credit)) in self.assets.iter().zip(totals) {
+            if asset.total != total || asset.credit != credit {
+                return Err(RestoreError { what: "balances do not add up to deposits minus withdrawals" });
+            }
+        }
+        Ok(())
+    }
+
+    /// What is locked is what open orders and pending withdrawals hold.
+    fn check_holds(&self) -> Result<(), RestoreError> {
+        let mut held: BTreeMap<(UserId, AssetId), Amount> = BTreeMap::new();
+        let mut hold = |user, asset, amount| -> Result<(), RestoreError> {
+            let sum = held.entry((user, asset)).or_default();
+            *sum = add(*sum, amount)?;
+            Ok(())
+        };
+        for slot in self.slots_in_priority() {
+            let order = &self.orders[slot];
+            let symbol = &self.symbols[index_of(order.symbol.0)];
+            hold(order.user, symbol.pays(order.side), symbol.hold(order.side, order.price, order.remaining()))?;
+        }
+        for withdrawal in self.withdrawals.values() {
+            hold(withdrawal.user, withdrawal.asset, withdrawal.amount)?;
+        }
+        for (id, user) in self.accounts.iter() {
+            for (asset, balance) in user.balances.sorted() {
+                if held.remove(&(id, AssetId(asset))).unwrap_or_default() != balance.locked {
+                    return Err(RestoreError { what: "a locked amount is not what is held" });
+                }
+            }
+        }
+        if held.values().any(|amount| !amount.is_zero()) {
+            return Err(RestoreError { what: "a hold has no balance" });
+        }
+        Ok(())
+    }
+
+    /// No book is crossed, and every order is found by both its names.
+    fn check_books(&self) -> Result<(), RestoreError> {
+        for symbol in &self.symbols {
+            let (bid, ask) = (symbol.best_for(Side::Sell), symbol.best_for(Side::Buy));
+            if let (Some(bid), Some(ask)) = (bid, ask)
+                && bid >= ask
+            {
+                return Err(RestoreError { what: "a book is crossed" });
+            }
+        }
+        let mut found = 0_usize;
+        for slot in self.slots_in_priority() {
+            let order = &self.orders[slot];
+            let named = self.orders.by_client_id(order.user, &order.client_order_id);
+            if self.orders.by_id(order.order) != Some(slot) || named != Some(slot) {
+                return Err(RestoreError { what: "an order is not found by its names" });
+            }
+            found = found.saturating_add(1);
+        }
+        let counted = self.accounts.iter().map(|(_, user)| index_of(user.open_orders)).sum::<usize>();
+        if found != self.orders.len() || found != counted {
+            return Err(RestoreError { what: "open orders are miscounted" });
+        }
+        Ok(())
+    }
+}
+
+fn add(a: Amount, b: Amount) -> Result<Amount, RestoreError> {
+    a.checked_add(b).ok_or(RestoreError { what: "a sum of amounts is out of range" })
+}

@@ -1,0 +1,35 @@
+//! The deterministic engine: commands in, events out.
+//!
+//! **Invariant:** pure and total. No I/O, clock, randomness, thread or log; same state + same commands = same events on
+//! every machine; no command content can make it panic.
+//! **Invariant:** money is conserved: every movement is a pair that sums to zero, except deposits and settled withdrawals.
+//!
+//! The rules are in `docs/rules.md`. Start reading at [`Engine::apply`], then `place` (one order's way), then `book`.
+#![deny(
+    missing_docs,
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::integer_division,
+    clippy::as_conversions,
+    clippy::iter_over_hash_type
+)]
+
+mod apply;
+mod place;
+mod matching;
+mod change;
+mod requests;
+mod accounts;
+mod positions;
+mod book;
+mod ladder;
+mod orders;
+mod slab;
+mod client_ids;
+mod closed_ids;
+mod hash;
+mod restore;
+mod check;
+
+pub use apply::Engine;
+pub use restore::RestoreError;

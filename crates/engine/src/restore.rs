@@ -1,0 +1,240 @@
+//! The engine as plain data, and back.
+
+use std::fmt;
+
+use domain::ids::{OrderId, TradeId, UserId};
+use domain::order::{OrderKind, TimeInForce};
+use domain::state::{BalanceState, OrderState, PositionState, State, SymbolState, UserState};
+
+use crate::accounts::{Accounts, Balance};
+use crate::apply::{Engine, Symbol, index_of};
+use crate::book::Book;
+use crate::orders::RestingOrder;
+use crate::positions::Position;
+use crate::slab::Slot;
+
+/// The state contradicts itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreError {
+    /// How.
+    pub what: &'static str,
+}
+
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the state contradicts itself: {}", self.what)
+    }
+}
+
+impl std::error::Error for RestoreError {}
+
+fn ensure(holds: bool, what: &'static str) -> Result<(), RestoreError> {
+    if holds { Ok(()) } else { Err(RestoreError { what }) }
+}
+
+impl Engine {
+    /// The engine that has this state.
+    pub fn from_state(state: &State) -> Result<Self, RestoreError> {
+        let mut engine = Self::new(state.cell);
+        engine.seq = state.seq;
+        engine.time = state.time;
+        engine.last_order = state.last_order;
+        engine.last_withdrawal = state.last_withdrawal;
+        engine.killed = state.killed;
+        engine.restore_reference(state)?;
+        engine.restore_accounts(state)?;
+        engine.restore_orders(state)?;
+        for id in &state.closed_ids {
+            engine.closed.remember(*id);
+        }
+        for withdrawal in &state.withdrawals {
+            engine.withdrawals.insert(withdrawal.withdrawal, *withdrawal);
+        }
+        for request in &state.requests {
+            engine.requests.remember(request.clone());
+        }
+        engine.check_consistency()?;
+        Ok(engine)
+    }
+
+    fn restore_reference(&mut self, state: &State) -> Result<(), RestoreError> {
+        for (index, asset) in state.assets.iter().enumerate() {
+            ensure(index_of(asset.asset.id.0) == index, "asset ids are not dense")?;
+            self.asset_codes.insert(asset.asset.code, asset.asset.id);
+            self.assets.push(*asset);
+        }
+        for (index, symbol) in state.symbols.iter().enumerate() {
+            let SymbolState { instrument, status, limits, fees, last_price, last_trade } = *symbol;
+            ensure(index_of(instrument.id().0) == index, "symbol ids are not dense")?;
+            let assets = [instrument.base(), instrument.quote()];
+            ensure(assets.iter().all(|id| index_of(id.0) < self.assets.len()), "a symbol's asset is missing")?;
+            self.symbol_codes.insert(instrument.code(), instrument.id());
+            let (last_trade, book) = (last_trade.0, Book::new());
+            self.symbols.push(Symbol { instrument, status, limits, fees, last_price, last_trade, book });
+        }
+        for (index, key) in state.keys.iter().enumerate() {
+            ensure(key.key.0.checked_sub(1).map(index_of) == Some(index), "key ids are not dense")?;
+            self.key_texts.insert(key.api_key, key.key);
+            self.keys.push(key.clone());
+        }
+        Ok(())
+    }
+
+    fn restore_accounts(&mut self, state: &State) -> Result<(), RestoreError> {
+        ensure(!state.users.is_empty(), "the venue's own user is missing")?;
+        self.accounts = Accounts::default();
+        for user in &state.users {
+            let id = self.accounts.open_user();
+            let restored = self.accounts.user_mut(id);
+            restored.fees = user.fees;
+            restored.killed = user.killed;
+            restored.last_execution = user.last_execution;
+        }
+        for balance in &state.balances {
+            let BalanceState { user, asset, free, locked, credit_limit } = *balance;
+            self.check_user(user)?;
+            ensure(index_of(asset.0) < self.assets.len(), "a balance's asset is missing")?;
+            *self.accounts.user_mut(user).balances.entry(asset.0) = Balance { free, locked, credit_limit };
+        }
+        for position in &state.positions {
+            let PositionState { user, symbol, quantity, cost, realised } = *position;
+            self.check_user(user)?;
+            ensure(index_of(symbol.0) < self.symbols.len(), "a position's symbol is missing")?;
+            *self.accounts.user_mut(user).positions.entry(symbol.0) = Position { quantity, cost, realised };
+        }
+        Ok(())
+    }
+
+    fn restore_orders(&mut self, state: &State) -> Result<(), RestoreError> {
+        // Ids first, in ascending order, as the id table wants them; then the queues, in priority.
+        let mut by_id: Vec<&OrderState> = state.orders.iter().collect();
+        by_id.sort_unstable_by_key(|order| order.order);
+        ensure(by_id.windows(2).all(|pair| pair[0].order < pair[1].order), "two open orders have the same id")?;
+        for order in by_id {
+            self.check_user(order.user)?;
+            ensure(index_of(order.symbol.0) < self.symbols.len(), "an order's symbol is missing")?;
+            ensure(order.executed < order.quantity, "an open order has nothing left")?;
+            let resting = resting(order)?;
+            self.orders.insert(resting);
+            self.accounts.user_mut(order.user).add_order(order.order, |_| true);
+        }
+        for order in &state.orders {
+            let slot = self.orders.by_id(order.order).expect("inserted above");
+            let book = &mut self.symbols[index_of(order.symbol.0)].book;
+            book.side_mut(order.side).push(order.price, slot, &mut self.orders.links);
+        }
+        Ok(())
+    }
+
+    fn check_user(&self, user: UserId) -> Result<(), RestoreError> {
+        ensure(self.accounts.exists(user), "a user is missing")
+    }
+
+    /// The whole state as plain data, every list in its one order.
+    pub fn state(&self) -> State {
+        let mut state = State {
+            seq: self.seq,
+            time: self.time,
+            cell: self.cell,
+            last_order: self.last_order,
+            last_withdrawal: self.last_withdrawal,
+            killed: self.killed,
+            assets: self.assets.clone(),
+            symbols: self.symbols.iter().map(symbol_state).collect(),
+            keys: self.keys.clone(),
+            closed_ids: self.closed.iter().copied().collect(),
+            withdrawals: self.withdrawals.values().copied().collect(),
+            requests: self.requests.list().to_vec(),
+            ..State::default()
+        };
+        for (id, user) in self.accounts.iter() {
+            let (fees, killed, last_execution) = (user.fees, user.killed, user.last_execution);
+            state.users.push(UserState { fees, killed, last_execution });
+            for (asset, balance) in user.balances.sorted() {
+                let Balance { free, locked, credit_limit } = *balance;
+                let asset = domain::ids::AssetId(asset);
+                state.balances.push(BalanceState { user: id, asset, free, locked, credit_limit });
+            }
+            for (symbol, position) in user.positions.sorted() {
+                let Position { quantity, cost, realised } = *position;
+                let symbol = domain::ids::SymbolId(symbol);
+                state.positions.push(PositionState { user: id, symbol, quantity, cost, realised });
+            }
+        }
+        state.orders.reserve(self.orders.len());
+        for slot in self.slots_in_priority() {
+            state.orders.push(order_state(&self.orders[slot]));
+        }
+        state
+    }
+
+    /// All open orders by symbol, buys before sells, in priority.
+    pub(crate) fn slots_in_priority(&self) -> impl Iterator<Item = Slot> + '_ {
+        use domain::order::Side::{Buy, Sell};
+        self.symbols
+            .iter()
+            .flat_map(move |symbol| {
+                [Buy, Sell].into_iter().flat_map(move |side| symbol.book.side(side).iter(&self.orders.links))
+            })
+            .map(|(_, slot)| slot)
+    }
+}
+
+fn symbol_state(symbol: &Symbol) -> SymbolState {
+    SymbolState {
+        instrument: symbol.instrument,
+        status: symbol.status,
+        limits: symbol.limits,
+        fees: symbol.fees,
+        last_price: symbol.last_price,
+        last_trade: TradeId(symbol.last_trade),
+    }
+}
+
+fn resting(order: &OrderState) -> Result<RestingOrder, RestoreError> {
+    let (placed_quantity, time_in_force) = match order.kind {
+        OrderKind::Limit { price, quantity, time_in_force } if price == order.price => (quantity, time_in_force),
+        OrderKind::Limit { .. } | OrderKind::Market { .. } => {
+            return Err(RestoreError { what: "an open order is not a limit order at its price" });
+        }
+    };
+    let rests = matches!(time_in_force, TimeInForce::GoodTilCanceled | TimeInForce::PostOnly);
+    ensure(rests, "an open order is of a kind that never rests")?;
+    ensure(order.order != OrderId(0), "an order has the id zero")?;
+    Ok(RestingOrder {
+        order: order.order,
+        price: order.price,
+        quantity: order.quantity,
+        executed: order.executed,
+        executed_quote: order.executed_quote,
+        user: order.user,
+        symbol: order.symbol,
+        fees: order.fees,
+        side: order.side,
+        time_in_force,
+        client_order_id: order.client_order_id,
+        placed_quantity,
+        session: order.session,
+        placed: order.placed,
+        placed_time: order.placed_time,
+    })
+}
+
+fn order_state(order: &RestingOrder) -> OrderState {
+    OrderState {
+        order: order.order,
+        user: order.user,
+        session: order.session,
+        symbol: order.symbol,
+        side: order.side,
+        kind: order.kind(),
+        client_order_id: order.client_order_id,
+        price: order.price,
+        quantity: order.quantity,
+        executed: order.executed,
+        executed_quote: order.executed_quote,
+        fees: order.fees,
+        placed: order.placed,
+        placed_time: order.placed_time,
+    }
+}
