@@ -1,0 +1,52 @@
+//! Reasons of refusals.
+
+use domain::instrument::InstrumentError;
+use domain::reject::RejectReason;
+
+use crate::field::tags;
+
+tags!(RejectReason {
+    DeadlinePassed = 1,
+    UnknownUser = 2,
+    RequestIdReused = 3,
+    UnknownTargetUser = 4,
+    UnknownAsset = 5,
+    UnknownSymbol = 6,
+    CodeInUse = 7,
+    ScaleTooLarge = 8,
+    InvalidInstrument(InstrumentError::SameAsset) = 9,
+    InvalidInstrument(InstrumentError::StepOutOfRange) = 10,
+    InvalidInstrument(InstrumentError::LotNotWhole) = 11,
+    InvalidInstrument(InstrumentError::TickLotNotWhole) = 12,
+    InvalidInstrument(InstrumentError::TooLarge) = 13,
+    InvalidLimits = 14,
+    FeeTooHigh = 15,
+    CapacityReached = 16,
+    ApiKeyInUse = 17,
+    InvalidCredential = 18,
+    UnknownKey = 19,
+    UnknownWithdrawal = 20,
+    AmountNotPositive = 21,
+    TotalTooLarge = 22,
+    ClientOrderIdInUse = 23,
+    VenueKilled = 24,
+    UserKilled = 25,
+    SymbolHalted = 26,
+    OrderIdsExhausted = 27,
+    UnknownOrder = 28,
+    OrderStateMismatch = 29,
+    NothingToCancel = 30,
+    QuantityTooSmall = 31,
+    QuantityTooLarge = 32,
+    QuantityNotReduced = 33,
+    QuantityAlreadyFilled = 34,
+    PriceTooLow = 35,
+    PriceTooHigh = 36,
+    NotionalOverflow = 37,
+    NotionalTooSmall = 38,
+    NotionalTooLarge = 39,
+    PriceOutsideBand = 40,
+    TooManyOpenOrders = 41,
+    WouldTrade = 42,
+    InsufficientFunds = 43,
+});
