@@ -1,0 +1,8 @@
+//! Checks the venue against a slow, obvious exchange, with commands from a seed and with scenarios a trader can read.
+//!
+//! **Invariant:** [`model`] shares no code with `engine` beyond `domain`; where both answer alike, two readings of the rules agree.
+//! **Invariant:** no clock and no randomness but the seed: the same seed yields the same commands on every machine.
+//!
+//! Start reading at [`model`]: it is `docs/rules.md` as slow code.
+
+pub mod model;
