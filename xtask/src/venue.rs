@@ -1,0 +1,25 @@
+//! The venue's own programs, built in release: the demonstration and the torture.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::process;
+use crate::workspace::Workspace;
+
+pub(crate) fn demo(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<()> {
+    let mut command = workspace.cargo();
+    command.args(["run", "--release", "--package", "venue", "--bin", "buttonwood", "--", "demo"]).args(arguments);
+    process::run(&mut command)
+}
+
+pub(crate) fn torture(workspace: &Workspace, rounds: u64, seed: Option<u64>) -> anyhow::Result<()> {
+    let seed = seed.unwrap_or_else(fresh_seed);
+    println!("seed {seed}; again with: cargo xtask torture --rounds {rounds} --seed {seed}");
+    let mut command = workspace.cargo();
+    command.args(["run", "--release", "--package", "venue", "--bin", "torture", "--"]);
+    command.args(["--rounds", &rounds.to_string(), "--seed", &seed.to_string()]);
+    process::run(&mut command)
+}
+
+fn fresh_seed() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| u64::from(age.subsec_nanos()) ^ age.as_secs())
+}
