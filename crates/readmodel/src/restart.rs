@@ -1,0 +1,310 @@
+//! After a restart: the engine's state is newer than the stores. What they miss is replayed into the memory that history
+//! reads add from, while books, balances and open orders, which the state already has, stay as they are.
+
+use std::collections::BTreeMap;
+
+use domain::command::{Command, Sequenced};
+use domain::event::{Event, OrderAmended, OrderClosed, OrderFilled};
+use domain::ids::{EventId, OrderId, SymbolId, TradeId, UserId};
+use domain::order::{MarketSize, OrderKind};
+use domain::units::{Seq, UnixNanos};
+use projector::history::{History, MinutesQuery, OrderKey, ReadError, Selection, TimeRange, TradesQuery};
+use projector::rows::{OrderRow, OrderStatus, TradeRow};
+
+use crate::day::{Day, earliest_kept};
+use crate::limits::{RECENT_MINUTES, RECENT_TRADES};
+use crate::market::trade_row;
+use crate::model::ReadModel;
+use crate::money::{At, LedgerEvent};
+use crate::ring::Place;
+use crate::shard::{placed_row, shard_of};
+use crate::sync::{lock, read};
+use crate::tail::Tail;
+
+/// A read model that nobody reads yet, being given the commands its stores may miss.
+#[derive(Debug)]
+pub struct Replay<'a> {
+    model: &'a ReadModel,
+    history: &'a dyn History,
+    /// The first command replayed comes after this.
+    after: Seq,
+    /// Last command replayed.
+    seq: Seq,
+    /// By symbol: the stored minutes have every trade through here.
+    minutes_through: Vec<Seq>,
+    /// Orders that are closed in the state but not yet where the replay is; absent inside: no store has them.
+    closing: BTreeMap<OrderId, Option<OrderRow>>,
+}
+
+impl ReadModel {
+    /// Begins to replay the commands after `after`, before the model is read or written: `after` is the checkpoint of the store
+    /// that is furthest behind, or later if earlier commands are not at hand (reads that need them then fail with the gap).
+    /// Takes last trades, the last day and the times of partly filled orders from the stores.
+    pub fn replay<'a>(&'a self, history: &'a dyn History, after: Seq) -> Result<Replay<'a>, ReadError> {
+        assert!(after <= self.seq(), "a store is not ahead of the state");
+        for shard in &self.shards {
+            lock(shard).begin_after(after);
+        }
+        let mut replay =
+            Replay { model: self, history, after, seq: after, minutes_through: Vec::new(), closing: BTreeMap::new() };
+        for symbol in self.reference().symbols() {
+            let through = replay.warm(symbol.instrument.id())?;
+            replay.minutes_through.push(through);
+        }
+        replay.warm_orders()?;
+        Ok(replay)
+    }
+}
+
+impl Replay<'_> {
+    /// Takes up the next command. They come in order, without gaps, up to the state's sequence.
+    pub fn apply(&mut self, command: &Sequenced<Command>, events: &[Event]) -> Result<(), ReadError> {
+        assert_eq!(command.seq, self.seq.next(), "commands are replayed in order");
+        assert!(command.seq <= self.model.seq(), "the state has every command replayed");
+        for (index, event) in (0..).zip(events) {
+            let at = At { id: EventId { seq: command.seq, index }, time: command.time };
+            self.apply_to_orders(event, at)?;
+            self.apply_to_rows(event, at);
+        }
+        self.seq = command.seq;
+        Ok(())
+    }
+
+    /// The model is complete.
+    pub fn finish(self) {
+        assert_eq!(self.seq, self.model.seq(), "everything the state has was replayed");
+        let markets = read(&self.model.markets);
+        for market in markets.iter() {
+            let mut market = lock(market);
+            let end = Place(market.last_trade.0 + 1);
+            if market.trades.rows().end() != end {
+                market.trades = Tail::beginning_at(end, self.seq);
+            }
+        }
+    }
+
+    fn apply_to_orders(&mut self, event: &Event, at: At) -> Result<(), ReadError> {
+        match event {
+            Event::OrderPlaced(placed) => {
+                if !self.is_open(placed.user, placed.order) {
+                    self.closing.insert(placed.order, Some(placed_row(placed, at.id.seq, at.time)));
+                }
+            }
+            Event::OrderFilled(filled) => {
+                self.change(filled.user, filled.order, at, |row| fill(row, filled))?;
+            }
+            Event::OrderClosed(closed) => {
+                self.change(closed.user, closed.order, at, |row| close(row, closed))?;
+            }
+            Event::OrderAmended(amended) => {
+                self.change(amended.user, amended.order, at, |row| amend(row, amended))?;
+            }
+            Event::Refused(_)
+            | Event::OrderRepeated(_)
+            | Event::Trade(_)
+            | Event::BalanceChanged(_)
+            | Event::PositionChanged(_)
+            | Event::RequestRepeated(_)
+            | Event::AssetCreated(_)
+            | Event::SymbolCreated(_)
+            | Event::SymbolStatusChanged(_)
+            | Event::SymbolLimitsChanged(_)
+            | Event::SymbolFeesChanged(_)
+            | Event::UserFeesChanged(_)
+            | Event::UserCreated(_)
+            | Event::ApiKeyCreated(_)
+            | Event::ApiKeyRevoked(_)
+            | Event::Deposited(_)
+            | Event::WithdrawalRequested(_)
+            | Event::WithdrawalSettled(_)
+            | Event::WithdrawalCanceled(_)
+            | Event::CreditLimitChanged(_)
+            | Event::VenueKillSwitchChanged(_)
+            | Event::UserKillSwitchChanged(_) => {}
+        }
+        Ok(())
+    }
+
+    fn apply_to_rows(&self, event: &Event, at: At) {
+        let (model, allow) = (self.model, &self.model.allow);
+        let ledger = |user: UserId, event: LedgerEvent<'_>| {
+            model.shard(user).keep_ledger(&event, at, &allow.ledger_rows);
+        };
+        match event {
+            Event::OrderFilled(filled) => {
+                model.shard(filled.user).keep_fill(filled, at, &allow.fills);
+                ledger(filled.user, LedgerEvent::Fee(filled));
+                if shard_of(filled.user) != shard_of(UserId::VENUE) {
+                    ledger(UserId::VENUE, LedgerEvent::Fee(filled));
+                }
+            }
+            Event::Trade(trade) => {
+                let reference = model.reference();
+                let instrument = &reference.symbol(trade.symbol).expect("a trade's symbol exists").instrument;
+                let rows = LedgerEvent::Trade { trade, base: instrument.base(), quote: instrument.quote() };
+                ledger(trade.maker_user, rows);
+                if shard_of(trade.maker_user) != shard_of(trade.taker_user) {
+                    ledger(trade.taker_user, rows);
+                }
+                self.trade(&trade_row(trade, at.id, at.time));
+            }
+            Event::Deposited(deposited) => ledger(deposited.user, LedgerEvent::Deposit(deposited)),
+            Event::WithdrawalSettled(settled) => ledger(settled.user, LedgerEvent::Withdrawal(settled)),
+            Event::Refused(_)
+            | Event::OrderPlaced(_)
+            | Event::OrderRepeated(_)
+            | Event::OrderAmended(_)
+            | Event::OrderClosed(_)
+            | Event::BalanceChanged(_)
+            | Event::PositionChanged(_)
+            | Event::RequestRepeated(_)
+            | Event::AssetCreated(_)
+            | Event::SymbolCreated(_)
+            | Event::SymbolStatusChanged(_)
+            | Event::SymbolLimitsChanged(_)
+            | Event::SymbolFeesChanged(_)
+            | Event::UserFeesChanged(_)
+            | Event::UserCreated(_)
+            | Event::ApiKeyCreated(_)
+            | Event::ApiKeyRevoked(_)
+            | Event::WithdrawalRequested(_)
+            | Event::WithdrawalCanceled(_)
+            | Event::CreditLimitChanged(_)
+            | Event::VenueKillSwitchChanged(_)
+            | Event::UserKillSwitchChanged(_) => {}
+        }
+    }
+
+    fn trade(&self, row: &TradeRow) {
+        let market = self.model.market(row.symbol).expect("a trade's symbol exists");
+        let mut market = lock(&market);
+        let end = market.trades.rows().end();
+        if row.trade.0 > end.0 {
+            // The store misses trades before the replay: nothing older is kept, so that ids stay without gaps.
+            market.trades = Tail::beginning_at(Place(row.trade.0), self.after);
+        }
+        if row.trade.0 >= end.0 {
+            market.push_trade(*row, Seq::ZERO, &self.model.allow.trades);
+        }
+        let through = usize::try_from(row.symbol.0).ok().and_then(|index| self.minutes_through.get(index));
+        if through.is_none_or(|through| row.id.seq > *through) {
+            market.day.add(row);
+        }
+    }
+
+    fn is_open(&self, user: UserId, order: OrderId) -> bool {
+        self.model.recent_order(user, OrderKey::Id(order)).is_some_and(|row| row.status.is_open())
+    }
+
+    /// A later event of an order: one that is open in the state only shows when it last changed.
+    fn change(
+        &mut self,
+        user: UserId,
+        order: OrderId,
+        at: At,
+        change: impl FnOnce(&mut OrderRow),
+    ) -> Result<(), ReadError> {
+        let (seq, time) = (at.id.seq, at.time);
+        if self.is_open(user, order) {
+            self.model.shard(user).touch(order, seq, time);
+            return Ok(());
+        }
+        if !self.closing.contains_key(&order) {
+            let stored = self.history.order(OrderKey::Id(order))?.rows.into_iter().next();
+            self.closing.insert(order, stored);
+        }
+        let Some(Some(row)) = self.closing.get_mut(&order) else { return Ok(()) };
+        if row.last_seq < seq || (row.last_seq == seq && row.status.is_open()) {
+            change(row);
+            (row.last_seq, row.updated_time) = (seq, time);
+        }
+        if !row.status.is_open() && row.last_seq <= seq {
+            let row = *row;
+            self.closing.remove(&order);
+            self.model.shard(user).insert_closed(row, &self.model.allow.closed_orders);
+        }
+        Ok(())
+    }
+
+    /// Last trades and last day of a symbol; returns through where the minutes are complete.
+    fn warm(&self, symbol: SymbolId) -> Result<Seq, ReadError> {
+        let market = self.model.market(symbol).expect("every symbol has a market");
+        let now = self.model.time();
+        if lock(&market).last_trade == TradeId(0) {
+            lock(&market).trades = Tail::beginning_at(Place(1), Seq::ZERO);
+            return Ok(Seq::ZERO);
+        }
+        let newest = |to, limit| MinutesQuery { symbol, time: TimeRange { from: None, to }, limit };
+        let from = earliest_kept(now);
+        let minutes_max = usize::try_from(RECENT_MINUTES).expect("a day has few minutes");
+        let minutes = self.history.minutes(&newest(None, minutes_max))?;
+        let before = self.history.minutes(&newest(Some(UnixNanos(from.0.saturating_sub(1))), 1))?;
+        let selection = Selection { first: None, time: TimeRange::default(), limit: RECENT_TRADES };
+        let trades = self.history.trades(&TradesQuery { symbol, selection })?;
+
+        let mut market = lock(&market);
+        let first = trades.rows.first().map_or(TradeId(market.last_trade.0 + 1), |row| row.trade);
+        market.trades = Tail::beginning_at(Place(first.0), self.seq);
+        for row in &trades.rows {
+            market.push_trade(*row, Seq::ZERO, &self.model.allow.trades);
+            market.day.set_last_quantity(row.quantity);
+        }
+        if trades.rows.is_empty() {
+            // Not even one is stored; the first that is replayed begins the row.
+            market.trades = Tail::beginning_at(Place(0), self.seq);
+        }
+        if minutes.through < self.seq {
+            market.day = Day::beginning_at(now, market.last_price);
+            return Ok(minutes.through);
+        }
+        let inside = minutes.rows.into_iter().filter(|minute| minute.open_time >= from).collect();
+        market.day.fill(inside, from, before.rows.last().map(|minute| minute.close));
+        Ok(minutes.through)
+    }
+
+    /// A state does not say when a partly filled or amended order last changed; the stores do.
+    fn warm_orders(&self) -> Result<(), ReadError> {
+        for order in self.model.changed_orders() {
+            let stored = self.history.order(OrderKey::Id(order.order))?.rows.into_iter().next();
+            if let Some(row) = stored.filter(|row| row.last_seq > order.last_seq) {
+                self.model.shard(order.user).touch(order.order, row.last_seq, row.updated_time);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ReadModel {
+    /// Open orders that are not as they were placed.
+    fn changed_orders(&self) -> Vec<OrderRow> {
+        let changed = |row: &OrderRow| {
+            let placed = match row.kind {
+                OrderKind::Limit { quantity, .. } | OrderKind::Market { size: MarketSize::Quantity(quantity) } => {
+                    Some(quantity)
+                }
+                OrderKind::Market { size: MarketSize::Quote(_) } => None,
+            };
+            !row.executed.is_zero() || row.quantity != placed
+        };
+        let mut rows = Vec::new();
+        for shard in &self.shards {
+            rows.extend(lock(shard).open_orders().filter(|row| changed(row)).copied());
+        }
+        rows
+    }
+}
+
+fn fill(row: &mut OrderRow, filled: &OrderFilled) {
+    row.executed = filled.executed;
+    row.executed_quote = filled.executed_quote;
+    row.status = if filled.filled { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
+}
+
+fn close(row: &mut OrderRow, closed: &OrderClosed) {
+    row.status = OrderStatus::closed(closed.reason);
+}
+
+fn amend(row: &mut OrderRow, amended: &OrderAmended) {
+    row.quantity = Some(amended.quantity);
+    row.client_order_id = amended.client_order_id;
+}
