@@ -1,0 +1,77 @@
+//! The state: numbers, then lists, each in its one canonical order, which is not looked at here.
+
+use domain::state::{
+    AssetState, BalanceState, ClosedIdState, KeyState, OrderState, PositionState, RequestState, State, SymbolState,
+    UserState, WithdrawalState,
+};
+
+use crate::error::DecodeError;
+use crate::field::{Field, fields};
+use crate::reader::Reader;
+
+fields!(State {
+    seq,
+    time,
+    cell,
+    last_order,
+    last_withdrawal,
+    killed,
+    assets,
+    symbols,
+    users,
+    keys,
+    balances,
+    positions,
+    orders,
+    closed_ids,
+    withdrawals,
+    requests,
+});
+
+fields!(AssetState { asset, total, credit });
+fields!(SymbolState { instrument, status, limits, fees, last_price, last_trade });
+fields!(UserState { fees, killed, last_execution });
+fields!(KeyState { key, user, roles, revoked, api_key, credential });
+fields!(BalanceState { user, asset, free, locked, credit_limit });
+fields!(PositionState { user, symbol, quantity, cost, realised });
+fields!(OrderState {
+    order,
+    user,
+    session,
+    symbol,
+    side,
+    kind,
+    price,
+    quantity,
+    executed,
+    executed_quote,
+    fees,
+    placed,
+    placed_time,
+    client_order_id,
+});
+fields!(ClosedIdState { user, order, symbol, side, kind, placed, closed_time, client_order_id });
+fields!(WithdrawalState { withdrawal, user, asset, amount });
+fields!(RequestState { user, seq, time, created, request });
+
+/// No element of a list is shorter (a user without fees of their own).
+const ELEMENT_BYTES_MIN: usize = 10;
+
+/// A list: how many, then each.
+impl<T: Field> Field for Vec<T> {
+    fn write(&self, out: &mut Vec<u8>) {
+        u64::try_from(self.len()).expect("a length fits into 64 bits").write(out);
+        for element in self {
+            element.write(out);
+        }
+    }
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let count = usize::try_from(u64::read(reader)?).unwrap_or(usize::MAX);
+        // The count is from outside: it must not make us ask for memory that no bytes stand behind.
+        let mut list = Self::with_capacity(count.min(reader.rest_len() / ELEMENT_BYTES_MIN));
+        for _ in 0..count {
+            list.push(T::read(reader)?);
+        }
+        Ok(list)
+    }
+}
