@@ -1,8 +1,13 @@
 //! The records the venue keeps outside the engine: one struct per table or collection. Stores write them, readers return
 //! them, the read model holds those that no store has yet.
 
+use std::borrow::Cow;
+
+use domain::command::Envelope;
 use domain::command::create_api_key::{Credential, Roles};
-use domain::ids::{AssetId, EventId, ExecutionNumber, KeyId, OrderId, SymbolId, TradeId, UserId, WithdrawalId};
+use domain::ids::{
+    AssetId, EventId, ExecutionNumber, Hash256, KeyId, OrderId, SymbolId, TradeId, UserId, WithdrawalId,
+};
 use domain::instrument::{Asset, Fees, Instrument, SymbolLimits, SymbolStatus};
 use domain::order::{CloseReason, Liquidity, OrderKind, Side};
 use domain::text::{ApiKeyText, ClientOrderId};
@@ -21,6 +26,24 @@ pub enum OrderStatus {
     Canceled(CloseReason),
     /// Closed by the rules; perhaps partly filled.
     Expired(CloseReason),
+}
+
+impl OrderStatus {
+    /// Whether the order is in the book.
+    pub const fn is_open(self) -> bool {
+        match self {
+            Self::New | Self::PartiallyFilled => true,
+            Self::Filled | Self::Canceled(_) | Self::Expired(_) => false,
+        }
+    }
+
+    /// How an order ends that is closed for this reason.
+    pub const fn closed(reason: CloseReason) -> Self {
+        match reason {
+            CloseReason::Canceled | CloseReason::Replaced | CloseReason::KillSwitch => Self::Canceled(reason),
+            CloseReason::NoLiquidity | CloseReason::NoFunds | CloseReason::FillLimit => Self::Expired(reason),
+        }
+    }
 }
 
 /// Table `orders`: an order as it is after `last_seq`.
@@ -168,6 +191,49 @@ pub struct BalanceRow {
     pub last_seq: Seq,
 }
 
+/// Table `credit_limits`: how far below zero a user's orders may draw an asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CreditLimitRow {
+    /// Key, with `asset`.
+    pub user: UserId,
+    /// Key.
+    pub asset: AssetId,
+    /// How far.
+    pub limit: Amount,
+    /// Sequence of the last command that changed it.
+    pub last_seq: Seq,
+}
+
+/// Where a withdrawal is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WithdrawalStatus {
+    /// The money is locked.
+    Pending,
+    /// The money has left.
+    Settled,
+    /// The money stayed.
+    Canceled,
+}
+
+/// Table `withdrawals`. The events name everything at every step, so there is no partial change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WithdrawalRow {
+    /// Key.
+    pub withdrawal: WithdrawalId,
+    /// Whose.
+    pub user: UserId,
+    /// In what.
+    pub asset: AssetId,
+    /// How much.
+    pub amount: Amount,
+    /// Where it is in its life.
+    pub status: WithdrawalStatus,
+    /// Sequence of the last command that changed it.
+    pub last_seq: Seq,
+    /// Block time of that command.
+    pub updated_time: UnixNanos,
+}
+
 /// Table `positions`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PositionRow {
@@ -219,7 +285,16 @@ pub struct UserRow {
     /// Whether their kill switch is engaged.
     pub killed: bool,
     /// Block time of the opening; absent for the venue itself.
-    pub created_time: UnixNanos,
+    pub created_time: Option<UnixNanos>,
+    /// Sequence of the last command that changed it.
+    pub last_seq: Seq,
+}
+
+/// Table `venue`: what holds for all symbols. One row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VenueRow {
+    /// Whether the kill switch of the venue is engaged.
+    pub killed: bool,
     /// Sequence of the last command that changed it.
     pub last_seq: Seq,
 }
@@ -241,4 +316,23 @@ pub struct KeyRow {
     pub revoked: bool,
     /// Sequence of the last command that changed it.
     pub last_seq: Seq,
+}
+
+/// Collection `audit_logs`: one command, whoever sent it, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Key.
+    pub seq: Seq,
+    /// Block time.
+    pub time: UnixNanos,
+    /// Who asked, from where, until when.
+    pub envelope: Envelope,
+    /// What was asked: the command's name.
+    pub action: Cow<'static, str>,
+    /// What was asked, as JSON text; see [`crate::audit`].
+    pub content: String,
+    /// `accepted`, `repeated`, or `refused` with part and reason.
+    pub outcome: Cow<'static, str>,
+    /// Hash of the journal block that holds the command: the audit chain.
+    pub block: Hash256,
 }

@@ -1,0 +1,267 @@
+//! What was asked, as JSON text.
+
+use domain::command::amend_order::AmendOrder;
+use domain::command::cancel_order::CancelOrder;
+use domain::command::create_api_key::{CreateApiKey, Credential};
+use domain::command::create_symbol::CreateSymbol;
+use domain::command::place_order::PlaceOrder;
+use domain::command::replace_order::{ReplaceMode, ReplaceOnlyIf, ReplaceOrder};
+use domain::command::set_kill_switch::{KillScope, SetKillSwitch};
+use domain::command::{Action, OrderRef, Request, RequestContent};
+use domain::ids::{AssetId, SymbolId, UserId};
+use domain::instrument::{Fees, SymbolLimits};
+use domain::order::{MarketSize, OrderKind};
+use domain::units::Amount;
+
+use super::json::Object;
+use crate::words::Word;
+
+/// Room for the longest content of an order, so that its text is never moved.
+const ORDER_LEN: usize = 224;
+
+/// The name of an action, and its content.
+pub(super) fn render(action: &Action) -> (&'static str, String) {
+    let mut text = String::with_capacity(ORDER_LEN);
+    let mut object = Object::begin(&mut text);
+    let name = match action {
+        Action::PlaceOrder(order) => {
+            place(&mut object, order);
+            "place_order"
+        }
+        Action::CancelOrder(cancel) => {
+            cancel_order(&mut object, cancel);
+            "cancel_order"
+        }
+        Action::AmendOrder(amend) => {
+            amend_order(&mut object, amend);
+            "amend_order"
+        }
+        Action::ReplaceOrder(replace) => {
+            replace_order(&mut object, replace);
+            "replace_order"
+        }
+        Action::CancelAll(all) => {
+            if let Some(id) = all.symbol {
+                symbol(&mut object, id);
+            }
+            "cancel_all"
+        }
+        Action::Request(asked) => request(&mut object, asked),
+    };
+    object.end();
+    (name, text)
+}
+
+fn place(object: &mut Object<'_>, order: &PlaceOrder) {
+    symbol(object, order.symbol);
+    object.word("side", order.side.word());
+    match order.kind {
+        OrderKind::Limit { price, quantity, time_in_force } => {
+            object.word("kind", "limit");
+            object.number("price_ticks", price.0);
+            object.number("quantity_lots", quantity.0);
+            object.word("time_in_force", time_in_force.word());
+        }
+        OrderKind::Market { size: MarketSize::Quantity(quantity) } => {
+            object.word("kind", "market");
+            object.number("quantity_lots", quantity.0);
+        }
+        OrderKind::Market { size: MarketSize::Quote(quote) } => {
+            object.word("kind", "market");
+            object.amount("quote_minor_units", quote);
+        }
+    }
+    object.text("client_order_id", &order.client_order_id);
+}
+
+fn cancel_order(object: &mut Object<'_>, cancel: &CancelOrder) {
+    symbol(object, cancel.symbol);
+    order_ref(object, cancel.order);
+}
+
+fn amend_order(object: &mut Object<'_>, amend: &AmendOrder) {
+    symbol(object, amend.symbol);
+    order_ref(object, amend.order);
+    object.number("quantity_lots", amend.quantity.0);
+    if let Some(name) = &amend.new_client_order_id {
+        object.text("new_client_order_id", name);
+    }
+}
+
+fn replace_order(object: &mut Object<'_>, replace: &ReplaceOrder) {
+    let mut cancel = object.object("cancel");
+    order_ref(&mut cancel, replace.cancel);
+    cancel.end();
+    let only_if = match replace.only_if {
+        ReplaceOnlyIf::Open => "open",
+        ReplaceOnlyIf::New => "new",
+        ReplaceOnlyIf::PartiallyFilled => "partially_filled",
+    };
+    object.word("only_if", only_if);
+    let mode = match replace.mode {
+        ReplaceMode::StopOnFailure => "stop_on_failure",
+        ReplaceMode::AllowFailure => "allow_failure",
+    };
+    object.word("mode", mode);
+    let mut order = object.object("place");
+    place(&mut order, &replace.place);
+    order.end();
+}
+
+fn request(object: &mut Object<'_>, request: &Request) -> &'static str {
+    object.text("request_id", &request.id);
+    match &request.content {
+        RequestContent::CreateAsset(create) => {
+            object.text("code", &create.code);
+            object.number("scale", create.scale);
+            "create_asset"
+        }
+        RequestContent::CreateSymbol(create) => {
+            create_symbol(object, create);
+            "create_symbol"
+        }
+        RequestContent::SetSymbolStatus(set) => {
+            symbol(object, set.symbol);
+            object.word("status", set.status.word());
+            "set_symbol_status"
+        }
+        RequestContent::SetSymbolLimits(set) => {
+            symbol(object, set.symbol);
+            limits(object, &set.limits);
+            "set_symbol_limits"
+        }
+        RequestContent::SetSymbolFees(set) => {
+            symbol(object, set.symbol);
+            fees(object, set.fees);
+            "set_symbol_fees"
+        }
+        RequestContent::SetUserFees(set) => {
+            object.number("user", set.user.0);
+            match set.fees {
+                Some(own) => fees(object, own),
+                None => object.null("fees"),
+            }
+            "set_user_fees"
+        }
+        RequestContent::CreateUser(_) => "create_user",
+        RequestContent::CreateApiKey(create) => {
+            create_api_key(object, create);
+            "create_api_key"
+        }
+        RequestContent::RevokeApiKey(revoke) => {
+            object.number("key", revoke.key.0);
+            "revoke_api_key"
+        }
+        RequestContent::SetKillSwitch(set) => {
+            kill_switch(object, set);
+            "set_kill_switch"
+        }
+        RequestContent::Deposit(deposit) => {
+            money(object, deposit.user, deposit.asset, "amount_minor_units", deposit.amount);
+            "deposit"
+        }
+        RequestContent::RequestWithdrawal(asked) => {
+            money(object, asked.user, asked.asset, "amount_minor_units", asked.amount);
+            "request_withdrawal"
+        }
+        RequestContent::SettleWithdrawal(settle) => {
+            object.number("withdrawal", settle.withdrawal.0);
+            "settle_withdrawal"
+        }
+        RequestContent::CancelWithdrawal(cancel) => {
+            object.number("withdrawal", cancel.withdrawal.0);
+            "cancel_withdrawal"
+        }
+        RequestContent::SetCreditLimit(set) => {
+            money(object, set.user, set.asset, "limit_minor_units", set.limit);
+            "set_credit_limit"
+        }
+    }
+}
+
+/// The steps as they came: a refused one may have more decimals than any asset.
+fn create_symbol(object: &mut Object<'_>, create: &CreateSymbol) {
+    object.text("code", &create.code);
+    object.number("base", create.base.0);
+    object.number("quote", create.quote.0);
+    for (name, step) in [("tick_size", create.tick_size), ("lot_size", create.lot_size)] {
+        let mut size = object.object(name);
+        size.number("mantissa", step.mantissa);
+        size.number("scale", step.scale);
+        size.end();
+    }
+    limits(object, &create.limits);
+    fees(object, create.fees);
+}
+
+fn create_api_key(object: &mut Object<'_>, create: &CreateApiKey) {
+    object.number("user", create.user.0);
+    let mut roles = object.object("roles");
+    for (name, held) in [
+        ("read", create.roles.read),
+        ("trade", create.roles.trade),
+        ("admin", create.roles.admin),
+        ("audit", create.roles.audit),
+    ] {
+        roles.flag(name, held);
+    }
+    roles.end();
+    object.text("api_key", &create.api_key);
+    match &create.credential {
+        Credential::HmacSha256 { sealed_secret } => {
+            object.word("credential", "hmac_sha256");
+            object.bytes("sealed_secret_blake3", blake3::hash(sealed_secret).as_bytes());
+        }
+        Credential::Ed25519 { public_key } => {
+            object.word("credential", "ed25519");
+            object.bytes("public_key", public_key);
+        }
+    }
+}
+
+fn kill_switch(object: &mut Object<'_>, set: &SetKillSwitch) {
+    match set.scope {
+        KillScope::Venue => object.word("scope", "venue"),
+        KillScope::User(user) => object.number("user", user.0),
+    }
+    object.flag("engaged", set.engaged);
+}
+
+fn symbol(object: &mut Object<'_>, id: SymbolId) {
+    object.number("symbol", id.0);
+}
+
+fn order_ref(object: &mut Object<'_>, order: OrderRef) {
+    match order {
+        OrderRef::Id(id) => object.number("order", id.0),
+        OrderRef::Client(name) => object.text("client_order_id", &name),
+    }
+}
+
+fn money(object: &mut Object<'_>, user: UserId, asset: AssetId, name: &str, amount: Amount) {
+    object.number("user", user.0);
+    object.number("asset", asset.0);
+    object.amount(name, amount);
+}
+
+fn fees(object: &mut Object<'_>, fees: Fees) {
+    let mut rates = object.object("fees");
+    rates.number("maker_ppm", fees.maker.0);
+    rates.number("taker_ppm", fees.taker.0);
+    rates.end();
+}
+
+fn limits(object: &mut Object<'_>, limits: &SymbolLimits) {
+    let mut ranges = object.object("limits");
+    ranges.number("price_min_ticks", limits.price_min.0);
+    ranges.number("price_max_ticks", limits.price_max.0);
+    ranges.number("quantity_min_lots", limits.quantity_min.0);
+    ranges.number("quantity_max_lots", limits.quantity_max.0);
+    ranges.amount("notional_min_minor_units", limits.notional_min);
+    ranges.amount("notional_max_minor_units", limits.notional_max);
+    if let Some(band) = limits.band {
+        ranges.number("band_above_ppm", band.above.0);
+        ranges.number("band_below_ppm", band.below.0);
+    }
+    ranges.end();
+}

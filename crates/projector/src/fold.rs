@@ -1,0 +1,188 @@
+//! The projector: blocks in, batches out. Inside a batch the last state of an order, balance or position wins.
+
+mod reference;
+mod symbols;
+mod users;
+mod archive;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::hash::Hash;
+
+use domain::ids::Checkpoint;
+use domain::units::{Epoch, Seq, UnixNanos};
+
+use crate::batch::{Batch, Rows, Stream};
+use crate::block::{CommittedBlock, CommittedCommand};
+
+/// A batch has at most so many commands, and the block that passes the number.
+pub const BATCH_COMMANDS_MAX: usize = 32_768;
+/// A batch has at most so many events, and the block that passes the number: one command may yield thousands.
+pub const BATCH_EVENTS_MAX: usize = 8 * BATCH_COMMANDS_MAX;
+
+/// Folds the blocks after a checkpoint into batches of one stream.
+#[derive(Debug)]
+pub struct Projector {
+    writer: Epoch,
+    /// Where the next batch begins.
+    from: Checkpoint,
+    /// Where it would end.
+    to: Checkpoint,
+    command_count: usize,
+    event_count: usize,
+    rows: StreamFold,
+}
+
+/// The fold of each stream.
+#[derive(Debug)]
+enum StreamFold {
+    Reference(reference::ReferenceFold),
+    Symbols(symbols::SymbolsFold),
+    Users(users::UsersFold),
+    Trades(archive::TradesFold),
+    Audit(archive::AuditFold),
+}
+
+/// A block that does not follow the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotNext {
+    /// Where the projector is.
+    pub at: Seq,
+    /// Where the block begins.
+    pub first: Seq,
+}
+
+/// What every row of a command has in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamp {
+    pub(crate) seq: Seq,
+    pub(crate) time: UnixNanos,
+}
+
+impl Stamp {
+    pub(crate) fn of(committed: CommittedCommand<'_>) -> Self {
+        Self { seq: committed.command.seq, time: committed.command.time }
+    }
+}
+
+impl Projector {
+    /// A projector of a stream from this checkpoint on. `writer` is the epoch of the process that will write: a store that
+    /// has seen a later one refuses its batches.
+    pub fn new(stream: Stream, checkpoint: Checkpoint, writer: Epoch) -> Self {
+        let rows = match stream {
+            Stream::Reference => StreamFold::Reference(reference::ReferenceFold::default()),
+            Stream::Symbols => StreamFold::Symbols(symbols::SymbolsFold::default()),
+            Stream::Users => StreamFold::Users(users::UsersFold::default()),
+            Stream::Trades => StreamFold::Trades(archive::TradesFold::default()),
+            Stream::Audit => StreamFold::Audit(archive::AuditFold::default()),
+        };
+        Self { writer, from: checkpoint, to: checkpoint, command_count: 0, event_count: 0, rows }
+    }
+
+    /// Through where everything was pushed.
+    pub const fn position(&self) -> &Checkpoint {
+        &self.to
+    }
+
+    /// How many commands the next batch has so far.
+    pub const fn command_count(&self) -> usize {
+        self.command_count
+    }
+
+    /// Whether the next batch should be taken before more is pushed.
+    pub const fn is_full(&self) -> bool {
+        self.command_count >= BATCH_COMMANDS_MAX || self.event_count >= BATCH_EVENTS_MAX
+    }
+
+    /// Whether the next batch has rows so far, or would only move the checkpoint.
+    pub fn has_rows(&self) -> bool {
+        match &self.rows {
+            StreamFold::Reference(fold) => fold.has_rows(),
+            StreamFold::Symbols(fold) => fold.has_rows(),
+            StreamFold::Users(fold) => fold.has_rows(),
+            StreamFold::Trades(fold) => fold.has_rows(),
+            StreamFold::Audit(fold) => fold.has_rows(),
+        }
+    }
+
+    /// Adds the next block.
+    pub fn push(&mut self, block: &CommittedBlock) -> Result<(), NotNext> {
+        let info = block.info();
+        if info.first != self.to.seq.next() {
+            return Err(NotNext { at: self.to.seq, first: info.first });
+        }
+        assert_eq!(info.venue, self.to.venue, "blocks of one journal");
+        if self.to.seq == Seq::ZERO {
+            self.rows.begin();
+        }
+        for committed in block.commands() {
+            self.rows.apply(committed, block);
+        }
+        self.command_count += block.command_count();
+        self.event_count += block.event_count();
+        // A block can be of a later writer than this process: then that writer is followed, not fenced out.
+        self.to = Checkpoint { epoch: self.writer.max(info.epoch), ..info.checkpoint() };
+        Ok(())
+    }
+
+    /// The batch of everything pushed since the last; absent if nothing was.
+    pub fn take(&mut self) -> Option<Batch> {
+        if self.command_count == 0 {
+            return None;
+        }
+        let (from, to) = (self.from, self.to);
+        self.from = to;
+        (self.command_count, self.event_count) = (0, 0);
+        Some(Batch { from, to, rows: self.rows.take() })
+    }
+}
+
+impl StreamFold {
+    /// What is there before the first command.
+    fn begin(&mut self) {
+        match self {
+            Self::Reference(fold) => fold.begin(),
+            Self::Symbols(_) | Self::Users(_) | Self::Trades(_) | Self::Audit(_) => {}
+        }
+    }
+
+    fn apply(&mut self, committed: CommittedCommand<'_>, block: &CommittedBlock) {
+        match self {
+            Self::Reference(fold) => fold.apply(committed),
+            Self::Symbols(fold) => fold.apply(committed),
+            Self::Users(fold) => fold.apply(committed),
+            Self::Trades(fold) => fold.apply(committed),
+            Self::Audit(fold) => fold.apply(committed, block.info().journal),
+        }
+    }
+
+    fn take(&mut self) -> Rows {
+        match self {
+            Self::Reference(fold) => Rows::Reference(fold.take()),
+            Self::Symbols(fold) => Rows::Symbols(fold.take()),
+            Self::Users(fold) => Rows::Users(fold.take()),
+            Self::Trades(fold) => Rows::Trades(fold.take()),
+            Self::Audit(fold) => Rows::Audit(fold.take()),
+        }
+    }
+}
+
+/// Puts a state row in the place of an earlier one of the same key.
+fn put<K: Eq + Hash, R>(rows: &mut Vec<R>, places: &mut HashMap<K, usize>, key: K, row: R) {
+    match places.entry(key) {
+        Entry::Occupied(place) => rows[*place.get()] = row,
+        Entry::Vacant(place) => {
+            place.insert(rows.len());
+            rows.push(row);
+        }
+    }
+}
+
+impl fmt::Display for NotNext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a block that begins at {} does not follow {}", self.first.0, self.at.0)
+    }
+}
+
+impl std::error::Error for NotNext {}

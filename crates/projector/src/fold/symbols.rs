@@ -1,0 +1,169 @@
+//! Orders, fills and positions.
+
+use std::collections::HashMap;
+
+use domain::event::{Event, OrderAmended, OrderClosed, OrderFilled, OrderPlaced};
+use domain::ids::{EventId, OrderId, SymbolId, UserId};
+use domain::order::{MarketSize, OrderKind};
+use domain::units::{Amount, Lots};
+
+use super::Stamp;
+use crate::batch::SymbolsRows;
+use crate::block::CommittedCommand;
+use crate::changes::{Amended, Executed, OrderChange};
+use crate::rows::{FillRow, OrderRow, OrderStatus, PositionRow};
+
+/// Where in the batch an order is.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Placed(usize),
+    Changed(usize),
+}
+
+/// Collects the stream's rows. The maps are only looked up in, never iterated.
+#[derive(Debug, Default)]
+pub(super) struct SymbolsFold {
+    rows: SymbolsRows,
+    orders: HashMap<OrderId, Place>,
+    positions: HashMap<(UserId, SymbolId), usize>,
+}
+
+impl SymbolsFold {
+    pub(super) fn apply(&mut self, committed: CommittedCommand<'_>) {
+        let stamp = Stamp::of(committed);
+        for (index, event) in (0..).zip(committed.events) {
+            match event {
+                Event::OrderPlaced(placed) => self.placed(stamp, placed),
+                Event::OrderAmended(amended) => self.amended(stamp, amended),
+                Event::OrderFilled(filled) => self.filled(stamp, EventId { seq: stamp.seq, index }, filled),
+                Event::OrderClosed(closed) => self.closed(stamp, closed),
+                Event::PositionChanged(changed) => {
+                    let row = PositionRow {
+                        user: changed.user,
+                        symbol: changed.symbol,
+                        quantity: changed.quantity,
+                        cost: changed.cost,
+                        realised: changed.realised,
+                        last_seq: stamp.seq,
+                    };
+                    let key = (changed.user, changed.symbol);
+                    super::put(&mut self.rows.positions, &mut self.positions, key, row);
+                }
+                Event::Refused(_)
+                | Event::OrderRepeated(_)
+                | Event::Trade(_)
+                | Event::BalanceChanged(_)
+                | Event::RequestRepeated(_)
+                | Event::AssetCreated(_)
+                | Event::SymbolCreated(_)
+                | Event::SymbolStatusChanged(_)
+                | Event::SymbolLimitsChanged(_)
+                | Event::SymbolFeesChanged(_)
+                | Event::UserFeesChanged(_)
+                | Event::UserCreated(_)
+                | Event::ApiKeyCreated(_)
+                | Event::ApiKeyRevoked(_)
+                | Event::Deposited(_)
+                | Event::WithdrawalRequested(_)
+                | Event::WithdrawalSettled(_)
+                | Event::WithdrawalCanceled(_)
+                | Event::CreditLimitChanged(_)
+                | Event::VenueKillSwitchChanged(_)
+                | Event::UserKillSwitchChanged(_) => {}
+            }
+        }
+    }
+
+    pub(super) fn has_rows(&self) -> bool {
+        self.rows.count() > 0
+    }
+
+    pub(super) fn take(&mut self) -> SymbolsRows {
+        self.orders.clear();
+        self.positions.clear();
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.placed.sort_unstable_by_key(|row| row.order);
+        rows.changed.sort_unstable_by_key(|change| change.order);
+        rows.positions.sort_unstable_by_key(|row| (row.user, row.symbol));
+        rows
+    }
+
+    fn placed(&mut self, stamp: Stamp, event: &OrderPlaced) {
+        let quantity = match event.kind {
+            OrderKind::Limit { quantity, .. } | OrderKind::Market { size: MarketSize::Quantity(quantity) } => {
+                Some(quantity)
+            }
+            OrderKind::Market { size: MarketSize::Quote(_) } => None,
+        };
+        self.orders.insert(event.order, Place::Placed(self.rows.placed.len()));
+        self.rows.placed.push(OrderRow {
+            order: event.order,
+            user: event.user,
+            symbol: event.symbol,
+            side: event.side,
+            kind: event.kind,
+            client_order_id: event.client_order_id,
+            quantity,
+            executed: Lots::ZERO,
+            executed_quote: Amount::ZERO,
+            status: OrderStatus::New,
+            fees: event.fees,
+            placed: stamp.seq,
+            placed_time: stamp.time,
+            last_seq: stamp.seq,
+            updated_time: stamp.time,
+        });
+    }
+
+    fn amended(&mut self, stamp: Stamp, event: &OrderAmended) {
+        let amended = Amended { quantity: event.quantity, client_order_id: event.client_order_id };
+        let status = if event.remaining == event.quantity { OrderStatus::New } else { OrderStatus::PartiallyFilled };
+        self.change(stamp, event.order, status, None, Some(amended));
+    }
+
+    fn filled(&mut self, stamp: Stamp, id: EventId, event: &OrderFilled) {
+        let executed = Executed { quantity: event.executed, quote: event.executed_quote };
+        let status = if event.filled { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
+        self.change(stamp, event.order, status, Some(executed), None);
+        self.rows.fills.push(FillRow {
+            id,
+            time: stamp.time,
+            order: event.order,
+            user: event.user,
+            execution: event.execution,
+            symbol: event.symbol,
+            trade: event.trade,
+            side: event.side,
+            liquidity: event.liquidity,
+            price: event.price,
+            quantity: event.quantity,
+            quote: event.quote,
+            fee: event.fee,
+            fee_asset: event.fee_asset,
+        });
+    }
+
+    fn closed(&mut self, stamp: Stamp, event: &OrderClosed) {
+        self.change(stamp, event.order, OrderStatus::closed(event.reason), None, None);
+    }
+
+    /// Changes the order where the batch has it: in its row if it was placed in this batch.
+    fn change(
+        &mut self,
+        stamp: Stamp,
+        order: OrderId,
+        status: OrderStatus,
+        executed: Option<Executed>,
+        amended: Option<Amended>,
+    ) {
+        let change = OrderChange { order, status, executed, amended, last_seq: stamp.seq, updated_time: stamp.time };
+        match self.orders.get(&order) {
+            Some(Place::Placed(index)) => self.rows.placed[*index].change(&change),
+            Some(Place::Changed(index)) => self.rows.changed[*index].and_then(&change),
+            None => {
+                self.orders.insert(order, Place::Changed(self.rows.changed.len()));
+                self.rows.changed.push(change);
+            }
+        }
+    }
+}
