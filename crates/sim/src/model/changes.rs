@@ -116,7 +116,7 @@ impl Model {
         self.symbol(replace.place.symbol)?;
         self.check_trading(envelope.user, replace.place.symbol)?;
         let replaced = match self.cancel_for_replacement(envelope.user, replace, outcome) {
-            Ok(canceled) => Some(canceled.client_order_id),
+            Ok(canceled) => Some(canceled.order),
             Err(reason) => {
                 outcome.facts.push(Event::Refused(Refused { part: RefusedPart::ReplaceCancel, reason }));
                 match replace.mode {

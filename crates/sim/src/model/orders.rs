@@ -9,7 +9,6 @@ use domain::limits::{LOTS_MAX, OPEN_ORDERS_PER_USER_MAX, TICKS_MAX};
 use domain::order::{CloseReason, MarketSize, OrderKind, Side, TimeInForce};
 use domain::reject::RejectReason;
 use domain::state::{OrderState, SymbolState};
-use domain::text::ClientOrderId;
 use domain::units::{Amount, Lots, Ticks};
 
 use super::matching::Matched;
@@ -27,12 +26,12 @@ impl Model {
         self.place_on_known_symbol(envelope, place, None, outcome)
     }
 
-    /// Steps 2 to 7, and the order itself. `replaced` is the name of the order that a replacement has just canceled.
+    /// Steps 2 to 7, and the order itself. `replaced` is the order that a replacement has just canceled.
     pub(super) fn place_on_known_symbol(
         &mut self,
         envelope: &Envelope,
         place: &PlaceOrder,
-        replaced: Option<ClientOrderId>,
+        replaced: Option<OrderId>,
         outcome: &mut Outcome,
     ) -> Result<(), RejectReason> {
         if let Some(repeated) = self.find_repeated(envelope.user, place, replaced)? {
@@ -155,7 +154,7 @@ impl Model {
         &self,
         user: UserId,
         place: &PlaceOrder,
-        replaced: Option<ClientOrderId>,
+        replaced: Option<OrderId>,
     ) -> Result<Option<OrderRepeated>, RejectReason> {
         let content = (place.symbol, place.side, place.kind);
         let mut open = self.state.orders.iter();
@@ -165,11 +164,9 @@ impl Model {
             }
             return Ok(Some(OrderRepeated { order: open.order, first: open.placed }));
         }
-        if replaced == Some(place.client_order_id) {
-            return Ok(None);
-        }
         let closed = self.find_closed(user, place.client_order_id);
-        let same = closed.filter(|closed| (closed.symbol, closed.side, closed.kind) == content);
+        let counts = closed.filter(|closed| Some(closed.order) != replaced);
+        let same = counts.filter(|closed| (closed.symbol, closed.side, closed.kind) == content);
         Ok(same.map(|closed| OrderRepeated { order: closed.order, first: closed.placed }))
     }
 
