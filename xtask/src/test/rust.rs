@@ -30,28 +30,33 @@ pub(super) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
 
 fn nextest(workspace: &Workspace, real_day: bool, arguments: &[String]) -> Command {
     let mut command = workspace.cargo();
-    command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests", "pass"]);
+    command.args(["nextest", "run", "--no-fail-fast", "--no-tests", "pass"]);
     if !real_day {
         command.args(["--filterset", "not test(real_day)"]);
     }
     if std::io::stderr().is_terminal() {
         command.args(["--color", "always"]);
     }
-    command.args(arguments);
+    command.args(selection(arguments)).args(arguments);
     command
 }
 
 fn cargo_test(workspace: &Workspace, real_day: bool, arguments: &[String]) -> Command {
     let mut command = workspace.cargo();
-    command.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast", "--quiet"]);
+    command.args(["test", "--tests", "--no-fail-fast", "--quiet"]);
     // What stands behind the user's `--` is for the test binaries, where `--skip` belongs as well.
     let mut halves = arguments.splitn(2, |argument| argument == "--");
-    command.args(halves.next().unwrap_or_default()).arg("--");
+    command.args(selection(arguments)).args(halves.next().unwrap_or_default()).arg("--");
     if !real_day {
         command.args(["--skip", "real_day"]);
     }
     command.args(halves.next().unwrap_or_default());
     command
+}
+
+/// Everything, unless the caller says which part.
+fn selection(arguments: &[String]) -> &'static [&'static str] {
+    if arguments.is_empty() { &["--workspace"] } else { &[] }
 }
 
 #[cfg(test)]
@@ -61,13 +66,13 @@ mod tests {
     use crate::workspace::Workspace;
 
     #[test]
-    fn the_real_day_is_left_out_unless_it_is_there() {
+    fn a_trading_day_is_left_out_unless_it_is_there() {
         let workspace = Workspace::find().unwrap();
         assert!(shown(&nextest(&workspace, false, &[])).contains("not test(real_day)"));
         assert!(!shown(&nextest(&workspace, true, &[])).contains("real_day"));
         let arguments = ["-p", "engine", "--", "--nocapture"].map(str::to_owned);
         let command = shown(&cargo_test(&workspace, false, &arguments));
         assert!(command.ends_with("--quiet -p engine -- --skip real_day --nocapture"), "{command}");
-        assert!(shown(&cargo_test(&workspace, true, &[])).ends_with("--quiet --"));
+        assert!(shown(&cargo_test(&workspace, true, &[])).ends_with("--quiet --workspace --"));
     }
 }
