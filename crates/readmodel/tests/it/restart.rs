@@ -1,0 +1,36 @@
+//! A model made of a state, with the commands replayed that the stores miss, answers like one that saw everything.
+
+use domain::ids::{SymbolId, UserId};
+use domain::units::Seq;
+use readmodel::limits::Limits;
+use readmodel::model::ReadModel;
+
+use crate::history::compare;
+use crate::stores::{Store, recordings};
+
+#[test]
+fn replays_what_the_stores_miss() {
+    for (seed, venue) in recordings(900) {
+        let (stored, state) = (Seq(venue.last().0 - 400), Seq(venue.last().0 - 100));
+        let store = Store::at(&venue, stored);
+        let all = Store::at(&venue, venue.last());
+        let model = ReadModel::new(&venue.state_at(state), Limits::default());
+        let mut replay = model.replay(&store, stored).unwrap();
+        for (command, events) in &venue.through(state)[usize::try_from(stored.0).unwrap()..] {
+            replay.apply(command, events).unwrap();
+        }
+        replay.finish();
+        for (command, events) in venue.after(state) {
+            model.apply(command, events);
+        }
+        compare(&model, &store, &all, seed);
+        for user in (0..all.users).map(UserId) {
+            assert_eq!(model.open_orders(user, None), all.model.open_orders(user, None), "seed {seed}");
+        }
+        let now = all.model.time();
+        for symbol in (0..u32::try_from(model.reference().symbols().len()).unwrap()).map(SymbolId) {
+            assert_eq!(model.ticker(symbol, now), all.model.ticker(symbol, now), "seed {seed}");
+            assert_eq!(model.last_trades(symbol, 1_000), all.model.last_trades(symbol, 1_000), "seed {seed}");
+        }
+    }
+}

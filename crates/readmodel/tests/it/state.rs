@@ -1,0 +1,140 @@
+//! After any commands, what the read model shows is what the engine's state says.
+
+use std::collections::BTreeMap;
+
+use domain::ids::{OrderId, SymbolId, UserId};
+use domain::order::Side;
+use domain::state::State;
+use domain::units::{Seq, Ticks};
+use projector::history::OrderKey;
+use projector::rows::OrderRow;
+use readmodel::limits::Limits;
+use readmodel::model::{ReadModel, Stream};
+
+use crate::stores::recordings;
+
+#[test]
+fn shows_what_the_state_says() {
+    for (seed, venue) in recordings(1_500) {
+        let model = ReadModel::new(&venue.empty, Limits::default());
+        for (command, events) in &venue.commands {
+            model.apply(command, events);
+            if command.seq.0 % 97 == 0 {
+                // What stores have may go at any time without a trace in what is shown.
+                model.store_reached(Stream::Orders, Seq(command.seq.0 - 50));
+                model.store_reached(Stream::Trades, Seq(command.seq.0 - 50));
+            }
+            if command.seq.0 % 250 == 0 {
+                check(&model, &venue.state_at(command.seq), seed);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_made_of_a_state_goes_on_like_one_that_saw_it_all() {
+    for (seed, venue) in recordings(1_000) {
+        let middle = Seq(venue.last().0 / 2);
+        let model = ReadModel::new(&venue.state_at(middle), Limits::default());
+        for (command, events) in venue.after(middle) {
+            model.apply(command, events);
+        }
+        check(&model, &venue.state_at(venue.last()), seed);
+    }
+}
+
+/// Compares everything that a state has too.
+fn check(model: &ReadModel, state: &State, seed: u64) {
+    assert_eq!((model.seq(), model.time()), (state.seq, state.time), "seed {seed}");
+    for (index, user) in state.users.iter().enumerate() {
+        let id = UserId(u32::try_from(index).unwrap());
+        let shown = model.user(id).unwrap();
+        assert_eq!((shown.fees, shown.killed), (user.fees, user.killed), "seed {seed}");
+        check_user(model, state, id, seed);
+    }
+    for symbol in &state.symbols {
+        check_symbol(model, state, symbol.instrument.id(), seed);
+        let reference = model.reference();
+        let shown = reference.symbol_by_code(symbol.instrument.code().as_str()).unwrap();
+        assert_eq!(
+            (shown.status, shown.limits, shown.fees),
+            (symbol.status, symbol.limits, symbol.fees),
+            "seed {seed}"
+        );
+        assert_eq!(
+            model.ticker(symbol.instrument.id(), state.time).unwrap().last_price,
+            symbol.last_price,
+            "seed {seed}"
+        );
+    }
+    for key in &state.keys {
+        let shown = model.key(&key.api_key).unwrap();
+        assert_eq!((shown.id, shown.user, shown.revoked), (key.key, key.user, key.revoked), "seed {seed}");
+        assert_eq!(model.key_by_id(key.key), Some(shown), "seed {seed}");
+    }
+    assert_eq!(model.reference().is_killed(), state.killed, "seed {seed}");
+}
+
+fn check_user(model: &ReadModel, state: &State, user: UserId, seed: u64) {
+    let balances: Vec<_> = state
+        .balances
+        .iter()
+        .filter(|balance| balance.user == user)
+        .map(|balance| (balance.asset, balance.free, balance.locked, balance.credit_limit))
+        .collect();
+    let shown: Vec<_> = model
+        .balances(user)
+        .into_iter()
+        .map(|balance| (balance.asset, balance.free, balance.locked, balance.credit_limit))
+        .collect();
+    assert_eq!(shown, balances, "seed {seed}");
+
+    let positions = state.positions.iter().filter(|position| position.user == user);
+    let positions: Vec<_> = positions.map(|at| (at.symbol, at.quantity, at.cost, at.realised)).collect();
+    let shown = model.positions(user).into_iter();
+    assert_eq!(
+        shown.map(|at| (at.symbol, at.quantity, at.cost, at.realised)).collect::<Vec<_>>(),
+        positions,
+        "seed {seed}"
+    );
+
+    let orders: BTreeMap<OrderId, _> =
+        state.orders.iter().filter(|order| order.user == user).map(|order| (order.order, order)).collect();
+    let shown = model.open_orders(user, None);
+    assert_eq!(shown.iter().map(|row| row.order).collect::<Vec<_>>(), orders.keys().copied().collect::<Vec<_>>());
+    for row in &shown {
+        let order = orders[&row.order];
+        assert_eq!(
+            (row.kind, row.client_order_id, row.quantity, row.executed, row.executed_quote, row.fees, row.placed),
+            (
+                order.kind,
+                order.client_order_id,
+                Some(order.quantity),
+                order.executed,
+                order.executed_quote,
+                order.fees,
+                order.placed
+            ),
+            "seed {seed}"
+        );
+        let found = |key| model.recent_order(user, key).map(|row: OrderRow| row.order);
+        assert_eq!(found(OrderKey::Id(row.order)), Some(row.order), "seed {seed}");
+        assert_eq!(found(OrderKey::Client(user, row.client_order_id)), Some(row.order), "seed {seed}");
+        assert!(row.status.is_open(), "seed {seed}");
+    }
+}
+
+fn check_symbol(model: &ReadModel, state: &State, symbol: SymbolId, seed: u64) {
+    let levels = |side| {
+        let mut levels: BTreeMap<Ticks, u128> = BTreeMap::new();
+        for order in state.orders.iter().filter(|order| order.symbol == symbol && order.side == side) {
+            *levels.entry(order.price).or_default() += u128::from(order.quantity.0 - order.executed.0);
+        }
+        levels
+    };
+    let depth = model.depth(symbol, usize::MAX).unwrap();
+    let bids: Vec<_> = depth.bids.iter().map(|level| (level.price, level.lots)).collect();
+    let asks: Vec<_> = depth.asks.iter().map(|level| (level.price, level.lots)).collect();
+    assert_eq!(bids, levels(Side::Buy).into_iter().rev().collect::<Vec<_>>(), "seed {seed}");
+    assert_eq!(asks, levels(Side::Sell).into_iter().collect::<Vec<_>>(), "seed {seed}");
+}
