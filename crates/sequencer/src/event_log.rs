@@ -1,0 +1,157 @@
+//! The event log: what came of each command, written behind the acknowledgement, read by every follower.
+//!
+//! Its blocks follow the journal's: same epoch and time, no block reaches over a journal block's end, and a journal block with
+//! more than `EVENT_BLOCK_BYTES` of events is split at the command that passes that. So the log can be derived again, byte by byte.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use domain::event::Event;
+use domain::units::{Epoch, Seq, UnixNanos};
+use journal::block::{BlockKind, BlockToWrite};
+use journal::error::JournalError;
+use journal::journal::Journal;
+
+use crate::batch::Batch;
+use crate::log::Progress;
+use crate::queue::Admission;
+use crate::recovery::RULES_VERSION;
+
+/// A block of the event log ends with the command that brings it to this size.
+pub const EVENT_BLOCK_BYTES: usize = 2 << 20;
+
+/// How long the writer waits before it looks for space again.
+const NO_SPACE_RETRY: Duration = Duration::from_millis(200);
+
+/// Collects the events of one journal block into blocks of the event log.
+#[derive(Debug, Default)]
+pub struct EventBlocks {
+    payload: Vec<u8>,
+    count: u32,
+    last: Seq,
+}
+
+/// One block of the event log, borrowed from [`EventBlocks`].
+#[derive(Debug, Clone, Copy)]
+pub struct EventBlock<'a> {
+    /// First sequence.
+    pub first_seq: Seq,
+    /// Commands in it.
+    pub count: u32,
+    /// Their encoded events.
+    pub payload: &'a [u8],
+}
+
+impl EventBlocks {
+    /// Adds a command's events; true: the block is full and must be taken now.
+    pub fn add(&mut self, seq: Seq, time: UnixNanos, events: &[Event]) -> bool {
+        codec::event::encode_events(seq, time, events, &mut self.payload);
+        self.count += 1;
+        self.last = seq;
+        self.payload.len() >= EVENT_BLOCK_BYTES
+    }
+
+    /// What was collected, if anything.
+    pub fn block(&self) -> Option<EventBlock<'_>> {
+        let first_seq = Seq((self.last.0 + 1).checked_sub(u64::from(self.count))?);
+        (self.count > 0).then_some(EventBlock { first_seq, count: self.count, payload: &self.payload })
+    }
+
+    /// Begins the next block.
+    pub fn clear(&mut self) {
+        self.payload.clear();
+        self.count = 0;
+    }
+}
+
+/// Writes the event log; has no thread of its own.
+#[derive(Debug)]
+pub struct EventLog {
+    journal: Journal,
+    blocks: EventBlocks,
+    progress: Arc<Progress>,
+}
+
+impl EventLog {
+    /// A writer that goes on where the log ends.
+    pub fn new(journal: Journal) -> Self {
+        let progress = Arc::new(Progress::new(journal.tip().seq));
+        Self { journal, blocks: EventBlocks::default(), progress }
+    }
+
+    /// How far it is written. Written is not synced: the journal can derive it again.
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    /// The log itself.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The log itself, to seal or to purge.
+    pub fn journal_mut(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    /// The log itself, at the end.
+    pub fn into_journal(self) -> Journal {
+        self.journal
+    }
+
+    /// Adds the events of one command of a journal block.
+    pub fn add(&mut self, epoch: Epoch, seq: Seq, time: UnixNanos, events: &[Event]) -> Result<(), JournalError> {
+        if self.blocks.add(seq, time, events) { self.end_block(epoch, time) } else { Ok(()) }
+    }
+
+    /// Ends the events of a journal block: what was added is written.
+    pub fn end_block(&mut self, epoch: Epoch, time: UnixNanos) -> Result<(), JournalError> {
+        let Some(EventBlock { first_seq, count, payload }) = self.blocks.block() else { return Ok(()) };
+        let (kind, rules_version) = (BlockKind::Commands, RULES_VERSION);
+        self.journal.append(&[BlockToWrite { kind, rules_version, epoch, first_seq, count, time, payload }])?;
+        self.blocks.clear();
+        self.progress.commit(self.journal.tip().seq, 0);
+        Ok(())
+    }
+
+    /// Writes what came of a batch.
+    pub fn write(&mut self, batch: &Batch) -> Result<(), JournalError> {
+        for (command, events) in batch.iter() {
+            self.add(batch.epoch, command.seq, command.time, events)?;
+        }
+        self.end_block(batch.epoch, batch.time)
+    }
+
+    /// Writes what comes in, waiting for space where there is none, until the release is gone or the log fails. After a
+    /// failure the backlog grows until the doors close; a restart derives the log again.
+    pub fn run(&mut self, incoming: &Receiver<Batch>, spare: &Sender<Batch>, admission: &Admission) {
+        while let Ok(batch) = incoming.recv() {
+            let mut written = self.write(&batch);
+            while let Err(JournalError::NoSpace) = written {
+                tracing::warn!("no space for the event log: followers stand still until there is some");
+                std::thread::sleep(NO_SPACE_RETRY);
+                // What was encoded is still there: only the end of the block is missing.
+                written = self.finish_interrupted(&batch);
+            }
+            if let Err(error) = written {
+                tracing::error!(%error, "the event log failed; followers stand still until a restart");
+                self.progress.lose(error.to_string());
+                return;
+            }
+            admission.sub_event_backlog(u64::try_from(batch.commands.len()).expect("bounded by BLOCK_COMMANDS_MAX"));
+            // Nobody takes it back once the sequencer is gone.
+            drop(spare.send(batch));
+        }
+    }
+
+    /// Goes on with a batch at the block that found no space.
+    fn finish_interrupted(&mut self, batch: &Batch) -> Result<(), JournalError> {
+        let encoded = self.blocks.last;
+        self.end_block(batch.epoch, batch.time)?;
+        for (command, events) in batch.iter().filter(|(command, _)| command.seq > encoded) {
+            self.add(batch.epoch, command.seq, command.time, events)?;
+        }
+        self.end_block(batch.epoch, batch.time)
+    }
+}

@@ -1,0 +1,303 @@
+//! From what is on disk to a venue that can open its doors: newest snapshot, replay of the journal, comparison with the
+//! event log, its missing tail derived again, a new epoch.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use domain::ids::VenueId;
+use domain::units::{Epoch, Seq, UnixNanos};
+use engine::{Engine, RestoreError};
+use journal::block::{BlockKind, BlockToWrite};
+use journal::config::{Config, Insist};
+use journal::error::{JournalError, OpenError, ReadError};
+use journal::journal::Journal;
+use journal::recover::Cut;
+use journal::segment::{Identity, LogName, peek};
+use journal::storage::Directory;
+
+use crate::event_log::EventLog;
+use crate::replayer::{EventCheck, Replay, ReplayError, ReplayPoint};
+use crate::snapshots::Snapshots;
+
+/// Version of the rules this binary implements; every block says under which it was made.
+pub const RULES_VERSION: u32 = 1;
+
+/// Replayed commands between two calls of a progress report.
+const REPORT_EVERY: u64 = 1_000_000;
+
+/// Where a venue keeps its journal, event log and snapshots.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The command journal.
+    pub journal: Directory,
+    /// The event log.
+    pub event_log: Directory,
+    /// Snapshots.
+    pub snapshots: PathBuf,
+}
+
+impl Places {
+    /// The usual places in a data directory.
+    pub fn in_directory(data: &Path) -> Self {
+        Self {
+            journal: Directory::on_disk(data.join("journal")),
+            event_log: Directory::on_disk(data.join("events")),
+            snapshots: data.join("snapshots"),
+        }
+    }
+
+    /// The venue whose journal is here; absent before the first start.
+    pub fn venue(&self) -> Result<Option<VenueId>, ReadError> {
+        Ok(peek(&self.journal)?.map(|header| header.identity.venue))
+    }
+
+    /// What a reader of the journal needs.
+    pub fn journal_identity(venue: VenueId) -> Identity {
+        Identity { venue, name: LogName::COMMANDS }
+    }
+
+    /// What a reader of the event log needs.
+    pub fn event_log_identity(venue: VenueId) -> Identity {
+        Identity { venue, name: LogName::EVENTS }
+    }
+}
+
+/// How a venue is started.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    /// Identity of a new venue; an existing one keeps its own.
+    pub new_venue: VenueId,
+    /// Cell of a new venue's order ids.
+    pub cell: u64,
+    /// Size of a segment of either log.
+    pub segment_bytes: u64,
+    /// The highest checkpoint of any follower at hand.
+    pub followers_reached: Seq,
+}
+
+/// A venue's state, ready to go on.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The venue.
+    pub venue: VenueId,
+    /// Epoch of this start; its block is durable.
+    pub epoch: Epoch,
+    /// The engine after the last command of the journal.
+    pub engine: Engine,
+    /// The journal.
+    pub journal: Journal,
+    /// The event log, level with the journal.
+    pub event_log: EventLog,
+    /// The snapshots.
+    pub snapshots: Snapshots,
+    /// The point the engine stands at.
+    pub point: ReplayPoint,
+    /// What happened.
+    pub report: Report,
+}
+
+/// What a recovery did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Whether this is the first start.
+    pub created: bool,
+    /// Sequence of the snapshot it began from; zero: from nothing.
+    pub snapshot: Seq,
+    /// Commands replayed.
+    pub replayed: u64,
+    /// Commands whose events were missing in the event log.
+    pub events_derived: u64,
+    /// Whether the last shutdown was clean.
+    pub clean: bool,
+    /// A torn tail that was cut off the journal.
+    pub cut: Option<Cut>,
+    /// Snapshots that could not be used.
+    pub damaged_snapshots: Vec<(PathBuf, String)>,
+}
+
+/// Why a venue cannot start.
+#[derive(Debug)]
+pub enum RecoveryError {
+    /// The journal or the event log does not open.
+    Open(OpenError),
+    /// A log cannot be written.
+    Journal(JournalError),
+    /// A log cannot be read.
+    Read(ReadError),
+    /// Replay stopped.
+    Replay(ReplayError),
+    /// A snapshot contradicts itself.
+    Restore(RestoreError),
+    /// The snapshot directory cannot be read.
+    Io(io::Error),
+    /// The journal begins after the newest usable snapshot.
+    JournalBeginsLate {
+        /// First sequence needed.
+        needed: Seq,
+        /// First sequence there is.
+        oldest: Seq,
+    },
+    /// The snapshot is of another history than the journal.
+    ForeignSnapshot {
+        /// Its sequence.
+        seq: Seq,
+    },
+}
+
+impl fmt::Display for RecoveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(error) => write!(f, "{error}"),
+            Self::Journal(error) => write!(f, "{error}"),
+            Self::Read(error) => write!(f, "{error}"),
+            Self::Replay(error) => write!(f, "{error}"),
+            Self::Restore(error) => write!(f, "the newest snapshot cannot be used: {error}"),
+            Self::Io(error) => write!(f, "the snapshots cannot be read: {error}"),
+            Self::JournalBeginsLate { needed, oldest } => write!(
+                f,
+                "the journal begins at sequence {} but the newest usable snapshot needs {}; bring back older segments or snapshots",
+                oldest.0, needed.0
+            ),
+            Self::ForeignSnapshot { seq } => write!(
+                f,
+                "the snapshot at sequence {} belongs to another history than the journal; move it away to start from an older one",
+                seq.0
+            ),
+        }
+    }
+}
+
+impl std::error::Error for RecoveryError {}
+
+macro_rules! from {
+    ($($variant:ident($error:ty)),*) => {
+        $(impl From<$error> for RecoveryError {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        })*
+    };
+}
+from!(
+    Open(OpenError),
+    Journal(JournalError),
+    Read(ReadError),
+    Replay(ReplayError),
+    Restore(RestoreError),
+    Io(io::Error)
+);
+
+/// Brings a venue up. `on_progress` hears now and then how many commands have been replayed.
+pub fn recover(places: &Places, start: Start, on_progress: &mut dyn FnMut(u64)) -> Result<Recovered, RecoveryError> {
+    let venue = places.venue()?.unwrap_or(start.new_venue);
+    let config = |config: Config| Config { segment_bytes: start.segment_bytes, ..config };
+    let events = Journal::open(places.event_log.clone(), config(Config::events(venue)), Insist::default())?;
+    let (event_journal, events_found) = events;
+    let insist = Insist { must_reach: events_found.tip.seq.max(start.followers_reached), ..Insist::default() };
+    let (journal, found) = Journal::open(places.journal.clone(), config(Config::commands(venue)), insist)?;
+
+    let snapshots = Snapshots::open(&places.snapshots)?;
+    let (snapshot, damaged) = snapshots.newest(events_found.tip.seq)?;
+    let mut report = Report {
+        created: found.created,
+        snapshot: Seq::ZERO,
+        replayed: 0,
+        events_derived: 0,
+        clean: found.sealed || found.created,
+        cut: found.cut.clone(),
+        damaged_snapshots: damaged.into_iter().map(|(path, error)| (path, error.to_string())).collect(),
+    };
+    let (engine, point) = match snapshot {
+        Some((header, state)) => {
+            report.snapshot = header.seq;
+            check_history(&journal, header.seq, header.journal_hash)?;
+            let (journal_hash, event_log_hash) = (header.journal_hash, header.event_log_hash);
+            (Engine::from_state(&state)?, ReplayPoint { epoch: header.epoch, journal_hash, event_log_hash })
+        }
+        None => (
+            Engine::new(start.cell),
+            ReplayPoint {
+                epoch: Epoch(0),
+                journal_hash: domain::ids::Hash256::default(),
+                event_log_hash: domain::ids::Hash256::default(),
+            },
+        ),
+    };
+    let needed = engine.seq().next();
+    if found.oldest > needed && found.tip.seq >= needed {
+        return Err(RecoveryError::JournalBeginsLate { needed, oldest: found.oldest });
+    }
+    let mut event_log = EventLog::new(event_journal);
+    let (engine, point) = replay(engine, point, &journal, &mut event_log, &mut report, on_progress)?;
+    let (journal, epoch) = begin_epoch(journal, engine.time())?;
+    Ok(Recovered { venue, epoch, engine, journal, event_log, snapshots, point, report })
+}
+
+/// The journal's block that ends at the snapshot, where it is still there, must be the one the snapshot was taken after.
+fn check_history(journal: &Journal, seq: Seq, hash: domain::ids::Hash256) -> Result<(), RecoveryError> {
+    if seq > journal.tip().seq {
+        return Err(RecoveryError::ForeignSnapshot { seq });
+    }
+    let block = match journal.source().read(seq, seq, 0) {
+        Ok(blocks) => blocks.into_iter().next(),
+        // Its segment is no longer kept; the blocks behind it chain on, and are checked against each other.
+        Err(ReadError::Missing(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    match block {
+        Some(block) if block.header.last_seq() == seq && block.hash == hash => Ok(()),
+        Some(_) | None => Err(RecoveryError::ForeignSnapshot { seq }),
+    }
+}
+
+/// Replays everything behind the snapshot: compared with the event log as far as that goes, written to it from there on.
+fn replay(
+    engine: Engine,
+    mut point: ReplayPoint,
+    journal: &Journal,
+    event_log: &mut EventLog,
+    report: &mut Report,
+    on_progress: &mut dyn FnMut(u64),
+) -> Result<(Engine, ReplayPoint), RecoveryError> {
+    let committed = journal.tip().seq;
+    let mut check = EventCheck::new(&event_log.journal().source(), engine.seq().next());
+    let mut replay = Replay::new(engine, &journal.source());
+    while let Some(block) = replay.next(committed)? {
+        let header = block.header;
+        let written = event_log.journal().tip().seq;
+        if header.last_seq() <= written {
+            point.event_log_hash = check.compare(&block, written)?;
+        } else {
+            for (command, events) in block.iter().filter(|(command, _)| command.seq > written) {
+                event_log.add(header.epoch, command.seq, command.time, events)?;
+                report.events_derived += 1;
+            }
+            event_log.end_block(header.epoch, header.time)?;
+            point.event_log_hash = event_log.journal().tip().hash;
+        }
+        (point.epoch, point.journal_hash) = (header.epoch, block.hash);
+        let before = report.replayed;
+        report.replayed += u64::from(header.count);
+        if before / REPORT_EVERY != report.replayed / REPORT_EVERY {
+            on_progress(report.replayed);
+        }
+    }
+    Ok((replay.into_engine(), point))
+}
+
+/// Writes and syncs the block of a new epoch: from here on an older writer can be told.
+fn begin_epoch(mut journal: Journal, time: UnixNanos) -> Result<(Journal, Epoch), RecoveryError> {
+    let tip = journal.tip();
+    let epoch = Epoch(tip.epoch.0 + 1);
+    journal.append_synced(&[BlockToWrite {
+        kind: BlockKind::Leader,
+        rules_version: RULES_VERSION,
+        epoch,
+        first_seq: tip.seq.next(),
+        count: 0,
+        time: time.max(tip.time),
+        payload: &[],
+    }])?;
+    Ok((journal, epoch))
+}

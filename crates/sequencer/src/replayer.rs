@@ -1,0 +1,249 @@
+//! The background replayer: a second engine that follows the journal, compares what it derives with the event log, and
+//! writes snapshots. The live engine never pauses for one.
+
+use std::fmt;
+
+use codec::command::CommandReader;
+use codec::error::DecodeError;
+use codec::snapshot::SnapshotHeader;
+use domain::command::{Command, Sequenced};
+use domain::event::Event;
+use domain::ids::{Hash256, VenueId};
+use domain::units::{Epoch, Seq};
+use engine::Engine;
+use journal::block::BlockHeader;
+use journal::error::ReadError;
+use journal::read::{Reader, SegmentSource};
+
+use crate::event_log::EventBlocks;
+use crate::recovery::RULES_VERSION;
+
+/// Where a replay stands: what a snapshot's header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplayPoint {
+    /// Epoch of the last block.
+    pub epoch: Epoch,
+    /// Chain hash of the journal block that ends here.
+    pub journal_hash: Hash256,
+    /// Chain hash of the event log block that ends here.
+    pub event_log_hash: Hash256,
+}
+
+/// Why a replay cannot go on.
+#[derive(Debug)]
+pub enum ReplayError {
+    /// A log could not be read.
+    Read(ReadError),
+    /// A record could not be read.
+    Decode(DecodeError),
+    /// The block was written under rules this binary does not have.
+    Rules {
+        /// The version asked for.
+        version: u32,
+    },
+    /// The same commands gave other events than the event log has.
+    Diverged {
+        /// First sequence of the block that differs.
+        first_seq: Seq,
+    },
+    /// The event log ends inside a journal block.
+    EventLogShort {
+        /// First sequence it does not have.
+        missing: Seq,
+    },
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(error) => write!(f, "{error}"),
+            Self::Decode(error) => write!(f, "a record cannot be read: {error}"),
+            Self::Rules { version } => write!(
+                f,
+                "the journal was written under rules version {version}, this binary has {RULES_VERSION}; use a newer one"
+            ),
+            Self::Diverged { first_seq } => write!(
+                f,
+                "replaying the block from sequence {} gives other events than the event log has; keep the data directory and report it",
+                first_seq.0
+            ),
+            Self::EventLogShort { missing } => write!(f, "the event log does not have sequence {}", missing.0),
+        }
+    }
+}
+
+impl std::error::Error for ReplayError {}
+
+impl From<ReadError> for ReplayError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+/// An engine that is fed from the journal, block by block.
+#[derive(Debug)]
+pub struct Replay {
+    engine: Engine,
+    journal: Reader,
+    commands: Vec<Sequenced<Command>>,
+    events: Vec<Event>,
+    ends: Vec<u32>,
+}
+
+/// A journal block that was replayed.
+#[derive(Debug)]
+pub struct Replayed<'a> {
+    /// Its header.
+    pub header: BlockHeader,
+    /// Its chain hash.
+    pub hash: Hash256,
+    commands: &'a [Sequenced<Command>],
+    events: &'a [Event],
+    ends: &'a [u32],
+}
+
+impl Replayed<'_> {
+    /// Each command with its events.
+    pub fn iter(&self) -> impl Iterator<Item = (&Sequenced<Command>, &[Event])> {
+        let mut start = 0;
+        self.commands.iter().zip(self.ends).map(move |(command, end)| {
+            let end = usize::try_from(*end).expect("a pointer has at least 32 bits");
+            let events = &self.events[start..end];
+            start = end;
+            (command, events)
+        })
+    }
+}
+
+impl Replay {
+    /// A replay that goes on after the engine's last command.
+    pub fn new(engine: Engine, journal: &SegmentSource) -> Self {
+        let journal = journal.reader(engine.seq().next());
+        Self { engine, journal, commands: Vec::new(), events: Vec::new(), ends: Vec::new() }
+    }
+
+    /// The engine as it is now.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The engine, at the end.
+    pub fn into_engine(self) -> Engine {
+        self.engine
+    }
+
+    /// Replays the next block with commands, if it is committed.
+    pub fn next(&mut self, committed: Seq) -> Result<Option<Replayed<'_>>, ReplayError> {
+        self.commands.clear();
+        self.events.clear();
+        self.ends.clear();
+        let (header, hash) = loop {
+            let Some(block) = self.journal.next_block(committed)? else { return Ok(None) };
+            if block.header.rules_version != RULES_VERSION {
+                return Err(ReplayError::Rules { version: block.header.rules_version });
+            }
+            if block.header.count > 0 {
+                let header = block.header;
+                let reader = CommandReader::new(block.payload, header.first_seq, header.count, header.time);
+                for command in reader {
+                    self.commands.push(command.map_err(ReplayError::Decode)?);
+                }
+                break (header, block.hash);
+            }
+        };
+        self.engine.apply_block(&self.commands, &mut self.events, &mut self.ends);
+        Ok(Some(Replayed { header, hash, commands: &self.commands, events: &self.events, ends: &self.ends }))
+    }
+}
+
+/// Compares replayed events with the event log's bytes.
+#[derive(Debug)]
+pub struct EventCheck {
+    event_log: Reader,
+    blocks: EventBlocks,
+}
+
+impl EventCheck {
+    /// A check that begins at `first`.
+    pub fn new(event_log: &SegmentSource, first: Seq) -> Self {
+        Self { event_log: event_log.reader(first), blocks: EventBlocks::default() }
+    }
+
+    /// Compares one replayed journal block; answers with the chain hash of the event log's last block for it. The event
+    /// log must be `written` at least to the end of the block.
+    pub fn compare(&mut self, block: &Replayed<'_>, written: Seq) -> Result<Hash256, ReplayError> {
+        let mut hash = Hash256::default();
+        for (command, events) in block.iter() {
+            if self.blocks.add(command.seq, command.time, events) {
+                hash = self.compare_one(written)?;
+            }
+        }
+        if self.blocks.block().is_some() {
+            hash = self.compare_one(written)?;
+        }
+        Ok(hash)
+    }
+
+    fn compare_one(&mut self, written: Seq) -> Result<Hash256, ReplayError> {
+        let ours = self.blocks.block().expect("the caller has added something");
+        let Some(theirs) = self.event_log.next_block(written)? else {
+            return Err(ReplayError::EventLogShort { missing: ours.first_seq });
+        };
+        if theirs.header.first_seq != ours.first_seq || theirs.payload != ours.payload {
+            return Err(ReplayError::Diverged { first_seq: ours.first_seq });
+        }
+        let hash = theirs.hash;
+        self.blocks.clear();
+        Ok(hash)
+    }
+}
+
+/// The background replayer; has no thread of its own.
+#[derive(Debug)]
+pub struct Replayer {
+    venue: VenueId,
+    replay: Replay,
+    check: EventCheck,
+    point: ReplayPoint,
+}
+
+impl Replayer {
+    /// A replayer that goes on from an engine and the point it stands at.
+    pub fn new(
+        venue: VenueId,
+        engine: Engine,
+        point: ReplayPoint,
+        journal: &SegmentSource,
+        event_log: &SegmentSource,
+    ) -> Self {
+        let first = engine.seq().next();
+        Self { venue, replay: Replay::new(engine, journal), check: EventCheck::new(event_log, first), point }
+    }
+
+    /// The last sequence replayed.
+    pub fn seq(&self) -> Seq {
+        self.replay.engine().seq()
+    }
+
+    /// Replays the next block whose events are `written`; says whether there was one.
+    pub fn step(&mut self, written: Seq) -> Result<bool, ReplayError> {
+        let Some(block) = self.replay.next(written)? else { return Ok(false) };
+        let event_log_hash = self.check.compare(&block, written)?;
+        self.point = ReplayPoint { epoch: block.header.epoch, journal_hash: block.hash, event_log_hash };
+        Ok(true)
+    }
+
+    /// A snapshot of where it stands.
+    pub fn snapshot(&self) -> (SnapshotHeader, domain::state::State) {
+        let state = self.replay.engine().state();
+        let header = SnapshotHeader {
+            venue_id: self.venue,
+            epoch: self.point.epoch,
+            seq: state.seq,
+            time: state.time,
+            journal_hash: self.point.journal_hash,
+            event_log_hash: self.point.event_log_hash,
+        };
+        (header, state)
+    }
+}
