@@ -5,7 +5,7 @@ mod rust;
 mod doc;
 mod clients;
 
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use anyhow::bail;
 
@@ -26,10 +26,14 @@ impl Outcome {
     /// Runs a test runner and reads its counts. A run that fails without a failed test is broken, whatever it counted.
     fn of(command: &mut Command, read: fn(&str) -> Option<Counts>) -> anyhow::Result<Self> {
         let heard = process::overhear(command)?;
-        Ok(match read(&heard.text) {
-            Some(counts) if heard.status.success() || counts.failed > 0 => Self::Ran(counts),
-            _ => Self::Broken(format!("tests did not run ({}): {}", heard.status, process::shown(command))),
-        })
+        Ok(Self::judge(read(&heard.text), heard.status, command))
+    }
+
+    fn judge(counts: Option<Counts>, status: ExitStatus, command: &Command) -> Self {
+        match counts {
+            Some(counts) if status.success() || counts.failed > 0 => Self::Ran(counts),
+            _ => Self::Broken(format!("tests did not run ({status}): {}", process::shown(command))),
+        }
     }
 }
 
@@ -61,16 +65,19 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::{Command, ExitStatus};
 
     use super::{Counts, Outcome};
 
     #[test]
     fn a_run_without_a_count_is_broken() {
-        let run = |script: &str| Outcome::of(Command::new("sh").args(["-c", script]), Counts::of_libtest).unwrap();
-        let result = run("echo 'test result: x. 1 passed; 1 failed; 0 ignored'; exit 1");
-        assert!(matches!(result, Outcome::Ran(Counts { passed: 1, failed: 1, .. })));
-        assert!(matches!(run("echo no count; exit 0"), Outcome::Broken(_)));
-        assert!(matches!(run("echo 'test result: ok. 1 passed; 0 failed'; exit 1"), Outcome::Broken(_)));
+        let judge = |counts, status| Outcome::judge(counts, ExitStatus::from_raw(status), &Command::new("runner"));
+        let good = Counts { passed: 1, ..Counts::default() };
+        let bad = Counts { failed: 1, ..good };
+        assert!(matches!(judge(Some(good), 0), Outcome::Ran(counts) if counts == good));
+        assert!(matches!(judge(Some(bad), 1), Outcome::Ran(counts) if counts == bad));
+        assert!(matches!(judge(Some(good), 1), Outcome::Broken(_)));
+        assert!(matches!(judge(None, 0), Outcome::Broken(_)));
     }
 }
