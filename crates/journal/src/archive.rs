@@ -67,6 +67,24 @@ pub fn purgeable_before(closed: &[ClosedSegment], retention: Retention) -> Optio
         .map(|segment| segment.next_seq)
 }
 
+/// Removes the segments that hold nothing from `seq` on, never the last one, which may be being written; says how many. A
+/// writer need not be asked: it never looks back.
+pub fn purge_before(local: &Directory, seq: Seq) -> Result<usize, ReadError> {
+    let segments = list_segments(local)?;
+    let mut removed = 0_usize;
+    for (first_seq, next) in segments.iter().zip(segments.iter().skip(1)) {
+        if *next > seq {
+            break;
+        }
+        local.remove(&segment_name(*first_seq))?;
+        removed = removed.saturating_add(1);
+    }
+    if removed > 0 {
+        local.sync()?;
+    }
+    Ok(removed)
+}
+
 /// Copies the closed segments that the store does not have, oldest first, durably, each verified whole before; says
 /// which. Only segments wholly committed are copied, since those behind may still be truncated.
 pub fn copy_closed(

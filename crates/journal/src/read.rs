@@ -106,8 +106,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// The next block, if all of it is committed. `committed` is the last sequence that the writer has declared
-    /// committed; it must not be ahead of what was written.
+    /// The next block, if it is committed. `committed` is the last sequence that the writer has declared committed; it
+    /// must not be ahead of what was written. A block is committed as a whole: its first sequence decides.
     ///
     /// A block without records is seen once a sequence behind it is committed.
     pub fn next_block(&mut self, committed: Seq) -> Result<Option<BlockView<'_>>, ReadError> {

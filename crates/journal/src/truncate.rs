@@ -2,6 +2,7 @@
 
 use domain::units::Seq;
 
+use crate::archive::purge_before;
 use crate::cursor::{At, Cursor};
 use crate::error::{JournalError, ReadError};
 use crate::journal::{Active, Journal};
@@ -53,21 +54,10 @@ impl Journal {
     /// Removes the segments that hold nothing from `seq` on, never the one being written; says how many.
     pub fn purge_before(&mut self, seq: Seq) -> Result<usize, JournalError> {
         self.alive()?;
-        let segments = list_segments(&self.directory)?;
-        let mut removed = 0_usize;
-        for (first_seq, next) in segments.iter().zip(segments.iter().skip(1)) {
-            if *next > seq {
-                break;
-            }
-            let gone = self.directory.remove(&segment_name(*first_seq));
-            self.note(gone)?;
-            removed = removed.saturating_add(1);
-        }
-        if removed > 0 {
-            let synced = self.directory.sync();
-            self.note(synced)?;
-        }
-        Ok(removed)
+        purge_before(&self.directory, seq).map_err(|error| {
+            self.poisoned = true;
+            error.into()
+        })
     }
 }
 
