@@ -53,7 +53,7 @@ pub fn closed_segments(
     Ok(closed)
 }
 
-/// What may be given to `Journal::purge_before`: everything in front of it is needed by nobody, and is in the store or
+/// What may be given to [`purge_before`]: everything in front of it is needed by nobody, and is in the store or
 /// old enough. Absent if nothing may go.
 pub fn purgeable_before(closed: &[ClosedSegment], retention: Retention) -> Option<Seq> {
     let age_max = u64::from(retention.retain_hours).saturating_mul(NANOS_PER_HOUR);

@@ -198,6 +198,11 @@ impl Journal {
         Ok(result?)
     }
 
+    /// Ends this journal's life: every later call is refused.
+    pub(crate) const fn poison(&mut self) {
+        self.poisoned = true;
+    }
+
     /// Replaces the active segment after a truncation; everything up to `tip` is durable.
     pub(crate) fn continue_at(&mut self, active: Active, tip: Tip) {
         self.active = active;

@@ -55,7 +55,7 @@ impl Journal {
     pub fn purge_before(&mut self, seq: Seq) -> Result<usize, JournalError> {
         self.alive()?;
         purge_before(&self.directory, seq).map_err(|error| {
-            self.poisoned = true;
+            self.poison();
             error.into()
         })
     }
