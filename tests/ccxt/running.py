@@ -1,0 +1,120 @@
+"""A venue that runs: started from the binary, killed, started again, and set up through its own administration."""
+
+import base64
+import hashlib
+import hmac
+import os
+import queue
+import re
+import signal
+import subprocess
+import threading
+import time
+import urllib.parse
+import uuid
+
+import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+START_SECONDS_MAX = 60
+
+
+class Venue:
+    """One process on one data directory. The administrator's key is printed at the first start only."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.process = None
+        self.url = None
+        self.key = None
+        self.secret = None
+        self.start()
+
+    def start(self):
+        binary = os.environ["BUTTONWOOD_BIN"]
+        arguments = [binary, "serve", "--data", str(self.directory), "--listen", "127.0.0.1:0"]
+        self.process = subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        lines = queue.Queue()
+        threading.Thread(target=read_lines, args=(self.process.stdout, lines), daemon=True).start()
+        seen = []
+        deadline = time.monotonic() + START_SECONDS_MAX
+        self.url = None
+        while self.url is None:
+            try:
+                line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                line = None
+            if line is None:
+                raise AssertionError("the venue did not start:\n" + "".join(seen))
+            seen.append(line)
+            self.url = found(r"listening on (http://\S+)", line)
+            self.key = found(r"admin api key: (\S+)", line) or self.key
+            self.secret = found(r"admin api secret: (\S+)", line) or self.secret
+
+    def kill(self):
+        """As a power cut would: nothing is flushed, nothing is said."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def admin(self, method, path, **parameters):
+        """A signed request of the administrator; its answer must be a success."""
+        return signed(self.url, self.key, self.secret, method, "/v1/admin" + path, parameters)
+
+    def request(self, path, **parameters):
+        """An administrator's request that changes something; it carries an id, so it could be asked again."""
+        return self.admin("POST", path, requestId=uuid.uuid4().hex, **parameters)
+
+
+def signed(url, key, secret, method, path, parameters):
+    parameters = dict(parameters, timestamp=int(time.time() * 1000), recvWindow=10_000)
+    query = urllib.parse.urlencode(parameters)
+    query += "&signature=" + hmac.new(secret.encode(), query.encode(), hashlib.sha256).hexdigest()
+    headers = {"X-MBX-APIKEY": key}
+    if method in ("GET", "DELETE"):
+        answer = requests.request(method, f"{url}{path}?{query}", headers=headers, timeout=30)
+    else:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        answer = requests.request(method, url + path, data=query, headers=headers, timeout=30)
+    assert answer.status_code == 200, f"{method} {path}: {answer.status_code} {answer.text}"
+    return answer.json()
+
+
+def ed25519_pair():
+    """A private key as PEM, the way ccxt takes it as secret, and the public key as PEM."""
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return pem.decode(), public.decode()
+
+
+def ed25519_raw(public_pem):
+    """The 32 bytes of a public key, in base64."""
+    key = serialization.load_pem_public_key(public_pem.encode())
+    raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return base64.b64encode(raw).decode()
+
+
+def read_lines(stream, lines):
+    for line in stream:
+        lines.put(line)
+    lines.put(None)
+
+
+def found(pattern, line):
+    match = re.search(pattern, line)
+    return match and match.group(1)
