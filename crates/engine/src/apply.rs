@@ -12,8 +12,7 @@ use domain::text::{ApiKeyText, AssetCode, SymbolCode};
 use domain::units::{Seq, Ticks, UnixNanos};
 
 use crate::accounts::Accounts;
-use crate::book::Book;
-use crate::closed_ids::ClosedIds;
+use crate::names::NameHash;
 use crate::orders::Orders;
 use crate::requests::Requests;
 
@@ -36,10 +35,9 @@ pub struct Engine {
     pub(crate) requests: Requests,
     pub(crate) accounts: Accounts,
     pub(crate) orders: Orders,
-    pub(crate) closed: ClosedIds,
 }
 
-/// A symbol and its book.
+/// A symbol. Its book is the one with the same index.
 #[derive(Debug)]
 pub(crate) struct Symbol {
     pub(crate) instrument: Instrument,
@@ -48,7 +46,6 @@ pub(crate) struct Symbol {
     pub(crate) fees: Fees,
     pub(crate) last_price: Option<Ticks>,
     pub(crate) last_trade: u64,
-    pub(crate) book: Book,
 }
 
 impl Engine {
@@ -73,7 +70,6 @@ impl Engine {
             requests: Requests::default(),
             accounts,
             orders: Orders::default(),
-            closed: ClosedIds::default(),
         }
     }
 
@@ -89,7 +85,7 @@ impl Engine {
 
     /// Open orders of the venue.
     pub fn open_orders(&self) -> usize {
-        self.orders.len()
+        self.orders.books.len()
     }
 
     /// Applies the next command and appends its events, at least one.
@@ -97,28 +93,28 @@ impl Engine {
     /// The command's sequence must be the next one and its time must not go back: both are the sequencer's duty, and a
     /// bug if not.
     pub fn apply(&mut self, command: &Sequenced<Command>, events: &mut Vec<Event>) {
+        self.apply_named(command, None, events);
+    }
+
+    /// As [`Engine::apply`]; `name` is the hash of the order's name, if it has been computed.
+    pub(crate) fn apply_named(
+        &mut self,
+        command: &Sequenced<Command>,
+        name: Option<NameHash>,
+        events: &mut Vec<Event>,
+    ) {
         assert!(command.seq == self.seq.next(), "commands are applied without a gap");
         assert!(command.time >= self.time, "block time never goes back");
         self.seq = command.seq;
         self.time = command.time;
-        self.closed.forget_until(self.time);
-        if let Err(reason) = self.run(&command.content, events) {
+        self.orders.forget_until(self.time);
+        if let Err(reason) = self.run(&command.content, name, events) {
             events.push(Event::Refused(Refused { part: RefusedPart::Whole, reason }));
         }
         self.accounts.report_touched(events);
     }
 
-    /// Applies commands one after the other; `ends` gets, for each, how long `events` is after it.
-    ///
-    /// The same as [`Engine::apply`] on each, but faster: what the next commands will need is fetched while earlier ones run.
-    pub fn apply_block(&mut self, commands: &[Sequenced<Command>], events: &mut Vec<Event>, ends: &mut Vec<u32>) {
-        for command in commands {
-            self.apply(command, events);
-            ends.push(id_of(events.len()));
-        }
-    }
-
-    fn run(&mut self, command: &Command, events: &mut Vec<Event>) -> Result<(), RejectReason> {
+    fn run(&mut self, command: &Command, name: Option<NameHash>, events: &mut Vec<Event>) -> Result<(), RejectReason> {
         let envelope = &command.envelope;
         if envelope.deadline.is_some_and(|deadline| self.time > deadline) {
             return Err(RejectReason::DeadlinePassed);
@@ -127,7 +123,7 @@ impl Engine {
             return Err(RejectReason::UnknownUser);
         }
         match &command.action {
-            Action::PlaceOrder(order) => self.place_order(envelope, order, events),
+            Action::PlaceOrder(order) => self.place_order(envelope, order, name, events),
             Action::CancelOrder(cancel) => self.cancel_order(envelope.user, cancel, events),
             Action::AmendOrder(amend) => self.amend_order(envelope.user, amend, events),
             Action::ReplaceOrder(replace) => self.replace_order(envelope, replace, events),

@@ -6,11 +6,12 @@ use domain::command::cancel_all::CancelAll;
 use domain::command::cancel_order::CancelOrder;
 use domain::command::replace_order::{ReplaceMode, ReplaceOnlyIf, ReplaceOrder};
 use domain::event::{Event, OrderAmended, OrderClosed, Refused, RefusedPart, RestedPart};
-use domain::ids::{OrderId, SymbolId, UserId};
+use domain::ids::{SymbolId, UserId};
 use domain::order::CloseReason;
 use domain::reject::RejectReason;
 
 use crate::apply::{Engine, index_of};
+use crate::books::{Record, Rests};
 use crate::place::is_taken;
 use crate::slab::Slot;
 
@@ -40,43 +41,44 @@ impl Engine {
         }
         self.check_trading(user, symbol_index)?;
         let slot = found.ok_or(RejectReason::UnknownOrder)?;
-        let before = self.orders[slot];
+        let (Record { order, side, .. }, Rests { price, .. }) =
+            (*self.orders.record(slot), *self.orders.books.rests(slot));
+        let (before, executed) = (self.orders.quantity(slot), self.orders.details(slot).executed);
         let symbol = &self.symbols[symbol_index];
         if amend.quantity < symbol.limits.quantity_min {
             return Err(RejectReason::QuantityTooSmall);
         }
-        if amend.quantity >= before.quantity {
+        if amend.quantity >= before {
             return Err(RejectReason::QuantityNotReduced);
         }
-        if amend.quantity <= before.executed {
+        if amend.quantity <= executed {
             return Err(RejectReason::QuantityAlreadyFilled);
         }
-        let notional =
-            symbol.instrument.notional(before.price, amend.quantity).or(Err(RejectReason::NotionalOverflow))?;
+        let notional = symbol.instrument.notional(price, amend.quantity).or(Err(RejectReason::NotionalOverflow))?;
         if notional < symbol.limits.notional_min {
             return Err(RejectReason::NotionalTooSmall);
         }
 
-        let reduced = before.quantity.checked_sub(amend.quantity).expect("checked to be less");
-        let freed = symbol.hold(before.side, before.price, reduced);
-        self.accounts.lock(user, symbol.pays(before.side), freed.negated());
-        self.orders[slot].quantity = amend.quantity;
-        let name = amend.new_client_order_id.unwrap_or(before.client_order_id);
-        if name != before.client_order_id {
-            self.orders.rename(slot, name);
-            self.closed.remember(before.closed_id(self.time));
+        let reduced = before.checked_sub(amend.quantity).expect("checked to be less");
+        let freed = symbol.hold(side, price, reduced);
+        self.accounts.lock(user, symbol.pays(side), freed.negated());
+        let remaining = self.orders.books.reduce(slot, reduced);
+        let previous_client_order_id = self.orders.details(slot).client_order_id;
+        let client_order_id = amend.new_client_order_id.unwrap_or(previous_client_order_id);
+        if client_order_id != previous_client_order_id {
+            self.orders.rename(slot, client_order_id, self.time);
         }
         events.push(Event::OrderAmended(OrderAmended {
-            order: before.order,
+            order,
             user,
             execution: self.accounts.next_execution(user),
             symbol: amend.symbol,
-            side: before.side,
-            price: before.price,
+            side,
+            price,
             quantity: amend.quantity,
-            remaining: self.orders[slot].remaining(),
-            client_order_id: name,
-            previous_client_order_id: before.client_order_id,
+            remaining,
+            client_order_id,
+            previous_client_order_id,
         }));
         Ok(())
     }
@@ -91,9 +93,9 @@ impl Engine {
         self.check_trading(envelope.user, symbol)?;
         let canceled = match self.replaceable(envelope.user, replace) {
             Ok(slot) => {
-                let order = self.orders[slot].order;
+                let name = self.orders.details(slot).client_order_id;
                 self.close(slot, CloseReason::Replaced, events);
-                Some(order)
+                Some(name)
             }
             Err(reason) => {
                 events.push(Event::Refused(Refused { part: RefusedPart::ReplaceCancel, reason }));
@@ -103,7 +105,7 @@ impl Engine {
                 }
             }
         };
-        if let Err(reason) = self.place_on(symbol, envelope, &replace.place, canceled, events) {
+        if let Err(reason) = self.place_on(envelope, &replace.place, None, canceled, events) {
             events.push(Event::Refused(Refused { part: RefusedPart::ReplacePlace, reason }));
         }
         Ok(())
@@ -111,7 +113,7 @@ impl Engine {
 
     fn replaceable(&self, user: UserId, replace: &ReplaceOrder) -> Result<Slot, RejectReason> {
         let slot = self.orders.find(user, replace.place.symbol, &replace.cancel).ok_or(RejectReason::UnknownOrder)?;
-        let untouched = self.orders[slot].executed.is_zero();
+        let untouched = self.orders.details(slot).executed.is_zero();
         let matches = match replace.only_if {
             ReplaceOnlyIf::Open => true,
             ReplaceOnlyIf::New => untouched,
@@ -138,36 +140,32 @@ impl Engine {
     }
 
     /// The user's open orders in the order of their ids.
-    pub(crate) fn open_orders_of(&self, user: UserId, symbol: Option<SymbolId>) -> Vec<OrderId> {
-        let wanted = |id: &OrderId| {
-            let slot = self.orders.by_id(*id);
-            slot.is_some_and(|slot| symbol.is_none_or(|symbol| self.orders[slot].symbol == symbol))
-        };
-        self.accounts.user(user).order_ids().iter().copied().filter(wanted).collect()
+    pub(crate) fn open_orders_of(&self, user: UserId, symbol: Option<SymbolId>) -> Vec<Slot> {
+        let wanted = |slot: &Slot| symbol.is_none_or(|symbol| self.orders.record(*slot).symbol == symbol);
+        self.accounts.orders_of(user, &self.orders.books).filter(wanted).collect()
     }
 
-    pub(crate) fn close_all(&mut self, orders: &[OrderId], reason: CloseReason, events: &mut Vec<Event>) {
-        for order in orders {
-            let slot = self.orders.by_id(*order).expect("the order was open a moment ago");
-            self.close(slot, reason, events);
+    pub(crate) fn close_all(&mut self, orders: &[Slot], reason: CloseReason, events: &mut Vec<Event>) {
+        for slot in orders {
+            self.close(*slot, reason, events);
         }
     }
 
     fn close(&mut self, slot: Slot, reason: CloseReason, events: &mut Vec<Event>) {
-        let order = self.orders[slot];
-        let symbol_index = index_of(order.symbol.0);
-        let symbol = &self.symbols[symbol_index];
-        let held = symbol.hold(order.side, order.price, order.remaining());
-        self.accounts.lock(order.user, symbol.pays(order.side), held.negated());
+        let Record { order, user, symbol, side, .. } = *self.orders.record(slot);
+        let Rests { price, remaining, .. } = *self.orders.books.rests(slot);
+        let listed = &self.symbols[index_of(symbol.0)];
+        let held = listed.hold(side, price, remaining);
+        self.accounts.lock(user, listed.pays(side), held.negated());
         events.push(Event::OrderClosed(OrderClosed {
-            order: order.order,
-            user: order.user,
-            execution: self.accounts.next_execution(order.user),
-            symbol: order.symbol,
-            side: order.side,
+            order,
+            user,
+            execution: self.accounts.next_execution(user),
+            symbol,
+            side,
             reason,
-            rested: Some(RestedPart { price: order.price, quantity: order.remaining() }),
+            rested: Some(RestedPart { price, quantity: remaining }),
         }));
-        self.remove_order(symbol_index, slot);
+        self.remove_order(slot);
     }
 }

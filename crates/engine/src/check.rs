@@ -37,6 +37,7 @@ impl Engine {
             if asset.total != total || asset.credit != credit {
                 return Err(RestoreError { what: "balances do not add up to deposits minus withdrawals" });
             }
+            add(add(total, credit)?, self.accounts.overdrawn(asset.asset.id))?;
         }
         Ok(())
     }
@@ -50,9 +51,9 @@ impl Engine {
             Ok(())
         };
         for slot in self.slots_in_priority() {
-            let order = &self.orders[slot];
+            let (order, rests) = (self.orders.record(slot), self.orders.books.rests(slot));
             let symbol = &self.symbols[index_of(order.symbol.0)];
-            hold(order.user, symbol.pays(order.side), symbol.hold(order.side, order.price, order.remaining()))?;
+            hold(order.user, symbol.pays(order.side), symbol.hold(order.side, rests.price, rests.remaining))?;
         }
         for withdrawal in self.withdrawals.values() {
             hold(withdrawal.user, withdrawal.asset, withdrawal.amount)?;
@@ -73,7 +74,8 @@ impl Engine {
     /// No book is crossed, and every order is found by both its names.
     fn check_books(&self) -> Result<(), RestoreError> {
         for symbol in &self.symbols {
-            let (bid, ask) = (symbol.best_for(Side::Sell), symbol.best_for(Side::Buy));
+            let best = |side| self.orders.books.best(symbol.instrument.id(), side);
+            let (bid, ask) = (best(Side::Buy), best(Side::Sell));
             if let (Some(bid), Some(ask)) = (bid, ask)
                 && bid >= ask
             {
@@ -82,16 +84,25 @@ impl Engine {
         }
         let mut found = 0_usize;
         for slot in self.slots_in_priority() {
-            let order = &self.orders[slot];
-            let named = self.orders.by_client_id(order.user, &order.client_order_id);
-            if self.orders.by_id(order.order) != Some(slot) || named != Some(slot) {
+            let order = self.orders.record(slot);
+            let named = self.orders.by_name(order.name, order.user, &self.orders.details(slot).client_order_id);
+            if self.orders.books.find(order.order) != Some(slot) || named != Some(slot) {
                 return Err(RestoreError { what: "an order is not found by its names" });
             }
             found = found.saturating_add(1);
         }
         let counted = self.accounts.iter().map(|(_, user)| index_of(user.open_orders)).sum::<usize>();
-        if found != self.orders.len() || found != counted {
+        if found != self.open_orders() || found != counted {
             return Err(RestoreError { what: "open orders are miscounted" });
+        }
+        for (id, user) in self.accounts.iter() {
+            let orders = self.accounts.orders_of(id, &self.orders.books).map(|slot| self.orders.record(slot));
+            if orders.clone().any(|order| order.user != id || order.rests.is_none())
+                || !orders.clone().is_sorted_by(|a, b| a.order < b.order)
+                || orders.count() != index_of(user.open_orders)
+            {
+                return Err(RestoreError { what: "a user's list of open orders is wrong" });
+            }
         }
         Ok(())
     }

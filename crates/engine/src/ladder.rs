@@ -7,35 +7,36 @@ use std::collections::BTreeMap;
 
 use domain::limits::TICKS_MAX;
 use domain::order::Side;
-use domain::units::Ticks;
+use domain::units::{Lots, Ticks};
 
+use crate::books::{Record, Rests};
 use crate::slab::{Slab, Slot};
 
 const PAGE_BITS: u32 = 6;
 const PAGE_LEN: usize = 1 << PAGE_BITS;
-
-/// Neighbours of an order in its queue. Kept apart from the orders: walking and mending a queue stays in few cache lines.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Link {
-    pub(crate) previous: Option<Slot>,
-    pub(crate) next: Option<Slot>,
-}
-
-/// The queues' links, by order slot.
-pub(crate) type Links = Vec<Link>;
+/// Pages found without the map, if they are no further apart than this.
+const RECENT_LEN: usize = 64;
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Level {
-    first: Option<Slot>,
-    last: Option<Slot>,
+pub(crate) struct Level {
+    pub(crate) first: Option<Slot>,
+    pub(crate) last: Option<Slot>,
 }
 
+/// Neighbouring levels.
 #[derive(Debug)]
-struct Page {
+#[repr(align(64))]
+pub(crate) struct Page {
+    number: u64,
     /// Bit i: level i has orders.
     used: u64,
     levels: [Level; PAGE_LEN],
 }
+
+/// The pages of all ladders.
+pub(crate) type Pages = Slab<Page>;
+/// The orders of all ladders.
+pub(crate) type Records = Slab<Record>;
 
 /// A price as priority: the lower, the better, on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,20 +70,29 @@ impl Rank {
     }
 }
 
+impl Page {
+    pub(crate) fn level(&self, side: Side, price: Ticks) -> &Level {
+        &self.levels[Rank::of(side, price).level()]
+    }
+
+    pub(crate) fn used(&self) -> &u64 {
+        &self.used
+    }
+}
+
 /// One side of a book.
 #[derive(Debug)]
 pub(crate) struct Ladder {
     side: Side,
-    pages: BTreeMap<u64, Slot>,
-    slab: Slab<Page>,
-    /// Page used last: most orders come close to the one before.
-    recent: Option<(u64, Slot)>,
     best: Option<Rank>,
+    pages: BTreeMap<u64, Slot>,
+    /// Some of the pages, each at the place that the end of its number says.
+    recent: [Option<Slot>; RECENT_LEN],
 }
 
 impl Ladder {
     pub(crate) fn new(side: Side) -> Self {
-        Self { side, pages: BTreeMap::new(), slab: Slab::default(), recent: None, best: None }
+        Self { side, best: None, pages: BTreeMap::new(), recent: [None; RECENT_LEN] }
     }
 
     /// Best price, if there is any order.
@@ -91,21 +101,38 @@ impl Ladder {
     }
 
     /// Oldest order at the best price.
-    pub(crate) fn front(&mut self) -> Option<Slot> {
+    pub(crate) fn front(&self, pages: &Pages) -> Option<Slot> {
         let rank = self.best?;
-        let page = self.page(rank.page()).expect("the best level's page exists");
-        self.slab[page].levels[rank.level()].first
+        let page = self.find_page(rank.page(), pages).expect("the best level's page exists");
+        pages[page].levels[rank.level()].first
     }
 
-    /// Puts an order behind all others at its price. `links` must have a place for it.
-    pub(crate) fn push(&mut self, price: Ticks, order: Slot, links: &mut Links) {
+    /// The page of a price, if it has one.
+    pub(crate) fn page_of(&self, price: Ticks, pages: &Pages) -> Option<Slot> {
+        self.find_page(Rank::of(self.side, price).page(), pages)
+    }
+
+    /// The page that a price's page would be noted beside: nearly always its own.
+    pub(crate) fn recent(&self, price: Ticks) -> Option<Slot> {
+        self.recent[recent_place(Rank::of(self.side, price).page())]
+    }
+
+    /// Puts an order behind all others at its price.
+    pub(crate) fn push(
+        &mut self,
+        order: Slot,
+        price: Ticks,
+        remaining: Lots,
+        pages: &mut Pages,
+        records: &mut Records,
+    ) {
         let rank = Rank::of(self.side, price);
-        let page = self.page_or_new(rank.page());
-        let page = &mut self.slab[page];
+        let slot = self.page_or_new(rank.page(), pages);
+        let page = &mut pages[slot];
         let level = &mut page.levels[rank.level()];
-        links[order.index()] = Link { previous: level.last, next: None };
+        records[order].rests = Some(Rests { price, remaining, page: slot, previous: level.last, next: None });
         match level.last {
-            Some(last) => links[last.index()].next = Some(order),
+            Some(last) => rests(records, last).next = Some(order),
             None => level.first = Some(order),
         }
         level.last = Some(order);
@@ -116,78 +143,91 @@ impl Ladder {
     }
 
     /// Takes an order out of its queue, wherever it stands.
-    pub(crate) fn remove(&mut self, price: Ticks, order: Slot, links: &mut Links) {
-        let rank = Rank::of(self.side, price);
-        let slot = self.page(rank.page()).expect("a resting order's page exists");
-        let page = &mut self.slab[slot];
-        let level = &mut page.levels[rank.level()];
-        let link = links[order.index()];
-        match link.previous {
-            Some(previous) => links[previous.index()].next = link.next,
-            None => level.first = link.next,
+    pub(crate) fn remove(&mut self, order: Slot, pages: &mut Pages, records: &mut Records) {
+        let taken = records[order].rests.take().expect("only an order in a queue is taken out of it");
+        let rank = Rank::of(self.side, taken.price);
+        if let Some(next) = taken.next {
+            rests(records, next).previous = taken.previous;
         }
-        match link.next {
-            Some(next) => links[next.index()].previous = link.previous,
-            None => level.last = link.previous,
+        if let Some(previous) = taken.previous {
+            rests(records, previous).next = taken.next;
         }
-        if level.first.is_some() {
+        if taken.previous.is_some() && taken.next.is_some() {
             return;
         }
-        page.used &= !(1 << rank.level());
-        let page_empty = page.used == 0;
+        let page = &mut pages[taken.page];
+        let level = &mut page.levels[rank.level()];
+        if taken.previous.is_none() {
+            level.first = taken.next;
+        }
+        if taken.next.is_none() {
+            level.last = taken.previous;
+        }
+        if level.first.is_none() {
+            page.used &= !(1 << rank.level());
+            self.level_emptied(rank, taken.page, pages);
+        }
+    }
+
+    fn level_emptied(&mut self, rank: Rank, slot: Slot, pages: &mut Pages) {
+        let used = pages[slot].used;
         if self.best == Some(rank) {
-            self.best = self.next_used(rank, slot);
+            self.best = if used == 0 {
+                let next = self.pages.range(rank.page().saturating_add(1)..).next();
+                next.map(|(number, slot)| Rank::at(*number, pages[*slot].used.trailing_zeros()))
+            } else {
+                // The best level was the lowest bit of the best page, so what is left lies behind it.
+                Some(Rank::at(rank.page(), used.trailing_zeros()))
+            };
         }
-        if page_empty {
+        if used == 0 {
             self.pages.remove(&rank.page());
-            self.slab.free(slot);
-            self.recent = None;
-        }
-    }
-
-    /// First level with orders after `rank`, whose page is `slot`.
-    fn next_used(&self, rank: Rank, slot: Slot) -> Option<Rank> {
-        let used = self.slab[slot].used;
-        if used != 0 {
-            // The best level is the lowest bit of the best page, so what is left lies behind it.
-            return Some(Rank::at(rank.page(), used.trailing_zeros()));
-        }
-        let (page, slot) = self.pages.range(rank.page().saturating_add(1)..).next()?;
-        Some(Rank::at(*page, self.slab[*slot].used.trailing_zeros()))
-    }
-
-    fn page(&mut self, number: u64) -> Option<Slot> {
-        match self.recent {
-            Some((recent, slot)) if recent == number => Some(slot),
-            Some(_) | None => {
-                let slot = *self.pages.get(&number)?;
-                self.recent = Some((number, slot));
-                Some(slot)
+            let recent = &mut self.recent[recent_place(rank.page())];
+            if *recent == Some(slot) {
+                *recent = None;
             }
+            pages.free(slot);
         }
     }
 
-    fn page_or_new(&mut self, number: u64) -> Slot {
-        if let Some(slot) = self.page(number) {
-            return slot;
+    fn find_page(&self, number: u64, pages: &Pages) -> Option<Slot> {
+        match self.recent[recent_place(number)] {
+            Some(slot) if pages[slot].number == number => Some(slot),
+            Some(_) | None => self.pages.get(&number).copied(),
         }
-        let slot = self.slab.insert(Page { used: 0, levels: [Level::default(); PAGE_LEN] });
-        self.pages.insert(number, slot);
-        self.recent = Some((number, slot));
+    }
+
+    fn page_or_new(&mut self, number: u64, pages: &mut Pages) -> Slot {
+        let slot = self.find_page(number, pages).unwrap_or_else(|| {
+            let slot = pages.insert(Page { number, used: 0, levels: [Level::default(); PAGE_LEN] });
+            self.pages.insert(number, slot);
+            slot
+        });
+        self.recent[recent_place(number)] = Some(slot);
         slot
     }
 
     /// All orders in priority, with their prices.
-    pub(crate) fn iter<'a>(&'a self, links: &'a Links) -> impl Iterator<Item = (Ticks, Slot)> + 'a {
+    pub(crate) fn iter<'a>(
+        &'a self,
+        pages: &'a Pages,
+        records: &'a Records,
+    ) -> impl Iterator<Item = (Ticks, Slot)> + 'a {
         self.pages.iter().flat_map(move |(number, slot)| {
-            let page = &self.slab[*slot];
-            page.levels.iter().zip(0_u32..).filter_map(|(level, place)| Some((place, level.first?))).flat_map(
-                move |(place, first)| {
-                    let price = Rank::at(*number, place).price(self.side);
-                    std::iter::successors(Some(first), move |order| links[order.index()].next)
-                        .map(move |order| (price, order))
-                },
-            )
+            let levels = pages[*slot].levels.iter().zip(0_u32..);
+            levels.filter_map(|(level, place)| Some((place, level.first?))).flat_map(move |(place, first)| {
+                let price = Rank::at(*number, place).price(self.side);
+                let next = |order: &Slot| records[*order].rests.as_ref().and_then(|rests| rests.next);
+                std::iter::successors(Some(first), next).map(move |order| (price, order))
+            })
         })
     }
+}
+
+fn recent_place(page: u64) -> usize {
+    usize::try_from(page & 63).expect("six bits")
+}
+
+fn rests(records: &mut Records, order: Slot) -> &mut Rests {
+    records[order].rests.as_mut().expect("a neighbour in a queue is in that queue")
 }

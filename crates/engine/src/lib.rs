@@ -4,7 +4,7 @@
 //! every machine; no command content can make it panic.
 //! **Invariant:** money is conserved: every movement is a pair that sums to zero, except deposits and settled withdrawals.
 //!
-//! The rules are in `docs/rules.md`. Start reading at [`Engine::apply`], then `place` (one order's way), then `book`.
+//! The rules are in `docs/rules.md`. Start reading at [`Engine::apply`], then `place` (one order's way), then `books`.
 #![deny(
     missing_docs,
     clippy::float_arithmetic,
@@ -15,21 +15,27 @@
 )]
 
 mod apply;
+mod ahead;
 mod place;
 mod matching;
 mod change;
 mod requests;
 mod accounts;
+mod entries;
 mod positions;
-mod book;
-mod ladder;
 mod orders;
+mod names;
+mod books;
+mod ladder;
+mod id_table;
 mod slab;
-mod client_ids;
-mod closed_ids;
+mod chunks;
 mod hash;
+mod prefetch;
 mod restore;
 mod check;
 
 pub use apply::Engine;
+pub use books::Books;
 pub use restore::RestoreError;
+pub use slab::Slot;

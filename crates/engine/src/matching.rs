@@ -1,13 +1,13 @@
 //! A taker against the book. See "Matching" in `docs/rules.md`.
 
 use domain::event::{Event, OrderFilled, Trade};
-use domain::ids::{OrderId, TradeId, UserId};
+use domain::ids::{OrderId, SymbolId, TradeId, UserId};
 use domain::instrument::Fees;
-use domain::limits::FILLS_PER_COMMAND_MAX;
+use domain::limits::{AMOUNT_MAX, FILLS_PER_COMMAND_MAX};
 use domain::order::{CloseReason, Liquidity, OrderKind, Side, TimeInForce};
 use domain::units::{Amount, Lots, Ppm, Ticks};
 
-use crate::apply::{Engine, Symbol};
+use crate::apply::{Engine, index_of};
 use crate::slab::Slot;
 
 /// Where an order's payments come from.
@@ -72,11 +72,12 @@ impl Engine {
     /// Trades the taker until it is filled, the book has nothing acceptable, or it must stop; the answer says why it must.
     pub(crate) fn match_order(
         &mut self,
-        symbol: usize,
+        symbol: SymbolId,
         kind: OrderKind,
         taker: &mut Taker,
         events: &mut Vec<Event>,
     ) -> Option<CloseReason> {
+        let opposite = taker.side.opposite();
         if let OrderKind::Limit { time_in_force: TimeInForce::FillOrKill, .. } = kind
             && !self.can_fill_whole(symbol, taker)
         {
@@ -84,13 +85,13 @@ impl Engine {
         }
         let mut fills = 0_u32;
         while !taker.filled {
-            let book = self.symbols[symbol].book.side_mut(taker.side.opposite());
-            let price = book.best().filter(|price| taker.accepts(*price))?;
-            let maker = book.front().expect("the best level has an order");
+            let books = &self.orders.books;
+            let price = books.best(symbol, opposite).filter(|price| taker.accepts(*price))?;
+            let maker = books.front(symbol, opposite).expect("the best level has an order");
             if fills == FILLS_PER_COMMAND_MAX {
                 return Some(CloseReason::FillLimit);
             }
-            let offered = self.orders[maker].remaining().min(taker.remaining);
+            let offered = books.remaining(maker).min(taker.remaining);
             let quantity = match self.affordable(symbol, taker, price, offered) {
                 Ok(quantity) => quantity,
                 Err(stop) => return Some(stop),
@@ -101,15 +102,14 @@ impl Engine {
         None
     }
 
-    fn can_fill_whole(&self, symbol: usize, taker: &Taker) -> bool {
-        let book = self.symbols[symbol].book.side(taker.side.opposite());
+    fn can_fill_whole(&self, symbol: SymbolId, taker: &Taker) -> bool {
         let mut missing = taker.remaining;
         let mut fills = 0_u32;
-        for (price, maker) in book.iter(&self.orders.links) {
+        for (price, maker) in self.orders.books.in_priority(symbol, taker.side.opposite()) {
             if !taker.accepts(price) || fills == FILLS_PER_COMMAND_MAX {
                 return false;
             }
-            match missing.checked_sub(self.orders[maker].remaining()) {
+            match missing.checked_sub(self.orders.books.remaining(maker)) {
                 Some(Lots::ZERO) | None => return true,
                 Some(rest) => missing = rest,
             }
@@ -119,38 +119,35 @@ impl Engine {
     }
 
     /// How much of what is offered a market order takes and can pay for.
-    fn affordable(&self, symbol: usize, taker: &Taker, price: Ticks, offered: Lots) -> Result<Lots, CloseReason> {
-        let symbol = &self.symbols[symbol];
-        let mut quantity = offered;
-        if let Some(left) = taker.quote_left {
-            quantity = quantity.min(symbol.instrument.lots_for_quote(price, left));
-            if quantity.is_zero() {
-                return Err(CloseReason::NoLiquidity);
-            }
-        }
+    fn affordable(&self, symbol: SymbolId, taker: &Taker, price: Ticks, offered: Lots) -> Result<Lots, CloseReason> {
+        let symbol = &self.symbols[index_of(symbol.0)];
         match taker.pays {
-            Pays::FromHold { .. } => {}
+            Pays::FromHold { .. } => Ok(offered),
             Pays::FromFree => {
+                // Who buys from oneself is paid as much as is spent, so funds alone would not bound the sum.
+                let room = AMOUNT_MAX.saturating_sub(taker.executed_quote.0);
+                let left = taker.quote_left.map_or(room, |left| left.0.min(room));
+                let mut quantity = offered.min(symbol.instrument.lots_for_quote(price, Amount(left)));
+                if quantity.is_zero() {
+                    return Err(CloseReason::NoLiquidity);
+                }
                 let available = self.accounts.user(taker.user).available(symbol.pays(taker.side));
                 quantity = quantity.min(symbol.lots_payable(taker.side, price, available));
-                if quantity.is_zero() {
-                    return Err(CloseReason::NoFunds);
-                }
+                if quantity.is_zero() { Err(CloseReason::NoFunds) } else { Ok(quantity) }
             }
         }
-        Ok(quantity)
     }
 
     fn trade(
         &mut self,
-        symbol_index: usize,
+        symbol: SymbolId,
         taker: &mut Taker,
         maker_slot: Slot,
         price: Ticks,
         quantity: Lots,
         events: &mut Vec<Event>,
     ) {
-        let symbol = &mut self.symbols[symbol_index];
+        let symbol = &mut self.symbols[index_of(symbol.0)];
         symbol.last_trade = symbol.last_trade.checked_add(1).expect("2^64 trades take longer than the venue");
         symbol.last_price = Some(price);
         let quote = symbol.instrument.notional(price, quantity).expect("the maker's whole order was checked");
@@ -161,7 +158,8 @@ impl Engine {
             *executed = executed.checked_add(quantity).expect("within the order");
             *executed_quote = executed_quote.checked_add(quote).expect("within what both users own");
         };
-        let maker = &mut self.orders[maker_slot];
+        let maker_left = self.orders.books.reduce(maker_slot, quantity);
+        let maker = self.orders.details_mut(maker_slot);
         add(&mut maker.executed, &mut maker.executed_quote);
         add(&mut taker.executed, &mut taker.executed_quote);
         taker.remaining = taker.remaining.checked_sub(quantity).expect("no more than is left");
@@ -169,8 +167,9 @@ impl Engine {
         let spent = |left: Amount| symbol.instrument.lots_for_quote(price, left).is_zero();
         taker.filled = taker.remaining.is_zero() || taker.quote_left.is_some_and(spent);
 
-        let maker = *maker;
-        let maker_filled = maker.remaining().is_zero();
+        let maker = *self.orders.record(maker_slot);
+        let details = self.orders.details(maker_slot);
+        let maker_filled = maker_left.is_zero();
         events.push(Event::Trade(Trade {
             trade: fill.trade,
             symbol: symbol.instrument.id(),
@@ -190,9 +189,9 @@ impl Engine {
             side: maker.side,
             liquidity: Liquidity::Maker,
             pays: Pays::FromHold { price },
-            fee_rate: maker.fees.maker,
-            executed: maker.executed,
-            executed_quote: maker.executed_quote,
+            fee_rate: details.fees.maker,
+            executed: details.executed,
+            executed_quote: details.executed_quote,
             filled: maker_filled,
         };
         let taker_part = Part {
@@ -206,16 +205,16 @@ impl Engine {
             executed_quote: taker.executed_quote,
             filled: taker.filled,
         };
-        self.settle(symbol_index, &maker_part, &fill, events);
-        self.settle(symbol_index, &taker_part, &fill, events);
+        self.settle(maker.symbol, &maker_part, &fill, events);
+        self.settle(maker.symbol, &taker_part, &fill, events);
         if maker_filled {
-            self.remove_order(symbol_index, maker_slot);
+            self.remove_order(maker_slot);
         }
     }
 
     /// Moves one side's money, follows its position, and says so.
-    fn settle(&mut self, symbol: usize, part: &Part, fill: &Fill, events: &mut Vec<Event>) {
-        let symbol = &self.symbols[symbol];
+    fn settle(&mut self, symbol: SymbolId, part: &Part, fill: &Fill, events: &mut Vec<Event>) {
+        let symbol = &self.symbols[index_of(symbol.0)];
         let (paid, received) = match part.side {
             Side::Buy => (fill.quote, fill.base),
             Side::Sell => (fill.base, fill.quote),
@@ -257,13 +256,9 @@ impl Engine {
         }));
     }
 
-    /// Takes an order out of book and tables and remembers its client order id.
-    pub(crate) fn remove_order(&mut self, symbol: usize, slot: Slot) {
-        let order = self.orders[slot];
-        let symbol: &mut Symbol = &mut self.symbols[symbol];
-        symbol.book.side_mut(order.side).remove(order.price, slot, &mut self.orders.links);
-        self.orders.remove(slot);
-        self.accounts.user_mut(order.user).remove_order();
-        self.closed.remember(order.closed_id(self.time));
+    /// Takes an order out of book and lists and remembers its client order id.
+    pub(crate) fn remove_order(&mut self, slot: Slot) {
+        self.accounts.remove_order(slot, &mut self.orders.books);
+        self.orders.close(slot, self.time);
     }
 }

@@ -1,202 +1,195 @@
-//! Open orders: where they are, and how they are found.
+//! Open orders, and those that closed a short while ago: so that a repeated request gets the first answer, an order that
+//! leaves its book keeps its slot, and its name, until it is forgotten.
 
 use std::collections::VecDeque;
 
 use domain::command::OrderRef;
-use domain::ids::{OrderId, SessionId, SymbolId, UserId};
+use domain::ids::{SessionId, SymbolId, UserId};
 use domain::instrument::Fees;
-use domain::order::{OrderKind, Side, TimeInForce};
+use domain::limits::{CLOSED_ID_AGE_NS, CLOSED_IDS_MAX};
+use domain::order::OrderKind;
 use domain::state::ClosedIdState;
 use domain::text::ClientOrderId;
-use domain::units::{Amount, Lots, Seq, Ticks, UnixNanos};
+use domain::units::{Amount, Lots, Seq, UnixNanos};
 
-use crate::client_ids::{ClientIds, name_hash};
-use crate::ladder::{Link, Links};
-use crate::slab::{Slab, Slot};
+use crate::books::{Books, Record};
+use crate::chunks::Chunks;
+use crate::names::{NameHash, Names};
+use crate::slab::Slot;
 
-/// An order in the book.
+/// How many of the next to be forgotten are fetched ahead: their order, then their name.
+const ORDER_AHEAD: usize = 16;
+const NAME_AHEAD: usize = 8;
+
+/// The rest of an order, in two cache lines: what a cancel can do without. Of an order that closed, only what
+/// [`ClosedIdState`] says counts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct RestingOrder {
-    pub(crate) order: OrderId,
-    pub(crate) price: Ticks,
-    /// The whole quantity now.
-    pub(crate) quantity: Lots,
-    pub(crate) executed: Lots,
+#[repr(align(128))]
+pub(crate) struct Details {
+    /// As first placed.
+    pub(crate) kind: OrderKind,
     pub(crate) executed_quote: Amount,
-    pub(crate) user: UserId,
-    pub(crate) symbol: SymbolId,
+    pub(crate) executed: Lots,
     pub(crate) fees: Fees,
-    pub(crate) side: Side,
-    pub(crate) time_in_force: TimeInForce,
-    pub(crate) client_order_id: ClientOrderId,
-    /// The whole quantity as it was placed.
-    pub(crate) placed_quantity: Lots,
     pub(crate) session: SessionId,
     pub(crate) placed: Seq,
     pub(crate) placed_time: UnixNanos,
+    pub(crate) client_order_id: ClientOrderId,
 }
 
-impl RestingOrder {
-    /// What is left to trade.
-    pub(crate) fn remaining(&self) -> Lots {
-        self.quantity.checked_sub(self.executed).expect("an order is never filled beyond its quantity")
-    }
+const _: () = assert!(size_of::<Details>() == 128, "the rest of an order is two cache lines");
 
-    /// The order as it was placed.
-    pub(crate) fn kind(&self) -> OrderKind {
-        OrderKind::Limit { price: self.price, quantity: self.placed_quantity, time_in_force: self.time_in_force }
-    }
-
-    /// What is remembered of it when its client order id is no longer open.
-    pub(crate) fn closed_id(&self, now: UnixNanos) -> ClosedIdState {
-        ClosedIdState {
-            user: self.user,
-            client_order_id: self.client_order_id,
-            order: self.order,
-            symbol: self.symbol,
-            side: self.side,
-            kind: self.kind(),
-            placed: self.placed,
-            closed_time: now,
-        }
-    }
+#[derive(Debug, Clone, Copy)]
+struct Closed {
+    order: Slot,
+    time: UnixNanos,
 }
 
-/// All open orders of the venue.
+/// All orders that have a slot.
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
-    slab: Slab<RestingOrder>,
-    /// Queue neighbours, by slot.
-    pub(crate) links: Links,
-    ids: IdTable,
-    clients: ClientIds,
-    len: usize,
+    pub(crate) books: Books,
+    /// By slot.
+    details: Chunks<Details>,
+    /// The order that each name stands for: the open one, else the one that closed last.
+    names: Names,
+    /// Those that closed, in the order of closing; a name may be among them more than once.
+    closed: VecDeque<Closed>,
 }
 
 impl Orders {
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    pub(crate) fn record(&self, slot: Slot) -> &Record {
+        &self.books.records[slot]
     }
 
-    pub(crate) fn insert(&mut self, order: RestingOrder) -> Slot {
-        let slot = self.slab.insert(order);
-        if slot.index() == self.links.len() {
-            self.links.push(Link::default());
-        }
-        self.ids.insert(order.order, slot);
-        self.clients.insert(name_hash(order.user, &order.client_order_id), slot);
-        self.len = self.len.saturating_add(1);
+    pub(crate) fn details(&self, slot: Slot) -> &Details {
+        &self.details[slot.index()]
+    }
+
+    pub(crate) fn details_mut(&mut self, slot: Slot) -> &mut Details {
+        &mut self.details[slot.index()]
+    }
+
+    /// The whole quantity of an open order now.
+    pub(crate) fn quantity(&self, slot: Slot) -> Lots {
+        let quantity = self.books.remaining(slot).checked_add(self.details(slot).executed);
+        quantity.expect("what is left and what is executed are parts of a quantity")
+    }
+
+    /// Keeps an order: its name stands for it from now on. It is in no book yet.
+    pub(crate) fn insert(&mut self, record: &Record, details: Details) -> Slot {
+        let Record { order, user, symbol, side, name, .. } = *record;
+        let slot = self.books.insert(order, user, symbol, side);
+        self.books.records[slot].name = name;
+        self.details.put(slot.index(), details);
+        self.name(slot, name);
         slot
     }
 
-    /// Forgets an order that is in no queue any more.
-    pub(crate) fn remove(&mut self, slot: Slot) {
-        let order = &self.slab[slot];
-        self.ids.remove(order.order);
-        self.clients.remove(name_hash(order.user, &order.client_order_id), slot);
-        self.slab.free(slot);
-        self.len = self.len.saturating_sub(1);
+    fn name(&mut self, slot: Slot, hash: NameHash) {
+        let (books, details) = (&self.books, &self.details);
+        let user = books.records[slot].user;
+        let name = &details[slot.index()].client_order_id;
+        self.names.set(hash, slot, |other| is_named(books, details, other, user, name));
     }
 
-    pub(crate) fn by_id(&self, order: OrderId) -> Option<Slot> {
-        self.ids.get(order)
+    /// The order that has this name: open, or the latest of those that closed.
+    pub(crate) fn by_name(&self, hash: NameHash, user: UserId, name: &ClientOrderId) -> Option<Slot> {
+        self.names.find(hash, |slot| is_named(&self.books, &self.details, slot, user, name))
     }
 
-    pub(crate) fn by_client_id(&self, user: UserId, name: &ClientOrderId) -> Option<Slot> {
-        self.clients.find(name_hash(user, name), |slot| {
-            let order = &self.slab[slot];
-            order.user == user && order.client_order_id == *name
-        })
+    pub(crate) fn is_open(&self, slot: Slot) -> bool {
+        self.record(slot).rests.is_some()
     }
 
     /// The user's open order on that symbol.
     pub(crate) fn find(&self, user: UserId, symbol: SymbolId, order: &OrderRef) -> Option<Slot> {
         let slot = match order {
-            OrderRef::Id(id) => self.by_id(*id),
-            OrderRef::Client(name) => self.by_client_id(user, name),
+            OrderRef::Id(id) => self.books.find(*id),
+            OrderRef::Client(name) => self.by_name(NameHash::of(user, name), user, name),
         }?;
-        let found = &self.slab[slot];
-        (found.user == user && found.symbol == symbol).then_some(slot)
+        let found = self.record(slot);
+        (found.user == user && found.symbol == symbol && found.rests.is_some()).then_some(slot)
     }
 
-    /// Gives an order another client order id.
-    pub(crate) fn rename(&mut self, slot: Slot, name: ClientOrderId) {
-        let order = &mut self.slab[slot];
-        self.clients.remove(name_hash(order.user, &order.client_order_id), slot);
-        order.client_order_id = name;
-        self.clients.insert(name_hash(order.user, &name), slot);
-    }
-}
-
-impl std::ops::Index<Slot> for Orders {
-    type Output = RestingOrder;
-    fn index(&self, slot: Slot) -> &RestingOrder {
-        &self.slab[slot]
-    }
-}
-
-impl std::ops::IndexMut<Slot> for Orders {
-    fn index_mut(&mut self, slot: Slot) -> &mut RestingOrder {
-        &mut self.slab[slot]
-    }
-}
-
-const PAGE_BITS: u32 = 12;
-const PAGE_LEN: usize = 1 << PAGE_BITS;
-
-#[derive(Debug)]
-struct IdPage {
-    open: usize,
-    slots: [Option<Slot>; PAGE_LEN],
-}
-
-/// Order id → slot. Ids are dense, so this is a list of pages; a page without open orders is given back.
-#[derive(Debug, Default)]
-struct IdTable {
-    pages: VecDeque<Option<Box<IdPage>>>,
-    /// Number of the first page.
-    first: u64,
-}
-
-impl IdTable {
-    /// Page (from the first one kept) and place in it; absent for an id before that.
-    fn split(&self, order: OrderId) -> Option<(usize, usize)> {
-        let page = (order.0 >> PAGE_BITS).checked_sub(self.first)?;
-        let place = usize::try_from(order.0 & 0xfff).ok()?;
-        Some((usize::try_from(page).ok()?, place))
+    /// Gives an open order another client order id; the old one is remembered as closed.
+    pub(crate) fn rename(&mut self, slot: Slot, name: ClientOrderId, now: UnixNanos) {
+        let (before, details) = (*self.record(slot), *self.details(slot));
+        self.remember_new(&before, details, now);
+        let hash = NameHash::of(before.user, &name);
+        self.details_mut(slot).client_order_id = name;
+        self.books.records[slot].name = hash;
+        self.name(slot, hash);
     }
 
-    fn get(&self, order: OrderId) -> Option<Slot> {
-        let (page, place) = self.split(order)?;
-        self.pages.get(page)?.as_ref()?.slots[place]
+    /// Takes an order out of its book; its name is remembered.
+    pub(crate) fn close(&mut self, slot: Slot, now: UnixNanos) {
+        self.books.remove(slot);
+        self.make_room();
+        self.closed.push_back(Closed { order: slot, time: now });
     }
 
-    /// Ids come in ascending order, so a new page is always at the end.
-    fn insert(&mut self, order: OrderId, slot: Slot) {
-        if self.pages.is_empty() {
-            self.first = order.0 >> PAGE_BITS;
+    /// Remembers the name of an order that never rested.
+    pub(crate) fn remember_new(&mut self, record: &Record, details: Details, now: UnixNanos) {
+        self.make_room();
+        let slot = self.insert(record, details);
+        self.closed.push_back(Closed { order: slot, time: now });
+    }
+
+    fn make_room(&mut self) {
+        if self.closed.len() == CLOSED_IDS_MAX {
+            self.forget_first();
         }
-        let (page, place) = self.split(order).expect("order ids ascend");
-        while self.pages.len() <= page {
-            self.pages.push_back(None);
-        }
-        let page = self.pages[page].get_or_insert_with(|| Box::new(IdPage { open: 0, slots: [None; PAGE_LEN] }));
-        page.slots[place] = Some(slot);
-        page.open = page.open.saturating_add(1);
     }
 
-    fn remove(&mut self, order: OrderId) {
-        let (index, place) = self.split(order).expect("an open order is in the table");
-        let page = self.pages[index].as_mut().expect("an open order's page exists");
-        page.slots[place] = None;
-        page.open = page.open.saturating_sub(1);
-        // The last page is where the next ids go: keep it.
-        if page.open == 0 && index.saturating_add(1) < self.pages.len() {
-            self.pages[index] = None;
-            while matches!(self.pages.front(), Some(None)) {
-                self.pages.pop_front();
-                self.first = self.first.saturating_add(1);
+    /// Forgets those that closed `CLOSED_ID_AGE_NS` or longer before `now`.
+    pub(crate) fn forget_until(&mut self, now: UnixNanos) {
+        while self.closed.front().is_some_and(|closed| now.since(closed.time) >= CLOSED_ID_AGE_NS) {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        let Some(Closed { order, .. }) = self.closed.pop_front() else { return };
+        self.names.remove(self.record(order).name, order);
+        self.books.free(order);
+        if let Some(later) = self.closed.get(ORDER_AHEAD) {
+            self.books.prefetch_order(later.order);
+        }
+        if let Some(later) = self.closed.get(NAME_AHEAD) {
+            self.names.prefetch(self.record(later.order).name);
+            self.prefetch_details(later.order);
+        }
+    }
+
+    /// Fetches a name's entry ahead of use.
+    pub(crate) fn prefetch_name(&self, hash: NameHash) {
+        self.names.prefetch(hash);
+    }
+
+    /// Fetches the rest of an order ahead of use.
+    pub(crate) fn prefetch_details(&self, slot: Slot) {
+        self.details.prefetch(slot.index());
+    }
+
+    /// The remembered ids, oldest first.
+    pub(crate) fn closed_ids(&self) -> impl Iterator<Item = ClosedIdState> + '_ {
+        self.closed.iter().map(|closed| {
+            let (record, details) = (self.record(closed.order), self.details(closed.order));
+            ClosedIdState {
+                user: record.user,
+                client_order_id: details.client_order_id,
+                order: record.order,
+                symbol: record.symbol,
+                side: record.side,
+                kind: details.kind,
+                placed: details.placed,
+                closed_time: closed.time,
             }
-        }
+        })
     }
+}
+
+fn is_named(books: &Books, details: &Chunks<Details>, slot: Slot, user: UserId, name: &ClientOrderId) -> bool {
+    books.records[slot].user == user && details[slot.index()].client_order_id == *name
 }

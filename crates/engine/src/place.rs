@@ -3,18 +3,19 @@
 use domain::command::Envelope;
 use domain::command::place_order::PlaceOrder;
 use domain::event::{Event, OrderClosed, OrderPlaced, OrderRepeated};
-use domain::ids::{AssetId, OrderId, SessionId, UserId};
+use domain::ids::{AssetId, OrderId, SessionId, SymbolId, UserId};
 use domain::instrument::SymbolLimits;
 use domain::limits::{LOTS_MAX, OPEN_ORDERS_PER_USER_MAX};
 use domain::order::{CloseReason, MarketSize, OrderKind, Side, TimeInForce};
 use domain::reject::RejectReason;
-use domain::state::ClosedIdState;
 use domain::text::ClientOrderId;
 use domain::units::{Amount, Lots, Ticks};
 
-use crate::apply::{Engine, Symbol};
+use crate::apply::{Engine, Symbol, index_of};
+use crate::books::{Link, Record};
 use crate::matching::{Pays, Taker};
-use crate::orders::RestingOrder;
+use crate::names::NameHash;
+use crate::orders::Details;
 
 /// What an order was checked to be: the numbers the rest of its way needs.
 #[derive(Debug, Clone, Copy)]
@@ -32,22 +33,26 @@ impl Engine {
         &mut self,
         envelope: &Envelope,
         order: &PlaceOrder,
+        name: Option<NameHash>,
         events: &mut Vec<Event>,
     ) -> Result<(), RejectReason> {
-        let symbol = self.symbol_index(order.symbol)?;
-        self.place_on(symbol, envelope, order, None, events)
+        self.symbol_index(order.symbol)?;
+        self.place_on(envelope, order, name, None, events)
     }
 
-    /// Steps 2 and on of placing an order. `replaced`: the order canceled by the same command, whose closed id does not count.
+    /// Steps 2 and on of placing an order on a symbol that exists. `replaced`: the client order id of the order canceled by
+    /// the same command, which does not count as remembered.
     pub(crate) fn place_on(
         &mut self,
-        symbol: usize,
         envelope: &Envelope,
         order: &PlaceOrder,
-        replaced: Option<OrderId>,
+        name: Option<NameHash>,
+        replaced: Option<ClientOrderId>,
         events: &mut Vec<Event>,
     ) -> Result<(), RejectReason> {
-        if let Some(repeated) = self.find_repeated(envelope.user, order, replaced)? {
+        let symbol = index_of(order.symbol.0);
+        let name = name.unwrap_or_else(|| NameHash::of(envelope.user, &order.client_order_id));
+        if let Some(repeated) = self.find_repeated(envelope.user, order, name, replaced)? {
             events.push(Event::OrderRepeated(repeated));
             return Ok(());
         }
@@ -57,7 +62,7 @@ impl Engine {
         let checked = self.check_order(symbol, envelope.user, order)?;
 
         self.last_order = counter;
-        let fees = self.accounts.user(envelope.user).fees.unwrap_or(self.symbols[symbol].fees);
+        let fees = self.accounts.user(envelope.user).fees().unwrap_or(self.symbols[symbol].fees);
         events.push(Event::OrderPlaced(OrderPlaced {
             order: id,
             user: envelope.user,
@@ -86,8 +91,8 @@ impl Engine {
             executed_quote: Amount::ZERO,
             filled: false,
         };
-        let stop = self.match_order(symbol, order.kind, &mut taker, events);
-        self.finish(symbol, envelope.session, order, &taker, stop, events);
+        let stop = self.match_order(order.symbol, order.kind, &mut taker, events);
+        self.finish(envelope.session, order, name, &taker, stop, events);
         Ok(())
     }
 
@@ -95,28 +100,23 @@ impl Engine {
         &self,
         user: UserId,
         order: &PlaceOrder,
-        replaced: Option<OrderId>,
+        name: NameHash,
+        replaced: Option<ClientOrderId>,
     ) -> Result<Option<OrderRepeated>, RejectReason> {
-        if let Some(slot) = self.orders.by_client_id(user, &order.client_order_id) {
-            let open = &self.orders[slot];
-            if open.symbol == order.symbol && open.side == order.side && open.kind() == order.kind {
-                return Ok(Some(OrderRepeated { order: open.order, first: open.placed }));
-            }
-            return Err(RejectReason::ClientOrderIdInUse);
+        let Some(slot) = self.orders.by_name(name, user, &order.client_order_id) else { return Ok(None) };
+        let (known, details) = (self.orders.record(slot), self.orders.details(slot));
+        let same = known.symbol == order.symbol && known.side == order.side && details.kind == order.kind;
+        let repeated = OrderRepeated { order: known.order, first: details.placed };
+        if self.orders.is_open(slot) {
+            return if same { Ok(Some(repeated)) } else { Err(RejectReason::ClientOrderIdInUse) };
         }
-        let same = |closed: &&ClosedIdState| {
-            replaced != Some(closed.order)
-                && closed.symbol == order.symbol
-                && closed.side == order.side
-                && closed.kind == order.kind
-        };
-        let closed = self.closed.find(user, &order.client_order_id).filter(same);
-        Ok(closed.map(|closed| OrderRepeated { order: closed.order, first: closed.placed }))
+        Ok((same && replaced != Some(order.client_order_id)).then_some(repeated))
     }
 
     fn check_order(&self, symbol: usize, user: UserId, order: &PlaceOrder) -> Result<Checked, RejectReason> {
         let symbol = &self.symbols[symbol];
         let limits = &symbol.limits;
+        let best = || self.orders.books.best(order.symbol, order.side.opposite());
         match order.kind {
             OrderKind::Limit { price, quantity, time_in_force } => {
                 check_quantity(limits, quantity)?;
@@ -134,7 +134,7 @@ impl Engine {
                     TimeInForce::GoodTilCanceled => self.check_open_orders(user)?,
                     TimeInForce::PostOnly => {
                         self.check_open_orders(user)?;
-                        if symbol.best_for(order.side).is_some_and(|best| order.side.accepts(price, best)) {
+                        if best().is_some_and(|best| order.side.accepts(price, best)) {
                             return Err(RejectReason::WouldTrade);
                         }
                     }
@@ -152,7 +152,13 @@ impl Engine {
             OrderKind::Market { size } => {
                 let (quantity, quote) = check_market_size(symbol, size)?;
                 let worst = symbol.worst_market_price(order.side);
-                self.check_market_funds(symbol, user, order.side, worst)?;
+                if let Some(best) = best().filter(|best| worst.is_none_or(|worst| order.side.accepts(worst, *best))) {
+                    // It must be able to pay for one lot, if there is anything to trade with.
+                    let available = self.accounts.user(user).available(symbol.pays(order.side));
+                    if symbol.lots_payable(order.side, best, available).is_zero() {
+                        return Err(RejectReason::InsufficientFunds);
+                    }
+                }
                 Ok(Checked { hold: Amount::ZERO, worst, quantity, quote })
             }
         }
@@ -165,66 +171,44 @@ impl Engine {
         Ok(())
     }
 
-    /// A market order must be able to pay for one lot, if there is anything to trade with.
-    fn check_market_funds(
-        &self,
-        symbol: &Symbol,
-        user: UserId,
-        side: Side,
-        worst: Option<Ticks>,
-    ) -> Result<(), RejectReason> {
-        let Some(best) = symbol.best_for(side) else { return Ok(()) };
-        if !worst.is_none_or(|worst| side.accepts(worst, best)) {
-            return Ok(());
-        }
-        let available = self.accounts.user(user).available(symbol.pays(side));
-        if symbol.lots_payable(side, best, available).is_zero() {
-            return Err(RejectReason::InsufficientFunds);
-        }
-        Ok(())
-    }
-
     /// Rests what is left of the order, or closes it, or remembers that it was filled.
     fn finish(
         &mut self,
-        symbol: usize,
         session: SessionId,
         order: &PlaceOrder,
+        name: NameHash,
         taker: &Taker,
         stop: Option<CloseReason>,
         events: &mut Vec<Event>,
     ) {
-        let rests = match order.kind {
-            OrderKind::Limit { price, quantity, time_in_force } => match time_in_force {
-                TimeInForce::GoodTilCanceled | TimeInForce::PostOnly => Some((price, quantity, time_in_force)),
-                TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill => None,
-            },
-            OrderKind::Market { .. } => None,
+        let record = Record {
+            order: taker.order,
+            user: taker.user,
+            symbol: order.symbol,
+            of_user: Link::default(),
+            rests: None,
+            name,
+            side: order.side,
         };
-        match rests {
-            Some((price, quantity, time_in_force)) if !taker.filled && stop.is_none() => {
-                let resting = RestingOrder {
-                    order: taker.order,
-                    price,
-                    quantity,
-                    executed: taker.executed,
-                    executed_quote: taker.executed_quote,
-                    user: taker.user,
-                    symbol: order.symbol,
-                    fees: taker.fees,
-                    side: order.side,
-                    time_in_force,
-                    client_order_id: order.client_order_id,
-                    placed_quantity: quantity,
-                    session,
-                    placed: self.seq,
-                    placed_time: self.time,
-                };
-                self.rest(symbol, resting);
+        let details = Details {
+            kind: order.kind,
+            executed_quote: taker.executed_quote,
+            executed: taker.executed,
+            fees: taker.fees,
+            session,
+            placed: self.seq,
+            placed_time: self.time,
+            client_order_id: order.client_order_id,
+        };
+        match rests_at(order.kind) {
+            Some(price) if !taker.filled && stop.is_none() => {
+                let slot = self.orders.insert(&record, details);
+                self.orders.books.queue(slot, price, taker.remaining);
+                self.accounts.add_order(slot, &mut self.orders.books);
             }
             Some(_) | None => {
                 if !taker.filled {
-                    self.release_taker(symbol, taker);
+                    self.release_taker(order.symbol, taker);
                     events.push(Event::OrderClosed(OrderClosed {
                         order: taker.order,
                         user: taker.user,
@@ -235,38 +219,28 @@ impl Engine {
                         rested: None,
                     }));
                 }
-                self.remember_taker(order, taker);
+                self.orders.remember_new(&record, details, self.time);
             }
         }
     }
 
-    fn rest(&mut self, symbol: usize, order: RestingOrder) {
-        let slot = self.orders.insert(order);
-        self.symbols[symbol].book.side_mut(order.side).push(order.price, slot, &mut self.orders.links);
-        let orders = &self.orders;
-        self.accounts.user_mut(order.user).add_order(order.order, |id| orders.by_id(id).is_some());
-    }
-
-    fn release_taker(&mut self, symbol: usize, taker: &Taker) {
+    fn release_taker(&mut self, symbol: SymbolId, taker: &Taker) {
         if let Pays::FromHold { price } = taker.pays {
-            let symbol = &self.symbols[symbol];
+            let symbol = &self.symbols[index_of(symbol.0)];
             let held = symbol.hold(taker.side, price, taker.remaining);
             self.accounts.lock(taker.user, symbol.pays(taker.side), held.negated());
         }
     }
+}
 
-    fn remember_taker(&mut self, order: &PlaceOrder, taker: &Taker) {
-        let PlaceOrder { symbol, side, kind, client_order_id } = *order;
-        self.closed.remember(ClosedIdState {
-            user: taker.user,
-            client_order_id,
-            order: taker.order,
-            symbol,
-            side,
-            kind,
-            placed: self.seq,
-            closed_time: self.time,
-        });
+/// The price at which an order of this kind rests, if it does.
+fn rests_at(kind: OrderKind) -> Option<Ticks> {
+    match kind {
+        OrderKind::Limit { price, time_in_force, .. } => match time_in_force {
+            TimeInForce::GoodTilCanceled | TimeInForce::PostOnly => Some(price),
+            TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill => None,
+        },
+        OrderKind::Market { .. } => None,
     }
 }
 
@@ -286,11 +260,6 @@ impl Symbol {
             Side::Sell => self.instrument.base_amount(quantity),
         }
         .expect("the whole order was checked when it was placed")
-    }
-
-    /// Best price an order of this side would trade at.
-    pub(crate) fn best_for(&self, side: Side) -> Option<Ticks> {
-        self.book.side(side.opposite()).best()
     }
 
     /// Most lots that an order of this side can pay for (deliver) with `available`.
@@ -361,5 +330,6 @@ fn check_notional(limits: &SymbolLimits, notional: Amount) -> Result<(), RejectR
 
 /// A client order id in use by another order of the user than `own`.
 pub(crate) fn is_taken(engine: &Engine, user: UserId, name: &ClientOrderId, own: Option<crate::slab::Slot>) -> bool {
-    engine.orders.by_client_id(user, name).is_some_and(|slot| Some(slot) != own)
+    let found = engine.orders.by_name(NameHash::of(user, name), user, name);
+    found.is_some_and(|slot| engine.orders.is_open(slot) && Some(slot) != own)
 }

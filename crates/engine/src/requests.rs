@@ -25,7 +25,6 @@ use domain::units::Amount;
 use hashbrown::HashTable;
 
 use crate::apply::{Engine, Symbol, id_of, index_of};
-use crate::book::Book;
 use crate::hash::{hash32, spread};
 
 #[derive(Debug, Clone, Copy)]
@@ -131,6 +130,7 @@ impl Engine {
         check(self.assets.len() < index_of(ASSETS_MAX), RejectReason::CapacityReached)?;
         let asset = Asset { id: AssetId(id_of(self.assets.len())), code: request.code, scale: request.scale };
         self.assets.push(AssetState { asset, total: Amount::ZERO, credit: Amount::ZERO });
+        self.accounts.open_asset();
         self.asset_codes.insert(asset.code, asset.id);
         events.push(Event::AssetCreated(asset));
         Ok(Created::Asset(asset.id))
@@ -154,8 +154,8 @@ impl Engine {
             fees,
             last_price: None,
             last_trade: 0,
-            book: Book::new(),
         });
+        self.orders.books.open_symbol();
         self.symbol_codes.insert(request.code, id);
         events.push(Event::SymbolCreated(Box::new(SymbolCreated { instrument, limits, fees })));
         Ok(Created::Symbol(id))
@@ -173,7 +173,7 @@ impl Engine {
         let SetUserFees { user, fees } = request;
         self.check_target(user)?;
         check(fees.is_none_or(domain::instrument::Fees::is_valid), RejectReason::FeeTooHigh)?;
-        self.accounts.user_mut(user).fees = fees;
+        self.accounts.user_mut(user).set_fees(fees);
         done(events, Event::UserFeesChanged(UserFeesChanged { user, fees }))
     }
 
@@ -206,7 +206,10 @@ impl Engine {
         let index = self.asset_index(asset)?;
         check(amount.is_positive(), RejectReason::AmountNotPositive)?;
         let total = self.assets[index].total.checked_add(amount).ok_or(RejectReason::TotalTooLarge)?;
-        total.checked_add(self.assets[index].credit).ok_or(RejectReason::TotalTooLarge)?;
+        let overdrawn = self.accounts.overdrawn_with(user, asset, |balance| {
+            balance.free.0 = balance.free.0.saturating_add(amount.0);
+        });
+        check_range([total, self.assets[index].credit, overdrawn])?;
         self.assets[index].total = total;
         self.accounts.change_free(user, asset, amount);
         let execution = self.accounts.next_execution(user);
@@ -270,12 +273,12 @@ impl Engine {
         check(limit.0 >= 0, RejectReason::AmountNotPositive)?;
         let before =
             self.accounts.user(user).balances.get(asset.0).map_or(Amount::ZERO, |balance| balance.credit_limit);
-        let state = &mut self.assets[index];
-        let others = state.credit.checked_sub(before).expect("the sum has every limit in it");
+        let others = self.assets[index].credit.checked_sub(before).expect("the sum has every limit in it");
         let credit = others.checked_add(limit).ok_or(RejectReason::TotalTooLarge)?;
-        state.total.checked_add(credit).ok_or(RejectReason::TotalTooLarge)?;
-        state.credit = credit;
-        self.accounts.user_mut(user).balances.entry(asset.0).credit_limit = limit;
+        let overdrawn = self.accounts.overdrawn_with(user, asset, |balance| balance.credit_limit = limit);
+        check_range([self.assets[index].total, credit, overdrawn])?;
+        self.assets[index].credit = credit;
+        self.accounts.set_credit_limit(user, asset, limit);
         done(events, Event::CreditLimitChanged(CreditLimitChanged { user, asset, limit }))
     }
 
@@ -307,6 +310,12 @@ impl Engine {
         let index = index_of(asset.0);
         if index < self.assets.len() { Ok(index) } else { Err(RejectReason::UnknownAsset) }
     }
+}
+
+/// Refuses what would let a balance leave the range. What a user has drawn counts as far as it passes the credit limit.
+fn check_range(parts: [Amount; 3]) -> Result<(), RejectReason> {
+    let sum = parts.iter().try_fold(Amount::ZERO, |sum, part| sum.checked_add(*part));
+    sum.map(|_| ()).ok_or(RejectReason::TotalTooLarge)
 }
 
 fn check(holds: bool, otherwise: RejectReason) -> Result<(), RejectReason> {

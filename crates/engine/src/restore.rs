@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use domain::ids::{OrderId, TradeId, UserId};
+use domain::ids::{OrderId, SessionId, TradeId, UserId};
 use domain::order::{OrderKind, TimeInForce};
-use domain::state::{BalanceState, OrderState, PositionState, State, SymbolState, UserState};
+use domain::state::{BalanceState, ClosedIdState, OrderState, PositionState, State, SymbolState, UserState};
+use domain::units::{Amount, Lots};
 
-use crate::accounts::{Accounts, Balance};
+use crate::accounts::Balance;
 use crate::apply::{Engine, Symbol, index_of};
-use crate::book::Book;
-use crate::orders::RestingOrder;
+use crate::books::{Link, Record};
+use crate::names::NameHash;
+use crate::orders::Details;
 use crate::positions::Position;
 use crate::slab::Slot;
 
@@ -43,10 +45,9 @@ impl Engine {
         engine.killed = state.killed;
         engine.restore_reference(state)?;
         engine.restore_accounts(state)?;
+        // Closed ids first: a name stands for the open order, if there is one.
+        engine.restore_closed_ids(state)?;
         engine.restore_orders(state)?;
-        for id in &state.closed_ids {
-            engine.closed.remember(*id);
-        }
         for withdrawal in &state.withdrawals {
             engine.withdrawals.insert(withdrawal.withdrawal, *withdrawal);
         }
@@ -62,6 +63,7 @@ impl Engine {
             ensure(index_of(asset.asset.id.0) == index, "asset ids are not dense")?;
             self.asset_codes.insert(asset.asset.code, asset.asset.id);
             self.assets.push(*asset);
+            self.accounts.open_asset();
         }
         for (index, symbol) in state.symbols.iter().enumerate() {
             let SymbolState { instrument, status, limits, fees, last_price, last_trade } = *symbol;
@@ -69,8 +71,8 @@ impl Engine {
             let assets = [instrument.base(), instrument.quote()];
             ensure(assets.iter().all(|id| index_of(id.0) < self.assets.len()), "a symbol's asset is missing")?;
             self.symbol_codes.insert(instrument.code(), instrument.id());
-            let (last_trade, book) = (last_trade.0, Book::new());
-            self.symbols.push(Symbol { instrument, status, limits, fees, last_price, last_trade, book });
+            self.symbols.push(Symbol { instrument, status, limits, fees, last_price, last_trade: last_trade.0 });
+            self.orders.books.open_symbol();
         }
         for (index, key) in state.keys.iter().enumerate() {
             ensure(key.key.0.checked_sub(1).map(index_of) == Some(index), "key ids are not dense")?;
@@ -82,11 +84,11 @@ impl Engine {
 
     fn restore_accounts(&mut self, state: &State) -> Result<(), RestoreError> {
         ensure(!state.users.is_empty(), "the venue's own user is missing")?;
-        self.accounts = Accounts::default();
-        for user in &state.users {
-            let id = self.accounts.open_user();
+        for (index, user) in state.users.iter().enumerate() {
+            // The venue's own user is there from the start.
+            let id = if index == 0 { UserId::VENUE } else { self.accounts.open_user() };
             let restored = self.accounts.user_mut(id);
-            restored.fees = user.fees;
+            restored.set_fees(user.fees);
             restored.killed = user.killed;
             restored.last_execution = user.last_execution;
         }
@@ -94,7 +96,7 @@ impl Engine {
             let BalanceState { user, asset, free, locked, credit_limit } = *balance;
             self.check_user(user)?;
             ensure(index_of(asset.0) < self.assets.len(), "a balance's asset is missing")?;
-            *self.accounts.user_mut(user).balances.entry(asset.0) = Balance { free, locked, credit_limit };
+            self.accounts.restore_balance(user, asset, Balance { free, locked, credit_limit });
         }
         for position in &state.positions {
             let PositionState { user, symbol, quantity, cost, realised } = *position;
@@ -106,22 +108,49 @@ impl Engine {
     }
 
     fn restore_orders(&mut self, state: &State) -> Result<(), RestoreError> {
-        // Ids first, in ascending order, as the id table wants them; then the queues, in priority.
+        // First by id, as the users' lists are; then the queues, in priority.
         let mut by_id: Vec<&OrderState> = state.orders.iter().collect();
         by_id.sort_unstable_by_key(|order| order.order);
         ensure(by_id.windows(2).all(|pair| pair[0].order < pair[1].order), "two open orders have the same id")?;
+        let mut slots = Vec::with_capacity(by_id.len());
         for order in by_id {
             self.check_user(order.user)?;
             ensure(index_of(order.symbol.0) < self.symbols.len(), "an order's symbol is missing")?;
             ensure(order.executed < order.quantity, "an open order has nothing left")?;
-            let resting = resting(order)?;
-            self.orders.insert(resting);
-            self.accounts.user_mut(order.user).add_order(order.order, |_| true);
+            let (record, details) = split(order)?;
+            let slot = self.orders.insert(&record, details);
+            self.accounts.add_order(slot, &mut self.orders.books);
+            slots.push((order.order, slot));
         }
         for order in &state.orders {
-            let slot = self.orders.by_id(order.order).expect("inserted above");
-            let book = &mut self.symbols[index_of(order.symbol.0)].book;
-            book.side_mut(order.side).push(order.price, slot, &mut self.orders.links);
+            let remaining = order.quantity.checked_sub(order.executed).expect("checked above");
+            let index = slots.binary_search_by_key(&order.order, |(id, _)| *id).expect("inserted above");
+            self.orders.books.queue(slots[index].1, order.price, remaining);
+        }
+        Ok(())
+    }
+
+    fn restore_closed_ids(&mut self, state: &State) -> Result<(), RestoreError> {
+        for id in &state.closed_ids {
+            let ClosedIdState { user, client_order_id, order, symbol, side, kind, placed, closed_time } = *id;
+            self.check_user(user)?;
+            let name = NameHash::of(user, &client_order_id);
+            let record = Record { order, user, symbol, of_user: Link::default(), rests: None, name, side };
+            let details = Details {
+                kind,
+                executed_quote: Amount::ZERO,
+                executed: Lots::ZERO,
+                fees: self
+                    .symbols
+                    .get(index_of(symbol.0))
+                    .ok_or(RestoreError { what: "a closed order's symbol is missing" })?
+                    .fees,
+                session: SessionId::default(),
+                placed,
+                placed_time: state.time,
+                client_order_id,
+            };
+            self.orders.remember_new(&record, details, closed_time);
         }
         Ok(())
     }
@@ -142,13 +171,13 @@ impl Engine {
             assets: self.assets.clone(),
             symbols: self.symbols.iter().map(symbol_state).collect(),
             keys: self.keys.clone(),
-            closed_ids: self.closed.iter().copied().collect(),
+            closed_ids: self.orders.closed_ids().collect(),
             withdrawals: self.withdrawals.values().copied().collect(),
             requests: self.requests.list().to_vec(),
             ..State::default()
         };
         for (id, user) in self.accounts.iter() {
-            let (fees, killed, last_execution) = (user.fees, user.killed, user.last_execution);
+            let (fees, killed, last_execution) = (user.fees(), user.killed, user.last_execution);
             state.users.push(UserState { fees, killed, last_execution });
             for (asset, balance) in user.balances.sorted() {
                 let Balance { free, locked, credit_limit } = *balance;
@@ -161,11 +190,32 @@ impl Engine {
                 state.positions.push(PositionState { user: id, symbol, quantity, cost, realised });
             }
         }
-        state.orders.reserve(self.orders.len());
+        state.orders.reserve(self.open_orders());
         for slot in self.slots_in_priority() {
-            state.orders.push(order_state(&self.orders[slot]));
+            state.orders.push(self.order_state(slot));
         }
         state
+    }
+
+    fn order_state(&self, slot: Slot) -> OrderState {
+        let (record, rests) = (self.orders.record(slot), self.orders.books.rests(slot));
+        let details = self.orders.details(slot);
+        OrderState {
+            order: record.order,
+            user: record.user,
+            session: details.session,
+            symbol: record.symbol,
+            side: record.side,
+            kind: details.kind,
+            client_order_id: details.client_order_id,
+            price: rests.price,
+            quantity: self.orders.quantity(slot),
+            executed: details.executed,
+            executed_quote: details.executed_quote,
+            fees: details.fees,
+            placed: details.placed,
+            placed_time: details.placed_time,
+        }
     }
 
     /// All open orders by symbol, buys before sells, in priority.
@@ -174,7 +224,8 @@ impl Engine {
         self.symbols
             .iter()
             .flat_map(move |symbol| {
-                [Buy, Sell].into_iter().flat_map(move |side| symbol.book.side(side).iter(&self.orders.links))
+                let symbol = symbol.instrument.id();
+                [Buy, Sell].into_iter().flat_map(move |side| self.orders.books.in_priority(symbol, side))
             })
             .map(|(_, slot)| slot)
     }
@@ -191,50 +242,35 @@ fn symbol_state(symbol: &Symbol) -> SymbolState {
     }
 }
 
-fn resting(order: &OrderState) -> Result<RestingOrder, RestoreError> {
-    let (placed_quantity, time_in_force) = match order.kind {
-        OrderKind::Limit { price, quantity, time_in_force } if price == order.price => (quantity, time_in_force),
+fn split(order: &OrderState) -> Result<(Record, Details), RestoreError> {
+    let rests = match order.kind {
+        OrderKind::Limit { price, time_in_force, .. } if price == order.price => {
+            matches!(time_in_force, TimeInForce::GoodTilCanceled | TimeInForce::PostOnly)
+        }
         OrderKind::Limit { .. } | OrderKind::Market { .. } => {
             return Err(RestoreError { what: "an open order is not a limit order at its price" });
         }
     };
-    let rests = matches!(time_in_force, TimeInForce::GoodTilCanceled | TimeInForce::PostOnly);
     ensure(rests, "an open order is of a kind that never rests")?;
     ensure(order.order != OrderId(0), "an order has the id zero")?;
-    Ok(RestingOrder {
+    let record = Record {
         order: order.order,
-        price: order.price,
-        quantity: order.quantity,
-        executed: order.executed,
-        executed_quote: order.executed_quote,
         user: order.user,
         symbol: order.symbol,
-        fees: order.fees,
+        of_user: Link::default(),
+        rests: None,
+        name: NameHash::of(order.user, &order.client_order_id),
         side: order.side,
-        time_in_force,
-        client_order_id: order.client_order_id,
-        placed_quantity,
+    };
+    let details = Details {
+        kind: order.kind,
+        executed_quote: order.executed_quote,
+        executed: order.executed,
+        fees: order.fees,
         session: order.session,
         placed: order.placed,
         placed_time: order.placed_time,
-    })
-}
-
-fn order_state(order: &RestingOrder) -> OrderState {
-    OrderState {
-        order: order.order,
-        user: order.user,
-        session: order.session,
-        symbol: order.symbol,
-        side: order.side,
-        kind: order.kind(),
         client_order_id: order.client_order_id,
-        price: order.price,
-        quantity: order.quantity,
-        executed: order.executed,
-        executed_quote: order.executed_quote,
-        fees: order.fees,
-        placed: order.placed,
-        placed_time: order.placed_time,
-    }
+    };
+    Ok((record, details))
 }

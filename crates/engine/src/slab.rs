@@ -1,13 +1,15 @@
-//! Values at stable places, in chunks: growing never moves a value, so no command pays for copying the others.
+//! Values at stable places that are used again.
 
 use std::num::NonZeroU32;
 
-const CHUNK_BITS: u32 = 12;
-const CHUNK_LEN: usize = 1 << CHUNK_BITS;
+use crate::chunks::Chunks;
 
-/// Place of a value in a [`Slab`].
+/// How many frees ahead of its reuse a place is fetched.
+const REUSE_AHEAD: usize = 4;
+
+/// Place of a value in a slab, stable for the value's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Slot(NonZeroU32);
+pub struct Slot(NonZeroU32);
 
 impl Slot {
     fn from_index(index: usize) -> Self {
@@ -19,25 +21,18 @@ impl Slot {
     pub(crate) fn index(self) -> usize {
         crate::apply::index_of(self.0.get().wrapping_sub(1))
     }
-
-    /// Chunk and place inside it.
-    fn split(self) -> (usize, usize) {
-        let index = self.index();
-        (index >> CHUNK_BITS, index & (CHUNK_LEN.wrapping_sub(1)))
-    }
 }
 
 /// Values at stable places; freed places are used again, the last freed first.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    chunks: Vec<Vec<T>>,
+    values: Chunks<T>,
     free: Vec<Slot>,
-    used: usize,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), free: Vec::new(), used: 0 }
+        Self { values: Chunks::default(), free: Vec::new() }
     }
 }
 
@@ -48,13 +43,8 @@ impl<T> Slab<T> {
             self[slot] = value;
             return slot;
         }
-        let slot = Slot::from_index(self.used);
-        let (chunk, _) = slot.split();
-        if chunk == self.chunks.len() {
-            self.chunks.push(Vec::with_capacity(CHUNK_LEN));
-        }
-        self.chunks[chunk].push(value);
-        self.used = self.used.saturating_add(1);
+        let slot = Slot::from_index(self.values.len());
+        self.values.push(value);
         slot
     }
 
@@ -62,19 +52,28 @@ impl<T> Slab<T> {
     pub(crate) fn free(&mut self, slot: Slot) {
         self.free.push(slot);
     }
+
+    /// Fetches the value ahead of use.
+    pub(crate) fn prefetch(&self, slot: Slot) {
+        self.values.prefetch(slot.index());
+    }
+
+    /// The free place that will be used after a few others.
+    pub(crate) fn reused_soon(&self) -> Option<Slot> {
+        let index = self.free.len().checked_sub(REUSE_AHEAD)?;
+        self.free.get(index).copied()
+    }
 }
 
 impl<T> std::ops::Index<Slot> for Slab<T> {
     type Output = T;
     fn index(&self, slot: Slot) -> &T {
-        let (chunk, place) = slot.split();
-        &self.chunks[chunk][place]
+        &self.values[slot.index()]
     }
 }
 
 impl<T> std::ops::IndexMut<Slot> for Slab<T> {
     fn index_mut(&mut self, slot: Slot) -> &mut T {
-        let (chunk, place) = slot.split();
-        &mut self.chunks[chunk][place]
+        &mut self.values[slot.index()]
     }
 }

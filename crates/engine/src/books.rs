@@ -1,0 +1,221 @@
+//! All books of the venue: price-time priority and nothing else. No money, no users' rules.
+
+use domain::ids::{OrderId, SymbolId, UserId};
+use domain::order::Side;
+use domain::units::{Lots, Ticks};
+
+use crate::apply::{id_of, index_of};
+use crate::id_table::IdTable;
+use crate::ladder::{Ladder, Pages, Records};
+use crate::names::NameHash;
+use crate::prefetch::prefetch;
+use crate::slab::Slot;
+
+/// An order: what every command about it needs, in one cache line.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+pub(crate) struct Record {
+    pub(crate) order: OrderId,
+    pub(crate) user: UserId,
+    pub(crate) symbol: SymbolId,
+    /// Neighbours among its owner's open orders; kept by `accounts`.
+    pub(crate) of_user: Link,
+    /// Its place in a book; absent before and after.
+    pub(crate) rests: Option<Rests>,
+    /// Hash of its owner and client order id; kept by `orders`.
+    pub(crate) name: NameHash,
+    pub(crate) side: Side,
+}
+
+/// Neighbours in a list.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Link {
+    pub(crate) previous: Option<Slot>,
+    pub(crate) next: Option<Slot>,
+}
+
+/// An order's place in a queue.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rests {
+    pub(crate) price: Ticks,
+    /// What is left to trade.
+    pub(crate) remaining: Lots,
+    /// The page its level lies in.
+    pub(crate) page: Slot,
+    pub(crate) previous: Option<Slot>,
+    pub(crate) next: Option<Slot>,
+}
+
+const _: () = assert!(size_of::<Record>() == 64, "an order is one cache line");
+
+/// Both sides of one symbol.
+#[derive(Debug)]
+struct Book {
+    bids: Ladder,
+    asks: Ladder,
+}
+
+impl Book {
+    fn side(&self, side: Side) -> &Ladder {
+        match side {
+            Side::Buy => &self.bids,
+            Side::Sell => &self.asks,
+        }
+    }
+}
+
+/// The books of all symbols. An order has a slot from [`insert`](Books::insert) to [`free`](Books::free), and stands in its
+/// queue from [`queue`](Books::queue) to [`remove`](Books::remove).
+///
+/// Slots are the caller's to keep right: one that was freed names nothing, or another order. A symbol that was not opened is a bug.
+#[derive(Debug, Default)]
+pub struct Books {
+    pub(crate) records: Records,
+    pages: Pages,
+    ids: IdTable,
+    symbols: Vec<Book>,
+    open: usize,
+}
+
+impl Books {
+    /// Opens the book of the next symbol, from 0.
+    pub fn open_symbol(&mut self) -> SymbolId {
+        self.symbols.push(Book { bids: Ladder::new(Side::Buy), asks: Ladder::new(Side::Sell) });
+        SymbolId(id_of(self.symbols.len().saturating_sub(1)))
+    }
+
+    /// Orders in the books.
+    pub fn len(&self) -> usize {
+        self.open
+    }
+
+    /// Whether no order is in any book.
+    pub fn is_empty(&self) -> bool {
+        self.open == 0
+    }
+
+    /// Gives an order a slot; it is in no queue yet.
+    pub fn insert(&mut self, order: OrderId, user: UserId, symbol: SymbolId, side: Side) -> Slot {
+        if let Some(slot) = self.records.reused_soon() {
+            self.records.prefetch(slot);
+        }
+        let (of_user, rests, name) = (Link::default(), None, NameHash::default());
+        self.records.insert(Record { order, user, symbol, of_user, rests, name, side })
+    }
+
+    /// Puts an order behind all others at its price.
+    pub fn queue(&mut self, slot: Slot, price: Ticks, quantity: Lots) {
+        let Record { order, symbol, side, .. } = self.records[slot];
+        self.ids.insert(order, slot);
+        let ladder = side_mut(&mut self.symbols, symbol, side);
+        ladder.push(slot, price, quantity, &mut self.pages, &mut self.records);
+        self.open = self.open.saturating_add(1);
+    }
+
+    /// Takes an order out of its queue, wherever it stands; its slot stays.
+    pub fn remove(&mut self, slot: Slot) {
+        let Record { order, symbol, side, .. } = self.records[slot];
+        self.ids.remove(order);
+        side_mut(&mut self.symbols, symbol, side).remove(slot, &mut self.pages, &mut self.records);
+        self.open = self.open.saturating_sub(1);
+    }
+
+    /// Gives the slot of an order free that is in no queue.
+    pub fn free(&mut self, slot: Slot) {
+        debug_assert!(self.records[slot].rests.is_none(), "an order leaves its queue first");
+        self.records.free(slot);
+    }
+
+    /// Takes lots from an order in a queue; what is left keeps its place. Answers how many are left.
+    pub fn reduce(&mut self, slot: Slot, by: Lots) -> Lots {
+        let rests = self.records[slot].rests.as_mut().expect("only an order in a queue is reduced");
+        rests.remaining = rests.remaining.checked_sub(by).expect("an order is never filled beyond its quantity");
+        rests.remaining
+    }
+
+    /// The order in a queue that has this id.
+    pub fn find(&self, order: OrderId) -> Option<Slot> {
+        self.ids.get(order)
+    }
+
+    /// What is left of an order in a queue.
+    pub fn remaining(&self, slot: Slot) -> Lots {
+        self.rests(slot).remaining
+    }
+
+    /// Best price of a side, if it has any order.
+    pub fn best(&self, symbol: SymbolId, side: Side) -> Option<Ticks> {
+        self.symbols[index_of(symbol.0)].side(side).best()
+    }
+
+    /// Oldest order at the best price of a side.
+    pub fn front(&self, symbol: SymbolId, side: Side) -> Option<Slot> {
+        self.symbols[index_of(symbol.0)].side(side).front(&self.pages)
+    }
+
+    /// All orders of a side in priority, with their prices.
+    pub(crate) fn in_priority(&self, symbol: SymbolId, side: Side) -> impl Iterator<Item = (Ticks, Slot)> + '_ {
+        self.symbols[index_of(symbol.0)].side(side).iter(&self.pages, &self.records)
+    }
+
+    pub(crate) fn rests(&self, slot: Slot) -> &Rests {
+        self.records[slot].rests.as_ref().expect("asked only of an order in a queue")
+    }
+}
+
+/// Fetching ahead: each brings near what the command that follows will need, and finds it in what the one before it brought.
+/// For an order to be canceled: id, order, neighbours; for one to be placed: level, then last.
+impl Books {
+    /// Fetches where the slot of an id is noted.
+    pub fn prefetch_id(&self, order: OrderId) {
+        self.ids.prefetch(order);
+    }
+
+    /// Fetches an order.
+    pub fn prefetch_order(&self, slot: Slot) {
+        self.records.prefetch(slot);
+    }
+
+    /// Fetches what changes when an order leaves its queue.
+    pub fn prefetch_neighbours(&self, slot: Slot) {
+        let record = &self.records[slot];
+        let Some(rests) = record.rests else { return };
+        for neighbour in [rests.previous, rests.next] {
+            match neighbour {
+                Some(neighbour) => self.records.prefetch(neighbour),
+                None => self.prefetch_in_page(rests.page, record.side, rests.price),
+            }
+        }
+    }
+
+    /// Fetches the level that an order is to stand in.
+    pub fn prefetch_level(&self, symbol: SymbolId, side: Side, price: Ticks) {
+        let Some(book) = self.symbols.get(index_of(symbol.0)) else { return };
+        if let Some(page) = book.side(side).recent(price) {
+            self.prefetch_in_page(page, side, price);
+        }
+    }
+
+    /// Fetches the order that an order is to stand behind.
+    pub fn prefetch_last(&self, symbol: SymbolId, side: Side, price: Ticks) {
+        let Some(book) = self.symbols.get(index_of(symbol.0)) else { return };
+        let page = book.side(side).page_of(price, &self.pages);
+        if let Some(last) = page.and_then(|page| self.pages[page].level(side, price).last) {
+            self.records.prefetch(last);
+        }
+    }
+
+    fn prefetch_in_page(&self, page: Slot, side: Side, price: Ticks) {
+        let page = &self.pages[page];
+        prefetch(page.used());
+        prefetch(page.level(side, price));
+    }
+}
+
+fn side_mut(books: &mut [Book], symbol: SymbolId, side: Side) -> &mut Ladder {
+    let book = &mut books[index_of(symbol.0)];
+    match side {
+        Side::Buy => &mut book.bids,
+        Side::Sell => &mut book.asks,
+    }
+}
