@@ -18,8 +18,7 @@ pub(crate) fn run(workspace: &Workspace, deny_warnings: bool) -> anyhow::Result<
         process::run(workspace.cargo().args(["fmt", "--all", "--check"])),
         process::run(&mut clippy),
     ];
-    let failures: Vec<String> =
-        results.into_iter().filter_map(Result::err).map(|error| format!("{error:#}")).collect();
+    let failures: Vec<String> = results.into_iter().filter_map(Result::err).map(|error| format!("{error:#}")).collect();
     if !failures.is_empty() {
         bail!("{}", failures.join("; "));
     }
