@@ -34,9 +34,10 @@ class Venue:
     def start(self):
         binary = os.environ["BUTTONWOOD_BIN"]
         arguments = [binary, "serve", "--data", str(self.directory), "--listen", "127.0.0.1:0"]
-        self.process = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        # The least a segment can be: each test has a venue of its own, and segments are written full before use.
+        environment = dict(os.environ, BUTTONWOOD_SEGMENT_MIB="16")
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        self.process = subprocess.Popen(arguments, env=environment, text=True, **pipes)
         lines = queue.Queue()
         threading.Thread(target=read_lines, args=(self.process.stdout, lines), daemon=True).start()
         seen = []
