@@ -38,6 +38,16 @@ impl SegmentSource {
         self
     }
 
+    /// The directories, in the order in which they are looked into.
+    pub fn places(&self) -> &[Directory] {
+        &self.places
+    }
+
+    /// Which log of which venue.
+    pub const fn identity(&self) -> Identity {
+        self.identity
+    }
+
     /// A reader whose first block is the one that holds `from`; blocks without records are seen only behind that.
     /// `Seq::ZERO` reads everything there is, from the oldest block on.
     pub fn reader(&self, from: Seq) -> Reader {
