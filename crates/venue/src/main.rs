@@ -2,11 +2,24 @@
 //!
 //! **Invariant:** wiring only: threads, environment, configuration, roles; no rule of trade is decided here.
 
+mod config;
+mod live;
+mod stores;
+mod source;
+mod followers;
+mod maintain;
+mod retention;
+mod console;
+mod replay;
+mod verify;
 mod bench;
 
 use clap::{Parser, Subcommand};
 
-/// Buttonwood: the backend of a trading venue.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Buttonwood: the backend of a trading venue. An order is on disk before it is acknowledged.
 #[derive(Debug, Parser)]
 #[command(name = "buttonwood", version)]
 struct Cli {
@@ -16,12 +29,21 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Play a recorded day through the real path and check every line.
+    Replay(replay::Args),
+    /// Prove that journal, event log, snapshots and stores tell the same story; exits 0 only if they do.
+    Verify(verify::Args),
     /// Measure a part of the venue on this machine.
     Bench(bench::Args),
 }
 
 fn main() -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("BUTTONWOOD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match Cli::parse().command {
+        Command::Replay(args) => replay::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

@@ -1,0 +1,173 @@
+//! Configuration: a TOML file, overridden by the environment, with a default for everything.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::Deserialize;
+
+/// Prefix of environment variables that override the file: `BUTTONWOOD_SNAPSHOT_EVERY=1000000`.
+const ENVIRONMENT_PREFIX: &str = "BUTTONWOOD_";
+
+/// Everything that can be set, with its defaults. Unknown names are refused.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where the venue keeps everything.
+    pub(crate) data: PathBuf,
+    /// Address and port of the REST interface.
+    pub(crate) listen: SocketAddr,
+    /// Allow a listen address other than loopback although the connection is not encrypted.
+    pub(crate) allow_plaintext: bool,
+    /// Cell in the high bits of a new venue's order ids, 0 to 63.
+    pub(crate) cell: u64,
+    /// Size of a journal or event log segment, in MiB.
+    pub(crate) segment_mib: u64,
+    /// Commands the queue in front of the sequencer holds.
+    pub(crate) queue_commands: usize,
+    /// Commands between two snapshots.
+    pub(crate) snapshot_every: u64,
+    /// How long segments are kept that nobody needs any more, where there is no segment store.
+    pub(crate) retain_hours: u32,
+    /// A directory that closed segments are copied to; they may then leave the data directory at once.
+    pub(crate) segment_store: Option<PathBuf>,
+    /// Commands a follower may be behind before new orders are refused: bounds how much log is kept.
+    pub(crate) follower_lag_max: u64,
+    /// Directory of the embedded store; by default `store` in the data directory.
+    pub(crate) store: Option<PathBuf>,
+    /// Threads of the gateway; 0: one per core.
+    pub(crate) gateway_threads: usize,
+    /// How long a request waits for its answer before it gets "unknown, ask again", in milliseconds.
+    pub(crate) answer_timeout_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("buttonwood-data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            allow_plaintext: false,
+            cell: 0,
+            segment_mib: 64,
+            queue_commands: sequencer::queue::QUEUE_COMMANDS_DEFAULT,
+            snapshot_every: 5_000_000,
+            retain_hours: 24,
+            segment_store: None,
+            follower_lag_max: 50_000_000,
+            store: None,
+            gateway_threads: 0,
+            answer_timeout_ms: 5_000,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file, if one is named, then the environment.
+    pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        let text = match file {
+            Some(file) => {
+                std::fs::read_to_string(file).with_context(|| format!("cannot read the configuration {}", file.display()))?
+            }
+            None => String::new(),
+        };
+        let name = file.map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string());
+        Self::from_parts(&text, std::env::vars()).with_context(|| format!("in {name}"))
+    }
+
+    fn from_parts(text: &str, environment: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
+        let mut table: toml::Table = toml::from_str(text)?;
+        for (name, value) in environment {
+            let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX).map(str::to_lowercase) else { continue };
+            if NAMES.contains(&key.as_str()) {
+                table.insert(key, environment_value(&value));
+            }
+        }
+        let config: Self = table.try_into()?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.cell < domain::limits::CELLS_MAX, "cell must be below {}", domain::limits::CELLS_MAX);
+        anyhow::ensure!((16..=1024).contains(&self.segment_mib), "segment_mib must be from 16 to 1024");
+        anyhow::ensure!((64..=1 << 22).contains(&self.queue_commands), "queue_commands must be from 64 to 4194304");
+        anyhow::ensure!(self.snapshot_every >= 1_000, "snapshot_every must be at least 1000");
+        anyhow::ensure!(self.follower_lag_max >= 10_000, "follower_lag_max must be at least 10000");
+        anyhow::ensure!((1..=60_000).contains(&self.answer_timeout_ms), "answer_timeout_ms must be from 1 to 60000");
+        Ok(())
+    }
+
+    /// Whether others than this machine could connect without encryption, and nobody has said that this is meant.
+    pub(crate) fn is_exposed(&self) -> bool {
+        !self.listen.ip().is_loopback() && !self.allow_plaintext
+    }
+
+    /// Directory of the embedded store.
+    pub(crate) fn store_directory(&self) -> PathBuf {
+        self.store.clone().unwrap_or_else(|| self.data.join("store"))
+    }
+}
+
+/// The names the environment may override.
+const NAMES: [&str; 13] = [
+    "data",
+    "listen",
+    "allow_plaintext",
+    "cell",
+    "segment_mib",
+    "queue_commands",
+    "snapshot_every",
+    "retain_hours",
+    "segment_store",
+    "follower_lag_max",
+    "store",
+    "gateway_threads",
+    "answer_timeout_ms",
+];
+
+/// A number or a truth value where it looks like one, else text.
+fn environment_value(text: &str) -> toml::Value {
+    match (text.parse::<i64>(), text.parse::<bool>()) {
+        (Ok(number), _) => toml::Value::Integer(number),
+        (_, Ok(truth)) => toml::Value::Boolean(truth),
+        (Err(_), Err(_)) => toml::Value::String(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> anyhow::Result<Config> {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::from_parts(text, environment)
+    }
+
+    #[test]
+    fn the_environment_overrides_the_file_and_the_file_the_defaults() {
+        let config = load("segment_mib = 128\nsnapshot_every = 2000", &[
+            ("BUTTONWOOD_SNAPSHOT_EVERY", "3000"),
+            ("BUTTONWOOD_LISTEN", "127.0.0.1:9"),
+            ("BUTTONWOOD_BIN", "/ignored"),
+        ])
+        .unwrap();
+        assert_eq!((config.segment_mib, config.snapshot_every), (128, 3000));
+        assert_eq!(config.listen, SocketAddr::from(([127, 0, 0, 1], 9)));
+        assert_eq!(config.queue_commands, Config::default().queue_commands);
+    }
+
+    #[test]
+    fn a_wrong_name_or_value_says_which() {
+        let says = |text: &str| format!("{:#}", load(text, &[]).unwrap_err());
+        assert!(says("segmnet_mib = 1").contains("segmnet_mib"));
+        assert!(says("segment_mib = 1").contains("segment_mib must be from 16 to 1024"));
+        assert!(says("listen = \"nowhere\"").contains("listen"));
+    }
+
+    #[test]
+    fn an_open_address_needs_a_word() {
+        assert!(!Config::default().is_exposed());
+        assert!(load("listen = \"0.0.0.0:80\"", &[]).unwrap().is_exposed());
+        assert!(!load("listen = \"0.0.0.0:80\"\nallow_plaintext = true", &[]).unwrap().is_exposed());
+    }
+}

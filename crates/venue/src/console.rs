@@ -1,0 +1,110 @@
+//! The venue's own commands, from inside its process: setting up, depositing, asking.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use domain::command::{Action, Command, Envelope, Request, RequestContent};
+use domain::event::{Created, Event};
+use domain::ids::{AssetId, SymbolId, UserId};
+use domain::instrument::{Fees, Step, SymbolLimits};
+use domain::text::{AssetCode, RequestId, SymbolCode};
+use domain::units::Amount;
+use sequencer::batch::{Answer, ReplyTo};
+use sequencer::queue::{Entrance, NotTaken};
+use tokio::sync::oneshot;
+
+/// Submits commands of the venue's own user and waits for each answer.
+#[derive(Debug)]
+pub(crate) struct Console {
+    entrance: Entrance,
+    /// Distinguishes the request ids of this console from those of others.
+    name: String,
+    next: AtomicU64,
+}
+
+/// A symbol to be listed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewSymbol<'a> {
+    pub(crate) code: &'a str,
+    pub(crate) base: AssetId,
+    pub(crate) quote: AssetId,
+    pub(crate) tick_size: Step,
+    pub(crate) lot_size: Step,
+    pub(crate) limits: SymbolLimits,
+    pub(crate) fees: Fees,
+}
+
+impl Console {
+    /// A console whose request ids begin with `name`; the same name with the same requests finds what is there already.
+    pub(crate) fn new(entrance: Entrance, name: &str) -> Self {
+        Self { entrance, name: name.to_owned(), next: AtomicU64::new(0) }
+    }
+
+    /// Lists an asset.
+    pub(crate) fn asset(&self, code: &str, scale: u8) -> anyhow::Result<AssetId> {
+        let code = AssetCode::new(code)?;
+        match self.request(RequestContent::CreateAsset(domain::command::create_asset::CreateAsset { code, scale }))? {
+            Created::Asset(asset) => Ok(asset),
+            other => anyhow::bail!("an asset was asked for, {other:?} came"),
+        }
+    }
+
+    /// Lists a symbol.
+    pub(crate) fn symbol(&self, new: &NewSymbol<'_>) -> anyhow::Result<SymbolId> {
+        let NewSymbol { base, quote, tick_size, lot_size, limits, fees, .. } = *new;
+        let code = SymbolCode::new(new.code)?;
+        let content =
+            domain::command::create_symbol::CreateSymbol { code, base, quote, tick_size, lot_size, limits, fees };
+        match self.request(RequestContent::CreateSymbol(Box::new(content)))? {
+            Created::Symbol(symbol) => Ok(symbol),
+            other => anyhow::bail!("a symbol was asked for, {other:?} came"),
+        }
+    }
+
+    /// Opens an account.
+    pub(crate) fn user(&self) -> anyhow::Result<UserId> {
+        match self.request(RequestContent::CreateUser(domain::command::create_user::CreateUser))? {
+            Created::User(user) => Ok(user),
+            other => anyhow::bail!("a user was asked for, {other:?} came"),
+        }
+    }
+
+    /// Credits a user.
+    pub(crate) fn deposit(&self, user: UserId, asset: AssetId, amount: Amount) -> anyhow::Result<()> {
+        self.request(RequestContent::Deposit(domain::command::deposit::Deposit { user, asset, amount })).map(drop)
+    }
+
+    /// Makes a request under the console's next id and waits for what came of it.
+    pub(crate) fn request(&self, content: RequestContent) -> anyhow::Result<Created> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let id = RequestId::new(&format!("{}-{number}", self.name))?;
+        let answer = self.ask(Command {
+            envelope: Envelope::VENUE,
+            action: Action::Request(Request { id, content }),
+        })?;
+        for event in &answer.events {
+            match event {
+                Event::Refused(refused) => anyhow::bail!("the venue refused its own request: {:?}", refused.reason),
+                Event::RequestRepeated(repeated) => return Ok(repeated.created),
+                Event::AssetCreated(asset) => return Ok(Created::Asset(asset.id)),
+                Event::SymbolCreated(symbol) => return Ok(Created::Symbol(symbol.instrument.id())),
+                Event::UserCreated(user) => return Ok(Created::User(user.user)),
+                Event::ApiKeyCreated(key) => return Ok(Created::Key(key.key)),
+                Event::WithdrawalRequested(requested) => return Ok(Created::Withdrawal(requested.withdrawal)),
+                _ => {}
+            }
+        }
+        Ok(Created::Nothing)
+    }
+
+    /// Submits any command and waits for its answer; an overloaded queue is waited for.
+    pub(crate) fn ask(&self, command: Command) -> anyhow::Result<Answer> {
+        loop {
+            let (sender, answer) = oneshot::channel();
+            match self.entrance.submit(command.clone(), ReplyTo::Task(sender)) {
+                Ok(()) => return Ok(answer.blocking_recv()?),
+                Err(NotTaken::Overloaded) => std::thread::yield_now(),
+                Err(refused) => anyhow::bail!("the venue does not take commands: {refused:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Keeps stores near the journal: one thread per store, which steps the followers of its streams in turn.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use domain::units::{Epoch, Seq, UnixNanos};
+use projector::batch::Stream;
+use projector::follower::{Follower, Step};
+use projector::store::Store;
+use readmodel::model::ReadModel;
+use sequencer::log::Progress;
+
+use crate::source::{Joined, Logs};
+
+/// Longest sleep of a follower with nothing to do: bounds how late it hears of a shutdown.
+const IDLE_WAIT: Duration = Duration::from_millis(50);
+
+/// How one stream of one store is doing.
+#[derive(Debug)]
+pub(crate) struct FollowerStatus {
+    /// Store and stream, for example `hot/symbols`.
+    pub(crate) name: String,
+    pub(crate) stream: Stream,
+    reached: AtomicU64,
+    stopped: Mutex<Option<String>>,
+}
+
+impl FollowerStatus {
+    /// Last sequence that the store has.
+    pub(crate) fn reached(&self) -> Seq {
+        Seq(self.reached.load(Ordering::Acquire))
+    }
+
+    /// Why it stopped for good, if it did.
+    pub(crate) fn stopped(&self) -> Option<String> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What all follower threads share.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub(crate) logs: Logs,
+    pub(crate) epoch: Epoch,
+    pub(crate) written: Arc<Progress>,
+    pub(crate) read_model: Arc<ReadModel>,
+    /// Finish what is written, then stop.
+    pub(crate) stop: Arc<AtomicBool>,
+}
+
+/// Starts the thread of one store.
+pub(crate) fn start(
+    store_name: &'static str,
+    store: Box<dyn Store + Send>,
+    streams: &'static [Stream],
+    shared: &Shared,
+) -> std::io::Result<(Vec<Arc<FollowerStatus>>, JoinHandle<()>)> {
+    let status = |stream: &Stream| {
+        Arc::new(FollowerStatus {
+            name: format!("{store_name}/{}", stream_name(*stream)),
+            stream: *stream,
+            reached: AtomicU64::new(0),
+            stopped: Mutex::new(None),
+        })
+    };
+    let statuses: Vec<_> = streams.iter().map(status).collect();
+    let lanes = statuses.iter().map(|status| Lane {
+        follower: Follower::new(status.stream, shared.logs.venue, shared.epoch),
+        source: Joined::new(shared.logs.clone(), Arc::clone(&shared.written)),
+        status: Arc::clone(status),
+    });
+    let mut runner = Runner { lanes: lanes.collect(), store, shared: shared.clone(), started: Instant::now() };
+    let thread = std::thread::Builder::new().name(store_name.into()).spawn(move || runner.run())?;
+    Ok((statuses, thread))
+}
+
+/// The word for a stream in names and metrics.
+pub(crate) fn stream_name(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Reference => "reference",
+        Stream::Symbols => "symbols",
+        Stream::Users => "users",
+        Stream::Trades => "trades",
+        Stream::Audit => "audit",
+    }
+}
+
+struct Lane {
+    follower: Follower,
+    source: Joined,
+    status: Arc<FollowerStatus>,
+}
+
+struct Runner {
+    lanes: Vec<Lane>,
+    store: Box<dyn Store + Send>,
+    shared: Shared,
+    started: Instant,
+}
+
+impl Runner {
+    fn run(&mut self) {
+        loop {
+            // Read before stepping: what is written at this moment is what must be stored before a stop.
+            let stopping = self.shared.stop.load(Ordering::Acquire);
+            let written = self.shared.written.committed();
+            let wait = self.step_all();
+            let level = |lane: &Lane| lane.status.reached() >= written || lane.follower.stopped().is_some();
+            if stopping && self.lanes.iter().all(level) {
+                return;
+            }
+            if let Some(wait) = wait {
+                // Sleeps until more is written, or as long as a store asked for.
+                self.shared.written.wait_committed(written.next(), wait.min(IDLE_WAIT));
+            }
+        }
+    }
+
+    /// One step of each lane; how long there is nothing to do, absent if something was done.
+    fn step_all(&mut self) -> Option<Duration> {
+        let mut wait = Some(IDLE_WAIT);
+        for lane in &mut self.lanes {
+            let now = UnixNanos(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX));
+            match lane.follower.step(now, &mut lane.source, self.store.as_mut()) {
+                Step::Committed(checkpoint) | Step::Resumed(checkpoint) => {
+                    lane.reached(checkpoint.seq, &self.shared.read_model);
+                    wait = None;
+                }
+                Step::Idle => {}
+                Step::Wait(until) => {
+                    let pause = Duration::from_nanos(until.since(now));
+                    wait = wait.map(|wait| wait.min(pause));
+                }
+                Step::Stopped => lane.say_stopped(),
+            }
+        }
+        wait
+    }
+}
+
+impl Lane {
+    fn reached(&self, seq: Seq, read_model: &ReadModel) {
+        self.status.reached.store(seq.0, Ordering::Release);
+        let stream = match self.status.stream {
+            Stream::Symbols => readmodel::model::Stream::Orders,
+            Stream::Users => readmodel::model::Stream::Ledger,
+            Stream::Trades => readmodel::model::Stream::Trades,
+            Stream::Reference | Stream::Audit => return,
+        };
+        read_model.store_reached(stream, seq);
+    }
+
+    fn say_stopped(&self) {
+        let Some(stop) = self.follower.stopped() else { return };
+        let mut stopped = self.status.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        if stopped.is_none() {
+            tracing::error!(follower = %self.status.name, reason = %stop, "follower stopped; see `buttonwood follower --help`");
+            *stopped = Some(stop.to_string());
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! A running venue: its threads, from the queue to the stores.
+//!
+//! queue → sequencer → (journal writer) → release → event log → followers, replayer. Shutting down closes the doors and lets
+//! each finish in that order.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use domain::ids::VenueId;
+use domain::units::{Epoch, Seq, UnixNanos};
+use engine::Engine;
+use journal::damage::Damage;
+use journal::error::OpenError;
+use journal::journal::Journal;
+use journal::read::SegmentSource;
+use journal::storage::Directory;
+use projector::follower::Source;
+use projector::history::History;
+use readmodel::model::ReadModel;
+use sequencer::batch::{AnswerSink, Batch};
+use sequencer::clock::Reading;
+use sequencer::event_log::EventLog;
+use sequencer::log::{JournalLog, Progress};
+use sequencer::queue::{Admission, Entrance, queue};
+use sequencer::recovery::{Places, RULES_VERSION, Recovered, RecoveryError, Report, Start, recover};
+use sequencer::release::Release;
+use sequencer::replayer::Replayer;
+use sequencer::sequencer::{Controls, Sequencer, Step};
+
+use crate::config::Config;
+use crate::followers::{self, FollowerStatus, Shared};
+use crate::maintain::{self, Watch};
+use crate::retention::{KeptLog, Retention};
+use crate::source::{Joined, Logs};
+use crate::stores::Stores;
+
+/// Longest sleep of the sequencer without work: bounds how late it hears of a shutdown.
+const IDLE_WAIT: Duration = Duration::from_millis(20);
+
+/// Exit code when the journal is lost: start again to recover.
+const EXIT_LOST: i32 = 70;
+
+/// Which parts run beside the core.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beside {
+    /// The embedded store and its followers.
+    pub(crate) store: bool,
+    /// The background replayer.
+    pub(crate) replayer: bool,
+}
+
+/// How things stand, for `status` and the status line.
+#[derive(Debug)]
+pub(crate) struct Status {
+    pub(crate) venue: VenueId,
+    pub(crate) epoch: Epoch,
+    pub(crate) journal: Arc<Progress>,
+    pub(crate) written: Arc<Progress>,
+    pub(crate) replayed: Arc<AtomicU64>,
+    pub(crate) followers: Vec<Arc<FollowerStatus>>,
+}
+
+/// A running venue.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) entrance: Entrance,
+    pub(crate) read_model: Arc<ReadModel>,
+    pub(crate) history: Option<Arc<dyn History>>,
+    pub(crate) controls: Arc<Controls>,
+    pub(crate) status: Arc<Status>,
+    pub(crate) logs: Logs,
+    pub(crate) report: Report,
+    core: Core,
+    followers: Vec<JoinHandle<()>>,
+    replayer: Option<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Live {
+    /// Recovers what is on disk and opens the doors. `on_progress` hears now and then how many commands have been replayed.
+    pub(crate) fn start(
+        config: &Config,
+        beside: Beside,
+        sinks: Vec<Arc<dyn AnswerSink>>,
+        on_progress: &mut dyn FnMut(u64),
+    ) -> anyhow::Result<Self> {
+        let places = Places::in_directory(&config.data);
+        let mut stores = if beside.store { Some(Stores::open(&config.store_directory())?) } else { None };
+        let followers_reached = stores.as_mut().map_or(Ok(Seq::ZERO), Stores::reached)?;
+        let start = Start {
+            new_venue: VenueId(random_bytes()?),
+            cell: config.cell,
+            segment_bytes: config.segment_mib << 20,
+            followers_reached,
+        };
+        let recovered = recover(&places, start, on_progress).map_err(|error| explain(error, &config.data))?;
+        Self::run(config, beside, sinks, &places, recovered, stores)
+    }
+
+    fn run(
+        config: &Config,
+        beside: Beside,
+        sinks: Vec<Arc<dyn AnswerSink>>,
+        places: &Places,
+        recovered: Recovered,
+        stores: Option<Stores>,
+    ) -> anyhow::Result<Self> {
+        let Recovered { venue, epoch, engine, journal, event_log, snapshots, point, report } = recovered;
+        let logs = logs(config, venue, places);
+        let state = engine.state();
+        let read_model = Arc::new(ReadModel::new(&state, readmodel::limits::Limits::default()));
+        let written = Arc::clone(event_log.progress());
+        let stop = Arc::new(AtomicBool::new(false));
+        let history = stores.as_ref().map(|stores| Arc::clone(&stores.history));
+        if let Some(stores) = &stores {
+            catch_up_memory(&read_model, stores, &logs, &written)?;
+        }
+        let replayer = if beside.replayer {
+            let engine = Engine::from_state(&state).context("the state just recovered cannot be copied")?;
+            Some(Replayer::new(venue, engine, point, &logs.journal, &logs.event_log))
+        } else {
+            None
+        };
+        drop(state);
+
+        let core = Core::start(config, engine, epoch, journal, event_log, &read_model, sinks)?;
+        let shared = Shared {
+            logs: logs.clone(),
+            epoch,
+            written: Arc::clone(&written),
+            read_model: Arc::clone(&read_model),
+            stop: Arc::clone(&stop),
+        };
+        let (mut statuses, mut followers) = (Vec::new(), Vec::new());
+        for (name, store, streams) in stores.into_iter().flat_map(Stores::into_followers) {
+            let (of_store, thread) = followers::start(name, store, streams, &shared).context(NO_THREAD)?;
+            statuses.extend(of_store);
+            followers.push(thread);
+        }
+        let replayed = Arc::new(AtomicU64::new(read_model.seq().0));
+        let watch = Watch {
+            written: Arc::clone(&written),
+            admission: Arc::clone(core.entrance.admission()),
+            followers: statuses.clone(),
+            follower_lag_max: config.follower_lag_max,
+            stop: Arc::clone(&stop),
+            replayed: Arc::clone(&replayed),
+        };
+        let start_maintainer = |replayer| {
+            maintain::start(replayer, snapshots, config.snapshot_every, retention(config, venue, places), watch)
+        };
+        let replayer = replayer.map(start_maintainer).transpose().context(NO_THREAD)?;
+        let journal = Arc::clone(&core.committed);
+        let status = Arc::new(Status { venue, epoch, journal, written, replayed, followers: statuses });
+        let (entrance, controls) = (core.entrance.clone(), Arc::clone(&core.controls));
+        Ok(Self { entrance, read_model, history, controls, status, logs, report, core, followers, replayer, stop })
+    }
+
+    /// Closes the doors, lets everything taken so far be journaled, answered, written and stored, and seals the logs.
+    pub(crate) fn shutdown(self) -> anyhow::Result<()> {
+        let (log, event_log) = self.core.finish();
+        self.stop.store(true, Ordering::Release);
+        for thread in self.followers.into_iter().chain(self.replayer) {
+            join(thread);
+        }
+        let time = self.read_model.time();
+        if let Some(journal) = log.finish() {
+            journal.seal(RULES_VERSION, time).context("the journal could not be sealed")?;
+        }
+        event_log.into_journal().seal(RULES_VERSION, time).context("the event log could not be sealed")?;
+        Ok(())
+    }
+}
+
+/// The path of an order up to the event log.
+#[derive(Debug)]
+struct Core {
+    entrance: Entrance,
+    controls: Arc<Controls>,
+    committed: Arc<Progress>,
+    sequencer: JoinHandle<JournalLog>,
+    release: JoinHandle<()>,
+    event_log: JoinHandle<EventLog>,
+}
+
+impl Core {
+    fn start(
+        config: &Config,
+        engine: Engine,
+        epoch: Epoch,
+        mut journal: Journal,
+        event_log: EventLog,
+        read_model: &Arc<ReadModel>,
+        sinks: Vec<Arc<dyn AnswerSink>>,
+    ) -> anyhow::Result<Self> {
+        journal.prepare_in_background().context(NO_THREAD)?;
+        let (entrance, exit) = queue(config.queue_commands);
+        let log = JournalLog::start(journal, Arc::clone(entrance.admission())).context(NO_THREAD)?;
+        let committed = Arc::clone(log.progress());
+        let controls = Arc::new(Controls::default());
+        let (to_release, released) = unbounded();
+        let (to_event_log, logged) = unbounded();
+        let (to_spare, spare) = unbounded();
+        let sequencer = Sequencer::new(engine, epoch, exit, log, Arc::clone(&controls), (to_release, spare));
+        let admission = Arc::clone(entrance.admission());
+        let release = Release::new(Arc::clone(read_model), sinks, Arc::clone(&admission), to_event_log);
+        Ok(Self {
+            release: spawn_release(release, released, Arc::clone(&committed))?,
+            event_log: spawn_event_log(event_log, logged, to_spare, Arc::clone(&admission))?,
+            sequencer: spawn_sequencer(sequencer, Arc::clone(&committed), admission)?,
+            entrance,
+            controls,
+            committed,
+        })
+    }
+
+    /// Ends the threads in the order of the path, each when the one before it has handed over its last.
+    fn finish(self) -> (JournalLog, EventLog) {
+        self.entrance.admission().close();
+        let log = join(self.sequencer);
+        join(self.release);
+        (log, join(self.event_log))
+    }
+}
+
+const NO_THREAD: &str = "cannot start a thread";
+
+/// A thread that panicked has said so; the venue must not seem to go on without it.
+fn join<T>(thread: JoinHandle<T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn spawn_sequencer(
+    mut sequencer: Sequencer<JournalLog>,
+    committed: Arc<Progress>,
+    admission: Arc<Admission>,
+) -> anyhow::Result<JoinHandle<JournalLog>> {
+    let started = Instant::now();
+    let run = move || {
+        loop {
+            // The one place where the wall clock becomes venue time.
+            let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let reading = Reading { wall: UnixNanos(nanos(wall)), monotonic: nanos(started.elapsed()) };
+            match sequencer.step(reading) {
+                Ok(Step::Block(_)) => {}
+                Ok(Step::Idle) if admission.is_closed() && sequencer.is_drained() => break,
+                Ok(Step::Idle) => sequencer.wait_for_work(IDLE_WAIT),
+                Ok(Step::LogBusy) => {
+                    committed.wait_room(IDLE_WAIT);
+                }
+                Err(lost) => {
+                    tracing::error!(%lost, "nothing further is acknowledged; start again to recover");
+                    std::process::exit(EXIT_LOST);
+                }
+            }
+        }
+        sequencer.into_parts().1
+    };
+    Builder::new().name("sequencer".into()).spawn(run).context(NO_THREAD)
+}
+
+fn spawn_release(
+    mut release: Release,
+    released: Receiver<Batch>,
+    committed: Arc<Progress>,
+) -> anyhow::Result<JoinHandle<()>> {
+    let run = move || release.run(&released, &committed);
+    Builder::new().name("release".into()).spawn(run).context(NO_THREAD)
+}
+
+fn spawn_event_log(
+    mut event_log: EventLog,
+    logged: Receiver<Batch>,
+    spare: Sender<Batch>,
+    admission: Arc<Admission>,
+) -> anyhow::Result<JoinHandle<EventLog>> {
+    let run = move || {
+        event_log.run(&logged, &spare, &admission);
+        event_log
+    };
+    Builder::new().name("event-log".into()).spawn(run).context(NO_THREAD)
+}
+
+/// Gives the read model what the stores do not have yet.
+fn catch_up_memory(
+    read_model: &ReadModel,
+    stores: &Stores,
+    logs: &Logs,
+    written: &Arc<Progress>,
+) -> anyhow::Result<()> {
+    let after = stores.behind.min(read_model.seq());
+    let mut replay = read_model.replay(stores.history.as_ref(), after)?;
+    let mut source = Joined::new(logs.clone(), Arc::clone(written));
+    source.start_after(after);
+    while let Some(block) = source.next().map_err(|error| anyhow::anyhow!("{error:?}"))? {
+        for committed in block.commands() {
+            replay.apply(committed.command, committed.events)?;
+        }
+    }
+    replay.finish();
+    Ok(())
+}
+
+/// Both logs, each with its segment store if there is one.
+pub(crate) fn logs(config: &Config, venue: VenueId, places: &Places) -> Logs {
+    let source = |local: &Directory, identity, name: &str| {
+        let source = SegmentSource::new(local.clone(), identity);
+        match segment_store(config, name) {
+            Some(store) => source.with_store(store),
+            None => source,
+        }
+    };
+    Logs {
+        venue,
+        journal: source(&places.journal, Places::journal_identity(venue), "journal"),
+        event_log: source(&places.event_log, Places::event_log_identity(venue), "events"),
+    }
+}
+
+fn segment_store(config: &Config, name: &str) -> Option<Directory> {
+    config.segment_store.as_ref().map(|store| Directory::on_disk(store.join(name)))
+}
+
+fn retention(config: &Config, venue: VenueId, places: &Places) -> Retention {
+    let kept = |local: &Directory, identity, name| KeptLog {
+        identity,
+        local: local.clone(),
+        store: segment_store(config, name),
+    };
+    Retention {
+        journal: kept(&places.journal, Places::journal_identity(venue), "journal"),
+        event_log: kept(&places.event_log, Places::event_log_identity(venue), "events"),
+        retain_hours: config.retain_hours,
+    }
+}
+
+/// What to do about it, where that can be said.
+fn explain(error: RecoveryError, data: &Path) -> anyhow::Error {
+    let help = match &error {
+        RecoveryError::Open(OpenError::Corruption(corruption)) if matches!(corruption.what, Damage::Short { .. }) => format!(
+            "the journal ends before what a store already has. If {0} was restored to an earlier point on purpose, run \
+             `buttonwood follower rewind --data {0}`; otherwise bring back the newer journal",
+            data.display()
+        ),
+        RecoveryError::Open(OpenError::Locked(_)) => "another buttonwood uses this data directory".to_owned(),
+        _ => format!("cannot start from {}", data.display()),
+    };
+    anyhow::Error::new(error).context(help)
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn random_bytes() -> anyhow::Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+    Ok(bytes)
+}

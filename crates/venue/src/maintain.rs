@@ -1,0 +1,121 @@
+//! The background replayer and retention: a second engine follows, compares and writes snapshots; segments that nobody needs go.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use domain::units::Seq;
+use sequencer::log::Progress;
+use sequencer::queue::Admission;
+use sequencer::replayer::Replayer;
+use sequencer::snapshots::Snapshots;
+
+use crate::followers::FollowerStatus;
+use crate::retention::Retention;
+
+/// Longest sleep without work: bounds how late a shutdown is heard of.
+const IDLE_WAIT: Duration = Duration::from_millis(100);
+
+/// What a maintainer watches.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) written: Arc<Progress>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) followers: Vec<Arc<FollowerStatus>>,
+    /// Commands a follower may be behind before new orders are refused.
+    pub(crate) follower_lag_max: u64,
+    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) replayed: Arc<AtomicU64>,
+}
+
+/// Starts the replayer's thread. A divergence means that this machine does not compute what it computed a moment ago: the doors close.
+pub(crate) fn start(
+    replayer: Replayer,
+    snapshots: Snapshots,
+    snapshot_every: u64,
+    retention: Retention,
+    watch: Watch,
+) -> std::io::Result<JoinHandle<()>> {
+    let taken = replayer.seq();
+    let mut maintainer = Maintainer { replayer, snapshots, snapshot_every, taken, retention, watch };
+    std::thread::Builder::new().name("replayer".into()).spawn(move || maintainer.run())
+}
+
+struct Maintainer {
+    replayer: Replayer,
+    snapshots: Snapshots,
+    snapshot_every: u64,
+    /// Sequence of the last snapshot.
+    taken: Seq,
+    retention: Retention,
+    watch: Watch,
+}
+
+impl Maintainer {
+    fn run(&mut self) {
+        while !self.watch.stop.load(Ordering::Acquire) {
+            let written = self.watch.written.committed();
+            self.watch_followers(written);
+            match self.replayer.step(written) {
+                Ok(true) => {
+                    self.watch.replayed.store(self.replayer.seq().0, Ordering::Release);
+                    if self.replayer.seq().0 - self.taken.0 >= self.snapshot_every {
+                        self.snapshot();
+                    }
+                }
+                Ok(false) => {
+                    self.watch.written.wait_committed(self.replayer.seq().next(), IDLE_WAIT);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the replay does not confirm the live engine; the doors are closed");
+                    self.watch.admission.close();
+                    return;
+                }
+            }
+        }
+        // A start after this needs no replay.
+        if self.replayer.seq() > self.taken {
+            while matches!(self.replayer.step(self.watch.written.committed()), Ok(true)) {}
+            self.snapshot();
+        }
+    }
+
+    /// Logs are kept for the slowest follower: bounded, and beyond that the doors close for new orders.
+    fn watch_followers(&self, written: Seq) {
+        let behind = self.watch.followers.iter().map(|follower| written.0.saturating_sub(follower.reached().0)).max();
+        self.watch.admission.set_follower_behind(behind.unwrap_or(0) > self.watch.follower_lag_max);
+    }
+
+    /// Writes a snapshot; the event log is synced first, so that no start finds a snapshot ahead of it.
+    fn snapshot(&mut self) {
+        let begun = std::time::Instant::now();
+        let (header, state) = self.replayer.snapshot();
+        let saved = self.retention.sync_event_log(self.taken).and_then(|()| self.snapshots.save(&header, &state));
+        match saved {
+            Ok(path) => {
+                self.taken = header.seq;
+                tracing::info!(path = %path.display(), seq = header.seq.0, ms = begun.elapsed().as_millis(), "snapshot written");
+                self.purge();
+            }
+            // The next one may succeed; until then more is kept.
+            Err(error) => tracing::error!(%error, "a snapshot could not be written"),
+        }
+    }
+
+    fn purge(&self) {
+        let followers = self.watch.followers.iter().map(|follower| follower.reached());
+        let oldest = match self.snapshots.oldest_kept() {
+            Ok(Some(seq)) => seq,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, "the snapshots cannot be listed; nothing is purged");
+                return;
+            }
+        };
+        let needed = followers.chain([oldest]).min().unwrap_or(Seq::ZERO);
+        if let Err(error) = self.retention.purge(needed) {
+            tracing::warn!(%error, "old segments could not be removed");
+        }
+    }
+}

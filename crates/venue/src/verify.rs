@@ -1,0 +1,241 @@
+//! `buttonwood verify`: proves that journal, event log, snapshots and stores tell the same story.
+//!
+//! Each stream's rows and checkpoint are read in one transaction; the expectation is built at exactly that checkpoint from
+//! the oldest usable start (the first command, or a snapshot) and the logs, and compared in both directions.
+
+mod compare;
+mod expect;
+mod seed;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args as ClapArgs;
+use codec::snapshot::SnapshotHeader;
+use domain::ids::Checkpoint;
+use domain::state::State;
+use domain::units::Seq;
+use journal::read::SegmentSource;
+use projector::batch::Stream;
+use projector::store::{ReadStream, StoredRow};
+use sequencer::log::Progress;
+use sequencer::recovery::Places;
+use sequencer::snapshots::Snapshots;
+use store_sqlite::store::{Role, SqliteStore};
+
+use crate::config::Config;
+use crate::followers::stream_name;
+use crate::live;
+use crate::source::Logs;
+use compare::{Found, RowKey};
+
+/// Differences that are printed for each stream; all are counted.
+const SHOWN: usize = 10;
+
+/// What to verify.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// The venue's data directory.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// What is said on the way, and whether it was all good.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    bad: u64,
+}
+
+impl Verdict {
+    fn good(&self, what: impl Display) {
+        println!("ok    {what}");
+    }
+
+    fn note(&self, what: impl Display) {
+        println!("note  {what}");
+    }
+
+    fn wrong(&mut self, what: impl Display) {
+        self.bad += 1;
+        println!("WRONG {what}");
+    }
+}
+
+/// What one stream of one store has.
+#[derive(Debug)]
+struct Stored {
+    store: &'static str,
+    stream: Stream,
+    checkpoint: Checkpoint,
+    rows: BTreeMap<RowKey, StoredRow>,
+}
+
+/// Where the expectation starts.
+#[derive(Debug)]
+struct Base {
+    state: State,
+    /// Absent at the first command.
+    snapshot: Option<SnapshotHeader>,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let mut config = Config::load(args.config.as_deref())?;
+    if let Some(data) = &args.data {
+        config.data.clone_from(data);
+    }
+    let places = Places::in_directory(&config.data);
+    let venue = places.venue()?;
+    let venue = venue.ok_or_else(|| anyhow::anyhow!("{} holds no venue", config.data.display()))?;
+    let mut verdict = Verdict::default();
+    let stored = read_stores(&config, &mut verdict)?;
+    let logs = live::logs(&config, venue, &places);
+    let (journal, event_log) = (check_log("journal", &logs.journal, &mut verdict)?, check_log("event log", &logs.event_log, &mut verdict)?);
+    if event_log > journal {
+        verdict.wrong(format_args!("the event log is at {}, past the journal at {}", event_log.0, journal.0));
+    }
+    if let Some(base) = find_base(&config, &logs, &places, &mut verdict)? {
+        check_stores(&config, &logs, base, event_log, stored, &mut verdict)?;
+    }
+    anyhow::ensure!(verdict.bad == 0, "not clean: {} findings", verdict.bad);
+    println!("clean");
+    Ok(())
+}
+
+/// Every block: checksums, sequence, chain. The last good sequence.
+fn check_log(name: &str, source: &SegmentSource, verdict: &mut Verdict) -> anyhow::Result<Seq> {
+    let mut last = Seq::ZERO;
+    let mut oldest = Seq::ZERO;
+    for directory in source.places() {
+        let report = journal::verify::verify(directory, source.identity())?;
+        let at = directory.path().display();
+        if let Some(bad) = &report.bad {
+            verdict.wrong(format_args!("{name}: {bad}"));
+        }
+        let oldest_here = report.oldest.unwrap_or(Seq::ZERO);
+        if report.segments > 0 {
+            verdict.good(format_args!(
+                "{name} in {at}: {} blocks, {} records from {} to {}, chain unbroken",
+                report.blocks, report.records, oldest_here.0, report.tip.seq.0
+            ));
+        }
+        oldest = if oldest == Seq::ZERO { oldest_here } else { oldest.min(oldest_here) };
+        last = last.max(report.tip.seq);
+    }
+    Ok(last)
+}
+
+fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Stored>> {
+    let mut all = Vec::new();
+    for (store, role) in [("hot", Role::Hot), ("archive", Role::Archive)] {
+        let path = config.store_directory().join(format!("{store}.db"));
+        if !path.exists() {
+            verdict.note(format_args!("there is no store {}", path.display()));
+            continue;
+        }
+        let mut sqlite = SqliteStore::open(&path, role)?;
+        for stream in role.streams() {
+            let mut rows = BTreeMap::new();
+            let checkpoint = sqlite.read_stream(*stream, &mut |row| {
+                rows.insert(compare::key_of(&row), row);
+            })?;
+            match checkpoint {
+                Some(checkpoint) => all.push(Stored { store, stream: *stream, checkpoint, rows }),
+                None => verdict.note(format_args!("{store}/{} is empty", stream_name(*stream))),
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The first command if both logs reach back to it, else the oldest snapshot they follow.
+fn find_base(config: &Config, logs: &Logs, places: &Places, verdict: &mut Verdict) -> anyhow::Result<Option<Base>> {
+    let snapshots = Snapshots::open(places.snapshots.clone())?;
+    let mut usable = Vec::new();
+    for (seq, path) in snapshots.list()? {
+        match snapshots.load(seq) {
+            Ok(snapshot) => {
+                verdict.good(format_args!("snapshot at {} is whole", seq.0));
+                usable.push(snapshot);
+            }
+            Err(error) => verdict.wrong(format_args!("snapshot {}: {error}", path.display())),
+        }
+    }
+    let oldest = logs.journal.oldest()?.max(logs.event_log.oldest()?).unwrap_or(Seq(1));
+    if oldest <= Seq(1) {
+        let cell = usable.first().map_or(config.cell, |(_, state)| state.cell);
+        return Ok(Some(Base { state: engine::Engine::new(cell).state(), snapshot: None }));
+    }
+    let found = usable.into_iter().find(|(header, _)| header.seq.next() >= oldest);
+    match found {
+        Some((header, state)) => {
+            verdict.note(format_args!(
+                "the logs begin at {}: rows from {} on are compared one by one, earlier ones by the state of the snapshot",
+                oldest.0,
+                header.seq.next().0
+            ));
+            Ok(Some(Base { state, snapshot: Some(header) }))
+        }
+        None => {
+            verdict.wrong(format_args!("no snapshot reaches the beginning of the logs at {}", oldest.0));
+            Ok(None)
+        }
+    }
+}
+
+fn check_stores(
+    config: &Config,
+    logs: &Logs,
+    base: Base,
+    end: Seq,
+    stored: Vec<Stored>,
+    verdict: &mut Verdict,
+) -> anyhow::Result<()> {
+    let base_seq = base.state.seq;
+    let wanted: Vec<_> = stored.iter().map(|stored| (stored.store, stored.stream, stored.checkpoint)).collect();
+    let progress = Arc::new(Progress::new(end));
+    let expectation = expect::build(logs, &base, &wanted, &progress, verdict)?;
+    verdict.good(format_args!(
+        "replayed {} commands from {}: events equal to the event log byte by byte, money conserved, state {}",
+        end.0 - base_seq.0,
+        base_seq.0,
+        hex(&expectation.state_hash.0[..8])
+    ));
+    for stored in stored {
+        let name = format!("{}/{}", stored.store, stream_name(stored.stream));
+        let Some(expected) = expectation.streams.get(&(stored.store, stored.stream)) else {
+            verdict.wrong(format_args!("{name}: checkpoint {} is not in the log", stored.checkpoint.seq.0));
+            continue;
+        };
+        let found = compare::compare(expected, &stored.rows, base_seq);
+        report(&name, &stored, &found, verdict);
+    }
+    let _ = config;
+    Ok(())
+}
+
+fn report(name: &str, stored: &Stored, found: &Found, verdict: &mut Verdict) {
+    if found.differences.is_empty() {
+        verdict.good(format_args!(
+            "{name} at {}: {} rows equal one by one, {} from before the logs counted",
+            stored.checkpoint.seq.0, found.equal, found.before
+        ));
+        return;
+    }
+    verdict.wrong(format_args!("{name} at {}: {} differences", stored.checkpoint.seq.0, found.differences.len()));
+    for difference in found.differences.iter().take(SHOWN) {
+        println!("      {difference}");
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string");
+        text
+    })
+}

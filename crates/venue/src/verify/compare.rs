@@ -1,0 +1,160 @@
+//! Two sets of rows, in both directions.
+
+use std::collections::BTreeMap;
+
+use domain::units::{Seq, UnixNanos};
+use projector::store::StoredRow;
+
+/// Table, then the parts of the key.
+pub(crate) type RowKey = (u8, u64, u64, u64);
+
+/// What came of a comparison.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Rows that are equal.
+    pub(crate) equal: u64,
+    /// Rows from before the logs begin, which no log can explain.
+    pub(crate) before: u64,
+    /// Missing, different, orphan.
+    pub(crate) differences: Vec<String>,
+}
+
+/// The key of a row, among all tables.
+pub(crate) fn key_of(row: &StoredRow) -> RowKey {
+    match row {
+        StoredRow::Venue(_) => (0, 0, 0, 0),
+        StoredRow::Asset(row) => (1, row.asset.id.0.into(), 0, 0),
+        StoredRow::Symbol(row) => (2, row.instrument.id().0.into(), 0, 0),
+        StoredRow::User(row) => (3, row.user.0.into(), 0, 0),
+        StoredRow::Key(row) => (4, row.key.0.into(), 0, 0),
+        StoredRow::Order(row) => (5, row.order.0, 0, 0),
+        StoredRow::OpenOrder(order) => (6, order.0, 0, 0),
+        StoredRow::Fill(row) => (7, row.id.seq.0, row.id.index.into(), 0),
+        StoredRow::Position(row) => (8, row.user.0.into(), row.symbol.0.into(), 0),
+        StoredRow::Balance(row) => (9, row.user.0.into(), row.asset.0.into(), 0),
+        StoredRow::CreditLimit(row) => (10, row.user.0.into(), row.asset.0.into(), 0),
+        StoredRow::Ledger(row) => (11, row.id.seq.0, row.id.index.into(), row.leg.into()),
+        StoredRow::Withdrawal(row) => (12, row.withdrawal.0, 0, 0),
+        StoredRow::Trade(row) => (13, row.id.seq.0, row.id.index.into(), 0),
+        StoredRow::Audit(row) => (14, row.seq.0, 0, 0),
+    }
+}
+
+/// The last command that wrote the row; an order's mark in `open_orders` has none of its own.
+fn last_seq(row: &StoredRow) -> Option<Seq> {
+    match row {
+        StoredRow::Venue(row) => Some(row.last_seq),
+        StoredRow::Asset(row) => Some(row.last_seq),
+        StoredRow::Symbol(row) => Some(row.last_seq),
+        StoredRow::User(row) => Some(row.last_seq),
+        StoredRow::Key(row) => Some(row.last_seq),
+        StoredRow::Order(row) => Some(row.last_seq),
+        StoredRow::OpenOrder(_) => None,
+        StoredRow::Fill(row) => Some(row.id.seq),
+        StoredRow::Position(row) => Some(row.last_seq),
+        StoredRow::Balance(row) => Some(row.last_seq),
+        StoredRow::CreditLimit(row) => Some(row.last_seq),
+        StoredRow::Ledger(row) => Some(row.id.seq),
+        StoredRow::Withdrawal(row) => Some(row.last_seq),
+        StoredRow::Trade(row) => Some(row.id.seq),
+        StoredRow::Audit(row) => Some(row.seq),
+    }
+}
+
+/// Compares what a store has with what it should have. Rows last written up to `base` come from before the logs begin: those
+/// that the state of the snapshot explains are compared but for their times, the others (closed orders, fills, …) are counted.
+pub(crate) fn compare(
+    expected: &BTreeMap<RowKey, StoredRow>,
+    stored: &BTreeMap<RowKey, StoredRow>,
+    base: Seq,
+) -> Found {
+    let mut found = Found::default();
+    for (key, row) in expected {
+        match stored.get(key) {
+            None => found.differences.push(format!("missing: {row:?}")),
+            Some(other) if row == other => found.equal += 1,
+            Some(other) if is_before(other, base) && untimed(row.clone()) == untimed(other.clone()) => found.equal += 1,
+            Some(other) => found.differences.push(format!("different: {other:?}, should be {row:?}")),
+        }
+    }
+    for (key, row) in stored.iter().filter(|(key, _)| !expected.contains_key(*key)) {
+        // A row that only a closed past explains may stay; one that says it is current may not.
+        if is_before(row, base) && !is_current(row) {
+            found.before += 1;
+        } else {
+            found.differences.push(format!("orphan {key:?}: {row:?}"));
+        }
+    }
+    found
+}
+
+fn is_before(row: &StoredRow, base: Seq) -> bool {
+    last_seq(row).is_some_and(|seq| seq <= base)
+}
+
+/// Whether the row is of a table that the state of a snapshot explains whole.
+fn is_current(row: &StoredRow) -> bool {
+    match row {
+        StoredRow::Venue(_)
+        | StoredRow::Asset(_)
+        | StoredRow::Symbol(_)
+        | StoredRow::User(_)
+        | StoredRow::Key(_)
+        | StoredRow::OpenOrder(_)
+        | StoredRow::Position(_)
+        | StoredRow::Balance(_)
+        | StoredRow::CreditLimit(_) => true,
+        StoredRow::Order(_)
+        | StoredRow::Fill(_)
+        | StoredRow::Ledger(_)
+        | StoredRow::Withdrawal(_)
+        | StoredRow::Trade(_)
+        | StoredRow::Audit(_) => false,
+    }
+}
+
+/// The row without what a state does not say: when it was last written.
+fn untimed(mut row: StoredRow) -> StoredRow {
+    match &mut row {
+        StoredRow::Venue(row) => row.last_seq = Seq::ZERO,
+        StoredRow::Asset(row) => row.last_seq = Seq::ZERO,
+        StoredRow::Symbol(row) => row.last_seq = Seq::ZERO,
+        StoredRow::User(row) => (row.last_seq, row.created_time) = (Seq::ZERO, None),
+        StoredRow::Key(row) => row.last_seq = Seq::ZERO,
+        StoredRow::Order(row) => (row.last_seq, row.updated_time) = (Seq::ZERO, UnixNanos(0)),
+        StoredRow::Position(row) => row.last_seq = Seq::ZERO,
+        StoredRow::Balance(row) => row.last_seq = Seq::ZERO,
+        StoredRow::CreditLimit(row) => row.last_seq = Seq::ZERO,
+        StoredRow::Withdrawal(row) => (row.last_seq, row.updated_time) = (Seq::ZERO, UnixNanos(0)),
+        StoredRow::OpenOrder(_)
+        | StoredRow::Fill(_)
+        | StoredRow::Ledger(_)
+        | StoredRow::Trade(_)
+        | StoredRow::Audit(_) => {}
+    }
+    row
+}
+
+/// Rows that disagree with those written straight from the engine's state, in both directions; what a state does not keep
+/// (closed orders, fills, ended withdrawals, balances of nothing) is left out.
+pub(crate) fn differs_from_state(rows: &BTreeMap<RowKey, StoredRow>, state: &BTreeMap<RowKey, StoredRow>) -> Vec<String> {
+    let mut different = Vec::new();
+    for (key, row) in state {
+        if rows.get(key).cloned().map(untimed) != Some(untimed(row.clone())) {
+            different.push(format!("{:?} should be {row:?}", rows.get(key)));
+        }
+    }
+    for (key, row) in rows.iter().filter(|(key, row)| is_current(row) && !is_nothing(row) && !state.contains_key(*key)) {
+        different.push(format!("{key:?} {row:?} is not in the state"));
+    }
+    different
+}
+
+/// A balance or limit of nothing, which a state need not have.
+fn is_nothing(row: &StoredRow) -> bool {
+    match row {
+        StoredRow::Balance(row) => row.free.is_zero() && row.locked.is_zero(),
+        StoredRow::CreditLimit(row) => row.limit.is_zero(),
+        _ => false,
+    }
+}

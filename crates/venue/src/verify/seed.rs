@@ -1,0 +1,126 @@
+//! A state as the rows a store would have: where the expectation starts when the logs do not reach back to the first command.
+
+use domain::ids::Checkpoint;
+use domain::state::State;
+use domain::units::{Seq, UnixNanos};
+use projector::batch::{Batch, ReferenceRows, Rows, Stream, SymbolsRows, UsersRows};
+use projector::rows::{
+    AssetRow, BalanceRow, CreditLimitRow, KeyRow, OrderRow, OrderStatus, PositionRow, SymbolRow, UserRow, VenueRow,
+    WithdrawalRow, WithdrawalStatus,
+};
+
+/// The stream's rows of a state, as one batch from nothing to `to`.
+pub(crate) fn batch(stream: Stream, state: &State, to: Checkpoint) -> Batch {
+    let rows = match stream {
+        Stream::Reference => Rows::Reference(reference(state)),
+        Stream::Symbols => Rows::Symbols(symbols(state)),
+        Stream::Users => Rows::Users(users(state)),
+        Stream::Trades => Rows::Trades(Vec::new()),
+        Stream::Audit => Rows::Audit(Vec::new()),
+    };
+    let from = Checkpoint { seq: Seq::ZERO, hash: domain::ids::Hash256::default(), ..to };
+    Batch { from, to, rows }
+}
+
+fn reference(state: &State) -> ReferenceRows {
+    let last_seq = Seq::ZERO;
+    let users = state.users.iter().zip(0..).map(|(user, id)| UserRow {
+        user: domain::ids::UserId(id),
+        fees: user.fees,
+        killed: user.killed,
+        created_time: None,
+        last_seq,
+    });
+    let keys = state.keys.iter().cloned().map(|key| KeyRow {
+        key: key.key,
+        user: key.user,
+        roles: key.roles,
+        api_key: key.api_key,
+        credential: key.credential,
+        revoked: key.revoked,
+        last_seq,
+    });
+    let symbols = state.symbols.iter().map(|symbol| SymbolRow {
+        instrument: symbol.instrument,
+        status: symbol.status,
+        limits: symbol.limits,
+        fees: symbol.fees,
+        last_seq,
+    });
+    ReferenceRows {
+        venue: Some(VenueRow { killed: state.killed, last_seq }),
+        assets: state.assets.iter().map(|asset| AssetRow { asset: asset.asset, last_seq }).collect(),
+        symbols: symbols.collect(),
+        users: users.collect(),
+        keys: keys.collect(),
+        ..ReferenceRows::default()
+    }
+}
+
+fn symbols(state: &State) -> SymbolsRows {
+    let mut placed: Vec<_> = state.orders.iter().map(order).collect();
+    placed.sort_unstable_by_key(|row| row.order);
+    let positions = state.positions.iter().map(|position| PositionRow {
+        user: position.user,
+        symbol: position.symbol,
+        quantity: position.quantity,
+        cost: position.cost,
+        realised: position.realised,
+        last_seq: Seq::ZERO,
+    });
+    SymbolsRows { placed, positions: positions.collect(), ..SymbolsRows::default() }
+}
+
+fn order(order: &domain::state::OrderState) -> OrderRow {
+    OrderRow {
+        order: order.order,
+        user: order.user,
+        symbol: order.symbol,
+        side: order.side,
+        kind: order.kind,
+        client_order_id: order.client_order_id,
+        quantity: Some(order.quantity),
+        executed: order.executed,
+        executed_quote: order.executed_quote,
+        status: if order.executed.is_zero() { OrderStatus::New } else { OrderStatus::PartiallyFilled },
+        fees: order.fees,
+        placed: order.placed,
+        placed_time: order.placed_time,
+        last_seq: Seq::ZERO,
+        updated_time: UnixNanos(0),
+    }
+}
+
+fn users(state: &State) -> UsersRows {
+    let last_seq = Seq::ZERO;
+    let touched = state.balances.iter().filter(|balance| !balance.free.is_zero() || !balance.locked.is_zero());
+    let balances = touched.map(|balance| BalanceRow {
+        user: balance.user,
+        asset: balance.asset,
+        free: balance.free,
+        locked: balance.locked,
+        last_seq,
+    });
+    let credited = state.balances.iter().filter(|balance| !balance.credit_limit.is_zero());
+    let credit_limits = credited.map(|balance| CreditLimitRow {
+        user: balance.user,
+        asset: balance.asset,
+        limit: balance.credit_limit,
+        last_seq,
+    });
+    let withdrawals = state.withdrawals.iter().map(|withdrawal| WithdrawalRow {
+        withdrawal: withdrawal.withdrawal,
+        user: withdrawal.user,
+        asset: withdrawal.asset,
+        amount: withdrawal.amount,
+        status: WithdrawalStatus::Pending,
+        last_seq,
+        updated_time: UnixNanos(0),
+    });
+    UsersRows {
+        balances: balances.collect(),
+        credit_limits: credit_limits.collect(),
+        withdrawals: withdrawals.collect(),
+        ..UsersRows::default()
+    }
+}
