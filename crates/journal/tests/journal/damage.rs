@@ -1,11 +1,12 @@
 //! Every byte of a small log damaged in turn, and what recovery must say about it.
 
+use journal::block::BlockKind;
 use journal::config::Config;
 use journal::damage::Damage;
 use journal::error::OpenError;
 use journal::faulty::FaultyDisk;
 
-use crate::fixture::{append, config, ends, fill, open, segment_path, try_open};
+use crate::fixture::{append, append_kind, config, ends, fill, open, segment_path, try_open};
 
 const BLOCKS: u64 = 4;
 /// Header and payload of a block of one record; 192 with padding.
@@ -164,6 +165,28 @@ fn a_block_in_the_wrong_place_is_never_cut() {
     let block = content[4096..4096 + 192].to_vec();
     content[4096 + 3 * 192..4096 + 4 * 192].copy_from_slice(&block);
     assert_eq!(outcome(&disk_with(&content)), Outcome::Refused(4096 + 3 * SPAN));
+}
+
+#[test]
+fn a_block_of_another_history_is_never_cut() {
+    // The same log, but for one record; then one block of it in the place of ours: every checksum is right.
+    let content = segment();
+    let disk = FaultyDisk::new(1);
+    let (mut journal, _) = open(&disk, small());
+    append_kind(&mut journal, BlockKind::Commands, 1, 39).unwrap();
+    fill(&mut journal, 3, 1);
+    let other = disk.contents(segment_path(1)).unwrap();
+    for block in 0..4_usize {
+        let place = 4096 + block * 192..4096 + (block + 1) * 192;
+        let mut spliced = content.clone();
+        spliced[place.clone()].copy_from_slice(&other[place]);
+        let disk = disk_with(&spliced);
+        // The first block follows nothing, so it is the second that does not follow it.
+        let error = try_open(&disk, small(), 0).unwrap_err().to_string();
+        let offset = 4096 + SPAN * u64::try_from(block.max(1)).unwrap();
+        let expected = format!("at offset {offset}: the previous hash is not that of the block before");
+        assert!(error.contains(&expected), "block {block}: {error}");
+    }
 }
 
 #[test]

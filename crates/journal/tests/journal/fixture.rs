@@ -42,12 +42,13 @@ pub(crate) fn try_open(disk: &FaultyDisk, config: Config, must_reach: u64) -> Re
 
 /// What a block made by [`append`] carries: bytes that follow from its first sequence, none of them zero.
 pub(crate) fn payload(first_seq: u64, bytes: usize) -> Vec<u8> {
-    (0..bytes).map(|index| u8::try_from((first_seq as usize * 31 + index * 7) % 255).unwrap() + 1).collect()
+    let start = first_seq * 31;
+    (start..).step_by(7).map(|value| u8::try_from(value % 255).unwrap() + 1).take(bytes).collect()
 }
 
 /// Appends one block of `count` records, 40 bytes each.
 pub(crate) fn append(journal: &mut Journal, count: u32) -> Result<(), JournalError> {
-    append_kind(journal, BlockKind::Commands, count, 40 * count as usize)
+    append_kind(journal, BlockKind::Commands, count, 40 * usize::try_from(count).unwrap())
 }
 
 pub(crate) fn append_kind(

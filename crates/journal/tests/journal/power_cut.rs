@@ -99,7 +99,7 @@ impl World {
         if action(journal) {
             return true;
         }
-        self.crash(self.blocks_made % 2 == 0, None);
+        self.crash(self.blocks_made.is_multiple_of(2), None);
         false
     }
 
@@ -161,11 +161,7 @@ impl World {
 
     fn crash(&mut self, power: bool, fault_in_recovery: Option<(Fault, u32)>) {
         self.journal = None;
-        if power {
-            self.disk.power_cut()
-        } else {
-            self.disk.process_exit()
-        }
+        self.end_life(power);
         if let Some((fault, skip)) = fault_in_recovery {
             self.disk.inject(fault, skip);
             match Journal::open(directory(&self.disk), self.config, Insist::default()) {
@@ -175,9 +171,17 @@ impl World {
                     "{error}"
                 ),
             }
-            if power { self.disk.power_cut() } else { self.disk.process_exit() }
+            self.end_life(power);
         }
         self.reopen();
+    }
+
+    fn end_life(&self, power: bool) {
+        if power {
+            self.disk.power_cut();
+        } else {
+            self.disk.process_exit();
+        }
     }
 
     fn reopen(&mut self) {

@@ -1,7 +1,7 @@
 //! Readers: from any sequence, behind a writer that goes on, across segments.
 
 use domain::units::Seq;
-use journal::block::BlockKind;
+use journal::block::BlockKind::{self, Commands, Leader};
 use journal::error::ReadError;
 use journal::faulty::FaultyDisk;
 use journal::segment::list_segments;
@@ -41,7 +41,6 @@ fn blocks_without_records_are_seen_only_behind_the_first_block() {
         let blocks = journal.source().read(Seq(from), Seq(3), usize::MAX).unwrap();
         blocks.iter().map(|block| block.header.kind).collect::<Vec<_>>()
     };
-    use BlockKind::{Commands, Leader};
     assert_eq!(kinds(0), [Leader, Commands, Leader, Commands, Leader, Commands]);
     assert_eq!(kinds(1), [Commands, Leader, Commands, Leader, Commands]);
     assert_eq!(kinds(3), [Commands]);

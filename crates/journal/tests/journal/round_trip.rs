@@ -1,7 +1,8 @@
 //! What is appended is what is read.
 
 use domain::units::{Epoch, Seq, UnixNanos};
-use journal::block::{BlockKind, BlockToWrite};
+use journal::block::BlockKind::{self, Commands, Leader, Membership, Seal, Vote};
+use journal::block::BlockToWrite;
 use journal::error::JournalError;
 use journal::faulty::FaultyDisk;
 use journal::verify::verify;
@@ -96,7 +97,6 @@ fn blocks_without_records_do_not_advance_the_sequence() {
     append_kind(&mut journal, BlockKind::Commands, 0, 0).unwrap();
     append(&mut journal, 1).unwrap();
     let kinds: Vec<_> = read_all(&journal).iter().map(|block| (block.header.kind, block.header.first_seq.0)).collect();
-    use BlockKind::{Commands, Leader, Membership, Seal, Vote};
     let expected = [(Leader, 1), (Membership, 1), (Vote, 1), (Seal, 1), (Commands, 1), (Commands, 2), (Commands, 2)];
     assert_eq!(kinds, expected);
 }
