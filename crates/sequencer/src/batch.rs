@@ -3,20 +3,9 @@
 use std::fmt;
 
 use domain::command::{Command, Sequenced};
-use domain::event::Event;
+use domain::event::{Answer, Event};
 use domain::units::{Epoch, Seq, UnixNanos};
 use tokio::sync::oneshot;
-
-/// What came of one command, once it is committed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The command's sequence.
-    pub seq: Seq,
-    /// Its block time.
-    pub time: UnixNanos,
-    /// Its events.
-    pub events: Vec<Event>,
-}
 
 /// Takes answers inside the process, on the release thread: must not block.
 pub trait AnswerSink: Send + Sync + fmt::Debug {

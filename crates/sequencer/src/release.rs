@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
+use domain::event::Answer;
 use readmodel::model::ReadModel;
 
-use crate::batch::{Answer, AnswerSink, Batch, ReplyTo};
+use crate::batch::{AnswerSink, Batch, ReplyTo};
 use crate::log::Progress;
 use crate::queue::Admission;
 
