@@ -11,3 +11,4 @@ pub mod random;
 pub mod commands;
 pub mod venue;
 pub mod differential;
+pub mod scenario;

@@ -52,6 +52,11 @@ impl Model {
         self.state.clone()
     }
 
+    /// The state now, to look at.
+    pub const fn as_state(&self) -> &State {
+        &self.state
+    }
+
     /// Carries out a command and appends its events.
     pub fn apply(&mut self, command: &Sequenced<Command>, events: &mut Vec<Event>) {
         assert_eq!(command.seq, self.state.seq.next(), "commands come in sequence");

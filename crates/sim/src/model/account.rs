@@ -8,11 +8,11 @@ use domain::event::{
     Created, CreditLimitChanged, Deposited, Event, UserKillSwitchChanged, VenueKillSwitchChanged, WithdrawalEnded,
     WithdrawalRequested,
 };
-use domain::ids::{AssetId, UserId, WithdrawalId};
+use domain::ids::WithdrawalId;
 use domain::limits::AMOUNT_MAX;
 use domain::order::CloseReason;
 use domain::reject::RejectReason;
-use domain::state::WithdrawalState;
+use domain::state::{BalanceState, WithdrawalState};
 use domain::units::Amount;
 
 use super::{Model, Outcome};
@@ -25,10 +25,13 @@ impl Model {
         if !amount.is_positive() {
             return Err(RejectReason::AmountNotPositive);
         }
-        if self.reach(asset, None).saturating_add(amount.0) > AMOUNT_MAX {
+        let total = Amount(self.asset(asset)?.total.0.saturating_add(amount.0));
+        let before = self.balance(user, asset);
+        let after = BalanceState { free: Amount(before.free.0.saturating_add(amount.0)), ..before };
+        if self.reach(total, &after) > AMOUNT_MAX {
             return Err(RejectReason::TotalTooLarge);
         }
-        self.state.assets[asset.0 as usize].total.0 += amount.0;
+        self.state.assets[asset.0 as usize].total = total;
         let execution = self.next_execution(user);
         outcome.facts.push(Event::Deposited(Deposited { user, execution, asset, amount }));
         self.move_money(user, asset, amount.0, 0, outcome);
@@ -98,11 +101,12 @@ impl Model {
     ) -> Result<Created, RejectReason> {
         let SetCreditLimit { user, asset, limit } = *set;
         self.target_user(user)?;
-        self.asset(asset)?;
+        let total = self.asset(asset)?.total;
         if limit < Amount::ZERO {
             return Err(RejectReason::AmountNotPositive);
         }
-        if self.reach(asset, Some((user, limit))) > AMOUNT_MAX {
+        let after = BalanceState { credit_limit: limit, ..self.balance(user, asset) };
+        if self.reach(total, &after) > AMOUNT_MAX {
             return Err(RejectReason::TotalTooLarge);
         }
         let balance = self.balance_entry(user, asset);
@@ -138,21 +142,12 @@ impl Model {
         Ok(Created::Nothing)
     }
 
-    /// The asset's total plus, of each user, the larger of the credit limit and what is drawn, where one limit may be
-    /// replaced by another. Nobody can own more than this: what one user has beyond the total, others are below zero.
-    fn reach(&self, asset: AssetId, replaced: Option<(UserId, Amount)>) -> i128 {
-        let mut reach = self.state.assets[asset.0 as usize].total.0;
-        let mut replaced_limit = replaced.map(|(_, limit)| limit.0);
-        for balance in self.state.balances.iter().filter(|balance| balance.asset == asset) {
-            let limit = match replaced {
-                Some((user, limit)) if user == balance.user => {
-                    replaced_limit = None;
-                    limit.0
-                }
-                Some(_) | None => balance.credit_limit.0,
-            };
-            reach = reach.saturating_add(limit.max(-balance.free.0));
-        }
-        reach.saturating_add(replaced_limit.unwrap_or(0))
+    /// The total plus, of each user, the larger of the credit limit and what is drawn, where one balance is as it would be.
+    /// Nobody can own more than this: what one user has beyond the total, others are below zero.
+    fn reach(&self, total: Amount, after: &BalanceState) -> i128 {
+        let same_asset = self.state.balances.iter().filter(|balance| balance.asset == after.asset);
+        let others = same_asset.filter(|balance| balance.user != after.user);
+        let drawable = |balance: &BalanceState| balance.credit_limit.0.max(-balance.free.0);
+        others.chain([after]).map(drawable).fold(total.0, i128::saturating_add)
     }
 }

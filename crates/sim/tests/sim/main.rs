@@ -1,0 +1,5 @@
+//! The engine against the model, and the scenarios against both.
+
+mod agreement;
+mod coverage;
+mod scenarios;
