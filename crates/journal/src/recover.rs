@@ -72,7 +72,7 @@ pub(crate) fn recover(
     let (last, damage) = walk(&mut cursor)?;
     let tail = judge(&cursor, damage)?;
     refuse_short(cursor.tip.seq, insist, || (cursor.segment.file.path.clone(), cursor.offset))?;
-    make_durable(&cursor, tail)?;
+    make_durable(&cursor)?;
     directory.sync()?;
     let cut = match tail {
         Tail::Clean => None,
@@ -184,11 +184,12 @@ fn last_block(segment: &Segment) -> Result<Option<(u64, Found)>, ReadError> {
     Ok(None)
 }
 
-/// Zeroes the torn tail, writes again what no later block declares synced, and syncs.
+/// Writes again what no later block declares synced, zeroes everything behind the last block, and syncs.
 ///
-/// The second write is against a failed sync in the previous life: pages that look written but were marked clean
-/// without being on the disk. Dirty again, they are covered by this sync.
-fn make_durable(cursor: &Cursor, tail: Tail) -> Result<(), OpenError> {
+/// Also what looks right already: a sync that failed in an earlier life leaves pages that look written but were marked
+/// clean without being on the disk. Dirty again, they are covered by this sync. Otherwise a power cut could take back
+/// a block that was read, or bring back one that was cut.
+fn make_durable(cursor: &Cursor) -> Result<(), OpenError> {
     let file = &cursor.segment.file;
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut offset = cursor.synced_to;
@@ -201,9 +202,7 @@ fn make_durable(cursor: &Cursor, tail: Tail) -> Result<(), OpenError> {
         file.write_bytes(chunk.get(..filled).unwrap_or_default(), offset)?;
         offset = offset.saturating_add(to_offset(filled));
     }
-    if let Tail::Torn { dirty_to, .. } = tail {
-        zero(cursor, cursor.offset, dirty_to)?;
-    }
+    zero(cursor, cursor.offset, file.size()?)?;
     Ok(file.sync()?)
 }
 

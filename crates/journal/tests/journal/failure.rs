@@ -59,6 +59,28 @@ fn a_failed_sync_poisons_and_is_not_believed_in_the_next_life() {
 }
 
 #[test]
+fn blocks_cut_by_a_sync_that_failed_do_not_come_back() {
+    // Blocks that share no sector, since writing a neighbour again would save them.
+    for seed in 0..200 {
+        let disk = FaultyDisk::new(seed);
+        let (mut journal, _) = open(&disk, config(4096));
+        fill(&mut journal, 3, 1);
+        // The directory first, then the zeros over block 3.
+        disk.inject(Fault::SyncError, 1);
+        assert!(matches!(journal.truncate_after(Seq(2)), Err(JournalError::Io(_))));
+        drop(journal);
+        // The page cache says that block 3 is gone, the disk says otherwise.
+        disk.process_exit();
+        let (mut journal, recovered) = open(&disk, config(4096));
+        assert_eq!((recovered.tip.seq, recovered.cut), (Seq(2), None));
+        append(&mut journal, 2).unwrap();
+        disk.power_cut();
+        let ends = ends(&open(&disk, config(4096)).0);
+        assert!(ends == [1, 2] || ends == [1, 2, 4], "seed {seed}: {ends:?}");
+    }
+}
+
+#[test]
 fn failures_while_rolling_over_poison() {
     // The old segment's sync, then the new one's header, its name, and so on: every sync and write on the way.
     for (fault, steps) in [(Fault::SyncError, 6), (Fault::WriteError, 4)] {
