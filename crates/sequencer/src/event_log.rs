@@ -1,7 +1,8 @@
 //! The event log: what came of each command, written behind the acknowledgement, read by every follower.
 //!
 //! Its blocks follow the journal's: same epoch and time, no block reaches over a journal block's end, and a journal block with
-//! more than `EVENT_BLOCK_BYTES` of events is split at the command that passes that. So the log can be derived again, byte by byte.
+//! more than `EVENT_BLOCK_BYTES` of events is split at the command that passes that. So the log can be derived again, byte by byte;
+//! and therefore it is never sealed: nothing in the journal says where a seal would stand.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +81,7 @@ impl EventLog {
         Self { journal, blocks: EventBlocks::default(), progress }
     }
 
-    /// How far it is written. Written is not synced: the journal can derive it again.
+    /// How far it is written: always the end of a block of the journal. Written is not synced: the journal can derive it again.
     pub fn progress(&self) -> &Arc<Progress> {
         &self.progress
     }
@@ -90,9 +91,14 @@ impl EventLog {
         &self.journal
     }
 
-    /// The log itself, to seal or to purge.
+    /// The log itself, to purge.
     pub fn journal_mut(&mut self) -> &mut Journal {
         &mut self.journal
+    }
+
+    /// Makes what is written durable.
+    pub fn sync(&mut self) -> Result<(), JournalError> {
+        self.journal.sync()
     }
 
     /// The log itself, at the end.
@@ -100,18 +106,24 @@ impl EventLog {
         self.journal
     }
 
-    /// Adds the events of one command of a journal block.
+    /// Adds the events of one command of a journal block. After a lack of space they are kept: `end_block` tries again.
     pub fn add(&mut self, epoch: Epoch, seq: Seq, time: UnixNanos, events: &[Event]) -> Result<(), JournalError> {
-        if self.blocks.add(seq, time, events) { self.end_block(epoch, time) } else { Ok(()) }
+        if self.blocks.add(seq, time, events) { self.append(epoch, time) } else { Ok(()) }
     }
 
-    /// Ends the events of a journal block: what was added is written.
+    /// Ends the events of a journal block: all that was added is written, and readers hear of it. Not before: who follows
+    /// journal and event log side by side must never find a block of the one whose end the other does not have.
     pub fn end_block(&mut self, epoch: Epoch, time: UnixNanos) -> Result<(), JournalError> {
+        self.append(epoch, time)?;
+        self.progress.commit(self.journal.tip().seq, 0);
+        Ok(())
+    }
+
+    fn append(&mut self, epoch: Epoch, time: UnixNanos) -> Result<(), JournalError> {
         let Some(EventBlock { first_seq, count, payload }) = self.blocks.block() else { return Ok(()) };
         let (kind, rules_version) = (BlockKind::Commands, RULES_VERSION);
         self.journal.append(&[BlockToWrite { kind, rules_version, epoch, first_seq, count, time, payload }])?;
         self.blocks.clear();
-        self.progress.commit(self.journal.tip().seq, 0);
         Ok(())
     }
 
@@ -124,31 +136,42 @@ impl EventLog {
     }
 
     /// Writes what comes in, waiting for space where there is none, until the release is gone or the log fails. After a
-    /// failure the backlog grows until the doors close; a restart derives the log again.
+    /// failure, or when the doors close while there is no space, a restart derives what is missing.
+    ///
+    /// `spare` should be bounded: batches that do not fit into it are freed.
     pub fn run(&mut self, incoming: &Receiver<Batch>, spare: &Sender<Batch>, admission: &Admission) {
         while let Ok(batch) = incoming.recv() {
-            let mut written = self.write(&batch);
-            while let Err(JournalError::NoSpace) = written {
-                tracing::warn!("no space for the event log: followers stand still until there is some");
-                std::thread::sleep(NO_SPACE_RETRY);
-                // What was encoded is still there: only the end of the block is missing.
-                written = self.finish_interrupted(&batch);
-            }
-            if let Err(error) = written {
+            if let Err(error) = self.write_patiently(&batch, admission) {
                 tracing::error!(%error, "the event log failed; followers stand still until a restart");
                 self.progress.lose(error.to_string());
                 return;
             }
             admission.sub_event_backlog(u64::try_from(batch.commands.len()).expect("bounded by BLOCK_COMMANDS_MAX"));
-            // Nobody takes it back once the sequencer is gone.
-            drop(spare.send(batch));
+            // Nobody takes it back once the sequencer is gone, and nobody needs more than fit.
+            drop(spare.try_send(batch));
         }
     }
 
-    /// Goes on with a batch at the block that found no space.
-    fn finish_interrupted(&mut self, batch: &Batch) -> Result<(), JournalError> {
+    /// Writes a batch, waiting for space as long as the doors are open.
+    fn write_patiently(&mut self, batch: &Batch, admission: &Admission) -> Result<(), JournalError> {
+        let mut written = self.write(batch);
+        if let Err(JournalError::NoSpace) = written {
+            tracing::warn!("no space for the event log: followers stand still until there is some");
+        }
+        while let Err(JournalError::NoSpace) = written {
+            if admission.is_closed() {
+                break;
+            }
+            std::thread::sleep(NO_SPACE_RETRY);
+            written = self.write_rest(batch);
+        }
+        written
+    }
+
+    /// Goes on with a batch that [`EventLog::write`] found no space for: what was encoded is still there.
+    pub fn write_rest(&mut self, batch: &Batch) -> Result<(), JournalError> {
         let encoded = self.blocks.last;
-        self.end_block(batch.epoch, batch.time)?;
+        self.append(batch.epoch, batch.time)?;
         for (command, events) in batch.iter().filter(|(command, _)| command.seq > encoded) {
             self.add(batch.epoch, command.seq, command.time, events)?;
         }

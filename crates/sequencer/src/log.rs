@@ -1,5 +1,7 @@
 //! The seam to whatever makes blocks durable: the local journal today, a replicated log later.
 
+mod writer;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -7,20 +9,20 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use domain::units::{Epoch, Seq, UnixNanos};
 use journal::block::{BlockKind, BlockToWrite};
 use journal::error::JournalError;
 use journal::journal::Journal;
-use journal::prepare::Headroom;
 
-use crate::queue::{Admission, Room};
+use self::writer::{Writer, Written};
+use crate::queue::Admission;
 use crate::recovery::RULES_VERSION;
 
 /// Blocks submitted and not yet committed: while one is synced, the next is collected.
 pub const BLOCKS_IN_FLIGHT_MAX: usize = 2;
 
-/// How long a writer without space waits before it looks again.
+/// How long a writer without all the space it should have waits before it looks again.
 const NO_SPACE_RETRY: Duration = Duration::from_millis(100);
 
 /// One block on its way into the log.
@@ -50,10 +52,6 @@ impl Block {
             payload: &self.payload,
         }
     }
-
-    fn last_seq(&self) -> Seq {
-        Seq(self.first_seq.0 + u64::from(self.count) - 1)
-    }
 }
 
 /// Takes blocks and says how far they are committed. Nothing here waits.
@@ -64,6 +62,8 @@ pub trait Log: fmt::Debug + Send {
     fn submit(&mut self, block: Block);
     /// The last sequence that is committed.
     fn committed(&self) -> Seq;
+    /// Time of the last block in it: the next one must not be earlier. Blocks without commands have one too.
+    fn time(&self) -> UnixNanos;
     /// Why this writer is done for, if it is: nothing must be released any more.
     fn lost(&self) -> Option<String>;
     /// A payload buffer to use again, or a new one.
@@ -149,6 +149,7 @@ impl Progress {
 #[derive(Debug)]
 pub struct JournalLog {
     progress: Arc<Progress>,
+    time: UnixNanos,
     blocks: Option<Sender<Block>>,
     buffers: Receiver<Vec<u8>>,
     writer: Option<JoinHandle<Journal>>,
@@ -156,16 +157,20 @@ pub struct JournalLog {
 
 impl JournalLog {
     /// Starts the writer. It tells `admission` how much room the disk has.
-    pub fn start(journal: Journal, admission: Arc<Admission>) -> std::io::Result<Self> {
+    pub fn start(mut journal: Journal, admission: Arc<Admission>) -> std::io::Result<Self> {
+        // Without this thread nobody would notice that a full disk has room again.
+        journal.prepare_in_background()?;
         let progress = Arc::new(Progress::new(journal.tip().seq));
+        let time = journal.tip().time;
         let (blocks, incoming) = unbounded();
         let (used, buffers) = unbounded();
-        let mut writer = Writer { journal, progress: Arc::clone(&progress), admission };
+        let mut writer = Writer::new(journal, Arc::clone(&progress), admission);
         let writer = std::thread::Builder::new().name("journal".into()).spawn(move || {
-            writer.run(&incoming, &used);
+            let _guard = LoseOnPanic(Arc::clone(&writer.progress));
+            run(&mut writer, &incoming, &used);
             writer.journal
         })?;
-        Ok(Self { progress, blocks: Some(blocks), buffers, writer: Some(writer) })
+        Ok(Self { progress, time, blocks: Some(blocks), buffers, writer: Some(writer) })
     }
 
     /// How far it is committed.
@@ -175,8 +180,19 @@ impl JournalLog {
 
     /// Waits until everything is written and gives the journal back.
     pub fn finish(mut self) -> Option<Journal> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Option<Journal> {
         self.blocks = None;
         self.writer.take().and_then(|writer| writer.join().ok())
+    }
+}
+
+impl Drop for JournalLog {
+    /// The directory is locked until the writer has ended; who drops the log may open it again at once.
+    fn drop(&mut self) {
+        drop(self.end());
     }
 }
 
@@ -186,6 +202,7 @@ impl Log for JournalLog {
     }
 
     fn submit(&mut self, block: Block) {
+        self.time = block.time;
         self.progress.in_flight.fetch_add(1, Ordering::AcqRel);
         let sent = self.blocks.as_ref().map(|blocks| blocks.send(block));
         if !matches!(sent, Some(Ok(()))) {
@@ -197,6 +214,10 @@ impl Log for JournalLog {
         self.progress.committed()
     }
 
+    fn time(&self) -> UnixNanos {
+        self.time
+    }
+
     fn lost(&self) -> Option<String> {
         self.progress.lost()
     }
@@ -206,67 +227,141 @@ impl Log for JournalLog {
     }
 }
 
-#[derive(Debug)]
-struct Writer {
-    journal: Journal,
-    progress: Arc<Progress>,
-    admission: Arc<Admission>,
+/// Tells those who wait for a commit that there will be none.
+struct LoseOnPanic(Arc<Progress>);
+
+impl Drop for LoseOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lose("the journal's writer has panicked".into());
+        }
+    }
 }
 
-impl Writer {
-    fn run(&mut self, incoming: &Receiver<Block>, used: &Sender<Vec<u8>>) {
-        let mut waiting = VecDeque::new();
-        while let Ok(first) = incoming.recv() {
-            waiting.push_back(first);
-            waiting.extend(incoming.try_iter());
-            if let Err(error) = self.write(&waiting) {
-                tracing::error!(%error, "the journal failed; nothing is acknowledged any more");
-                self.progress.lose(error.to_string());
-                return;
-            }
-            let last = waiting.back().map_or(Seq::ZERO, Block::last_seq);
-            self.progress.commit(last, waiting.len());
-            self.tell_room();
-            for mut block in waiting.drain(..) {
-                block.payload.clear();
-                // Nobody takes it back once the sequencer is gone.
-                let _ = used.send(block.payload);
+/// Writes what comes in until the sequencer is gone and nothing waits, or the journal fails.
+fn run(writer: &mut Writer, incoming: &Receiver<Block>, used: &Sender<Vec<u8>>) {
+    let mut waiting = VecDeque::new();
+    let mut was_without_space = false;
+    while receive(writer, incoming, &mut waiting) {
+        // Nobody takes a buffer back once the sequencer is gone.
+        let written = writer.write(&mut waiting, |buffer| drop(used.send(buffer)));
+        if let Err(error) = &written {
+            return fail(writer, error);
+        }
+        let is_without_space = matches!(written, Ok(Written::NoSpace));
+        if is_without_space && !was_without_space {
+            tracing::error!("no space for the journal: nothing is taken until there is some");
+        }
+        was_without_space = is_without_space;
+    }
+    if !waiting.is_empty() {
+        fail(writer, &JournalError::NoSpace);
+    }
+}
+
+fn fail(writer: &Writer, error: &JournalError) {
+    tracing::error!(%error, "the journal failed; nothing is acknowledged any more");
+    writer.progress.lose(error.to_string());
+}
+
+/// Waits for blocks, or for the moment to look for space again; false: the sequencer is gone.
+fn receive(writer: &Writer, incoming: &Receiver<Block>, waiting: &mut VecDeque<Block>) -> bool {
+    let first = if waiting.is_empty() && writer.has_ample_room() {
+        incoming.recv().map_err(RecvTimeoutError::from)
+    } else {
+        incoming.recv_timeout(NO_SPACE_RETRY)
+    };
+    match first {
+        Ok(block) => waiting.push_back(block),
+        Err(RecvTimeoutError::Timeout) => return true,
+        Err(RecvTimeoutError::Disconnected) => return false,
+    }
+    waiting.extend(incoming.try_iter());
+    true
+}
+
+/// The local journal without a thread: blocks are written and synced by [`InlineLog::work`]. For simulators and tests.
+#[derive(Debug)]
+pub struct InlineLog {
+    writer: Writer,
+    time: UnixNanos,
+    waiting: VecDeque<Block>,
+    at_once: bool,
+}
+
+impl InlineLog {
+    /// A log that writes when [`InlineLog::work`] is called.
+    pub fn new(journal: Journal, admission: Arc<Admission>) -> Self {
+        let progress = Arc::new(Progress::new(journal.tip().seq));
+        let time = journal.tip().time;
+        Self { writer: Writer::new(journal, progress, admission), time, waiting: VecDeque::new(), at_once: false }
+    }
+
+    /// A log that writes each block as it is submitted.
+    pub fn writing_at_once(journal: Journal, admission: Arc<Admission>) -> Self {
+        Self { at_once: true, ..Self::new(journal, admission) }
+    }
+
+    /// How far it is committed.
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.writer.progress
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> &Journal {
+        &self.writer.journal
+    }
+
+    /// Writes and syncs what was submitted; false: what is left finds no space, or the log is lost.
+    pub fn work(&mut self) -> bool {
+        if self.lost().is_some() {
+            return false;
+        }
+        if !self.writer.has_ample_room() {
+            self.writer.journal.prepare_step();
+        }
+        match self.writer.write(&mut self.waiting, drop) {
+            Ok(written) => written == Written::All,
+            Err(error) => {
+                self.writer.progress.lose(error.to_string());
+                false
             }
         }
     }
 
-    /// Writes and syncs. Without space nothing was written, so waiting for some is safe; any other failure is final.
-    fn write(&mut self, blocks: &VecDeque<Block>) -> Result<(), JournalError> {
-        let mut blocks: &[BlockToWrite<'_>] = &blocks.iter().map(Block::to_write).collect::<Vec<_>>();
-        let mut warned = false;
-        while !blocks.is_empty() {
-            // One by one where the segment ends: a block never spans two.
-            match self.journal.append(blocks) {
-                Ok(()) => break,
-                Err(JournalError::TooLarge { .. }) if blocks.len() > 1 => {
-                    let (first, rest) = blocks.split_at(1);
-                    self.journal.append(first)?;
-                    blocks = rest;
-                }
-                Err(JournalError::NoSpace) => {
-                    self.admission.set_room(Room::Nothing);
-                    if !warned {
-                        tracing::error!("no space for the journal: nothing is taken until there is some");
-                        warned = true;
-                    }
-                    std::thread::sleep(NO_SPACE_RETRY);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        self.journal.sync()
+    /// The journal, at the end. What was submitted and not written is not in it.
+    pub fn into_journal(self) -> Journal {
+        self.writer.journal
+    }
+}
+
+impl Log for InlineLog {
+    fn has_room(&self) -> bool {
+        self.writer.progress.has_room()
     }
 
-    fn tell_room(&self) {
-        self.admission.set_room(match self.journal.headroom() {
-            Headroom::Ample => Room::Ample,
-            Headroom::ReserveOnly => Room::CancelsOnly,
-            Headroom::Exhausted => Room::Nothing,
-        });
+    fn submit(&mut self, block: Block) {
+        self.time = block.time;
+        self.writer.progress.in_flight.fetch_add(1, Ordering::AcqRel);
+        self.waiting.push_back(block);
+        if self.at_once {
+            self.work();
+        }
+    }
+
+    fn committed(&self) -> Seq {
+        self.writer.progress.committed()
+    }
+
+    fn time(&self) -> UnixNanos {
+        self.time
+    }
+
+    fn lost(&self) -> Option<String> {
+        self.writer.progress.lost()
+    }
+
+    fn buffer(&mut self) -> Vec<u8> {
+        Vec::new()
     }
 }

@@ -87,6 +87,11 @@ impl Admission {
         self.closed.store(true, Ordering::Release);
     }
 
+    /// Whether nothing is taken any more.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// Says how much room the disk has.
     pub fn set_room(&self, room: Room) {
         let code = match room {

@@ -5,18 +5,21 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use domain::ids::VenueId;
+use domain::ids::{Hash256, VenueId};
 use domain::units::{Epoch, Seq, UnixNanos};
 use engine::{Engine, RestoreError};
 use journal::block::{BlockKind, BlockToWrite};
 use journal::config::{Config, Insist};
 use journal::error::{JournalError, OpenError, ReadError};
 use journal::journal::Journal;
+use journal::read::SegmentSource;
 use journal::recover::Cut;
-use journal::segment::{Identity, LogName, peek};
+use journal::segment::{Identity, LogName, SEGMENT_HEADER_BYTES, peek};
 use journal::storage::Directory;
+use journal::tip::Tip;
 
 use crate::event_log::EventLog;
+use crate::folder::Folder;
 use crate::replayer::{EventCheck, Replay, ReplayError, ReplayPoint};
 use crate::snapshots::Snapshots;
 
@@ -34,7 +37,7 @@ pub struct Places {
     /// The event log.
     pub event_log: Directory,
     /// Snapshots.
-    pub snapshots: PathBuf,
+    pub snapshots: Folder,
 }
 
 impl Places {
@@ -43,13 +46,18 @@ impl Places {
         Self {
             journal: Directory::on_disk(data.join("journal")),
             event_log: Directory::on_disk(data.join("events")),
-            snapshots: data.join("snapshots"),
+            snapshots: Folder::on_disk(data.join("snapshots")),
         }
     }
 
-    /// The venue whose journal is here; absent before the first start.
+    /// The venue whose logs are here; absent before the first start. A first start that did not get as far as the journal
+    /// has left an event log.
     pub fn venue(&self) -> Result<Option<VenueId>, ReadError> {
-        Ok(peek(&self.journal)?.map(|header| header.identity.venue))
+        let header = match peek(&self.journal)? {
+            Some(header) => Some(header),
+            None => peek(&self.event_log)?,
+        };
+        Ok(header.map(|header| header.identity.venue))
     }
 
     /// What a reader of the journal needs.
@@ -191,13 +199,19 @@ from!(
 /// Brings a venue up. `on_progress` hears now and then how many commands have been replayed.
 pub fn recover(places: &Places, start: Start, on_progress: &mut dyn FnMut(u64)) -> Result<Recovered, RecoveryError> {
     let venue = places.venue()?.unwrap_or(start.new_venue);
-    let config = |config: Config| Config { segment_bytes: start.segment_bytes, ..config };
-    let events = Journal::open(places.event_log.clone(), config(Config::events(venue)), Insist::default())?;
-    let (event_journal, events_found) = events;
+    let snapshots = Snapshots::open(places.snapshots.clone())?;
+    if peek(&places.journal)?.is_none()
+        && let Some((seq, _)) = snapshots.list()?.first()
+    {
+        // The journal they belong to is gone: a new one would run into them sooner or later.
+        return Err(RecoveryError::ForeignSnapshot { seq: *seq });
+    }
+    let config = |config: Config| sized(config, start.segment_bytes);
+    let events_config = Config { start: event_log_start(places, &snapshots)?, ..config(Config::events(venue)) };
+    let (event_journal, events_found) = Journal::open(places.event_log.clone(), events_config, Insist::default())?;
     let insist = Insist { must_reach: events_found.tip.seq.max(start.followers_reached), ..Insist::default() };
     let (journal, found) = Journal::open(places.journal.clone(), config(Config::commands(venue)), insist)?;
 
-    let snapshots = Snapshots::open(&places.snapshots)?;
     let (snapshot, damaged) = snapshots.newest(events_found.tip.seq)?;
     let mut report = Report {
         created: found.created,
@@ -208,46 +222,70 @@ pub fn recover(places: &Places, start: Start, on_progress: &mut dyn FnMut(u64)) 
         cut: found.cut.clone(),
         damaged_snapshots: damaged.into_iter().map(|(path, error)| (path, error.to_string())).collect(),
     };
+    let mut event_log = EventLog::new(event_journal);
     let (engine, point) = match snapshot {
         Some((header, state)) => {
             report.snapshot = header.seq;
-            check_history(&journal, header.seq, header.journal_hash)?;
+            let foreign = RecoveryError::ForeignSnapshot { seq: header.seq };
+            let events = event_log.journal();
+            let ours = header.venue_id == venue
+                && has_block(&journal.source(), journal.tip(), header.seq, header.journal_hash)?
+                && has_block(&events.source(), events.tip(), header.seq, header.event_log_hash)?;
+            if !ours {
+                return Err(foreign);
+            }
             let (journal_hash, event_log_hash) = (header.journal_hash, header.event_log_hash);
             (Engine::from_state(&state)?, ReplayPoint { epoch: header.epoch, journal_hash, event_log_hash })
         }
         None => (
             Engine::new(start.cell),
-            ReplayPoint {
-                epoch: Epoch(0),
-                journal_hash: domain::ids::Hash256::default(),
-                event_log_hash: domain::ids::Hash256::default(),
-            },
+            ReplayPoint { epoch: Epoch(0), journal_hash: Hash256::default(), event_log_hash: Hash256::default() },
         ),
     };
     let needed = engine.seq().next();
     if found.oldest > needed && found.tip.seq >= needed {
         return Err(RecoveryError::JournalBeginsLate { needed, oldest: found.oldest });
     }
-    let mut event_log = EventLog::new(event_journal);
     let (engine, point) = replay(engine, point, &journal, &mut event_log, &mut report, on_progress)?;
-    let (journal, epoch) = begin_epoch(journal, engine.time())?;
+    let time = engine.time().max(event_log.journal().tip().time);
+    let (journal, epoch) = begin_epoch(journal, time)?;
     Ok(Recovered { venue, epoch, engine, journal, event_log, snapshots, point, report })
 }
 
-/// The journal's block that ends at the snapshot, where it is still there, must be the one the snapshot was taken after.
-fn check_history(journal: &Journal, seq: Seq, hash: domain::ids::Hash256) -> Result<(), RecoveryError> {
-    if seq > journal.tip().seq {
-        return Err(RecoveryError::ForeignSnapshot { seq });
+/// Small segments, as simulations use them, take smaller appends.
+fn sized(config: Config, segment_bytes: u64) -> Config {
+    let append_bytes_max = config.append_bytes_max.min(segment_bytes.saturating_sub(SEGMENT_HEADER_BYTES));
+    Config { segment_bytes, append_bytes_max, ..config }
+}
+
+/// Where a missing event log begins: at the very beginning if the journal can derive it from there, else at the oldest
+/// snapshot. Followers that are not that far have to be seeded then.
+fn event_log_start(places: &Places, snapshots: &Snapshots) -> Result<Tip, RecoveryError> {
+    let begins_late = peek(&places.journal)?.is_some_and(|header| header.before.seq > Seq::ZERO);
+    if !begins_late || peek(&places.event_log)?.is_some() {
+        return Ok(Tip::default());
     }
-    let block = match journal.source().read(seq, seq, 0) {
-        Ok(blocks) => blocks.into_iter().next(),
-        // Its segment is no longer kept; the blocks behind it chain on, and are checked against each other.
-        Err(ReadError::Missing(_)) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    match block {
-        Some(block) if block.header.last_seq() == seq && block.hash == hash => Ok(()),
-        Some(_) | None => Err(RecoveryError::ForeignSnapshot { seq }),
+    let found = snapshots.list()?.into_iter().find_map(|(seq, _)| snapshots.load(seq).ok());
+    Ok(found.map_or(Tip::default(), |(header, _)| {
+        let (seq, epoch, time) = (header.seq, header.epoch, header.time);
+        tracing::warn!(
+            from = seq.0,
+            "the event log is missing and the journal does not reach back; it begins at a snapshot"
+        );
+        Tip { seq, hash: header.event_log_hash, epoch, time }
+    }))
+}
+
+/// Whether the block of this hash is the one that ends at `seq`. Where that block is no longer kept it is believed: the
+/// blocks behind it chain on, and are checked against each other.
+fn has_block(log: &SegmentSource, tip: Tip, seq: Seq, hash: Hash256) -> Result<bool, ReadError> {
+    if seq == Seq::ZERO || seq > tip.seq {
+        return Ok(seq == Seq::ZERO);
+    }
+    match log.read(seq, seq, 0) {
+        Ok(blocks) => Ok(blocks.first().is_some_and(|block| block.header.last_seq() == seq && block.hash == hash)),
+        Err(ReadError::Missing(_)) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 
@@ -266,9 +304,8 @@ fn replay(
     while let Some(block) = replay.next(committed)? {
         let header = block.header;
         let written = event_log.journal().tip().seq;
-        if header.last_seq() <= written {
-            point.event_log_hash = check.compare(&block, written)?;
-        } else {
+        point.event_log_hash = check.compare(&block, written)?;
+        if header.last_seq() > written {
             for (command, events) in block.iter().filter(|(command, _)| command.seq > written) {
                 event_log.add(header.epoch, command.seq, command.time, events)?;
                 report.events_derived += 1;

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use domain::command::Sequenced;
+use domain::ids::VenueId;
 use domain::units::Epoch;
 use engine::Engine;
+use journal::config::Config;
 
 use crate::batch::Batch;
 use crate::clock::{BlockClock, Reading};
@@ -16,6 +18,17 @@ use crate::queue::{Exit, Submission};
 
 /// Most commands in a block.
 pub const BLOCK_COMMANDS_MAX: usize = 1_024;
+
+/// A block ends with the command that brings it to this size.
+pub const BLOCK_BYTES: usize = 1 << 20;
+
+/// No command is encoded in more bytes: the longest holds a sealed secret, whose length has 16 bits.
+pub const COMMAND_BYTES_MAX: usize = 128 << 10;
+
+const _: () = assert!(
+    Config::commands(VenueId([0; 16])).append_bytes_max > (BLOCK_BYTES + COMMAND_BYTES_MAX + 4096) as u64,
+    "the journal takes every block"
+);
 
 /// What a step did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +93,9 @@ pub struct Sequencer<L> {
 
 impl<L: Log> Sequencer<L> {
     /// A sequencer that goes on after the engine's last command.
+    ///
+    /// `out` should be bounded: where the release is slower than the journal, sending waits, and the queue in front fills up
+    /// instead of the memory behind.
     pub fn new(
         engine: Engine,
         epoch: Epoch,
@@ -89,7 +105,8 @@ impl<L: Log> Sequencer<L> {
         (out, spare): (Sender<Batch>, Receiver<Batch>),
     ) -> Self {
         assert!(log.committed() == engine.seq(), "the engine has applied exactly what is committed");
-        let clock = BlockClock::new(engine.time());
+        // The log can be later than the engine: the blocks of an epoch's beginning and of a clean end have times too.
+        let clock = BlockClock::new(engine.time().max(log.time()));
         Self { engine, epoch, clock, controls, queue, log, held: None, out, spare }
     }
 
@@ -110,11 +127,11 @@ impl<L: Log> Sequencer<L> {
         batch.clear();
         batch.epoch = self.epoch;
         batch.time = self.stamp(now);
-        self.collect(&mut batch);
+        let payload = self.collect(&mut batch);
         if batch.commands.is_empty() {
             return Ok(Step::Idle);
         }
-        self.submit(&batch);
+        self.submit(&batch, payload);
         self.engine.apply_block(&batch.commands, &mut batch.events, &mut batch.ends);
         let commands = batch.commands.len();
         self.out.send(batch).or(Err(Lost { why: "the release thread is gone".into() }))?;
@@ -126,6 +143,21 @@ impl<L: Log> Sequencer<L> {
         if self.held.is_none() {
             self.held = self.queue.wait(timeout);
         }
+    }
+
+    /// The log.
+    pub fn log(&self) -> &L {
+        &self.log
+    }
+
+    /// The log, for one that is worked from outside.
+    pub fn log_mut(&mut self) -> &mut L {
+        &mut self.log
+    }
+
+    /// The engine: ahead of what is committed.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Whether nothing waits to be taken.
@@ -153,21 +185,21 @@ impl<L: Log> Sequencer<L> {
         time
     }
 
-    fn collect(&mut self, batch: &mut Batch) {
+    /// Takes commands into the batch until one of the limits of a block is reached: the encoded commands.
+    fn collect(&mut self, batch: &mut Batch) -> Vec<u8> {
+        let mut payload = self.log.buffer();
         let mut seq = self.engine.seq();
-        while batch.commands.len() < BLOCK_COMMANDS_MAX {
+        while batch.commands.len() < BLOCK_COMMANDS_MAX && payload.len() < BLOCK_BYTES {
             let Some(Submission { command, reply }) = self.held.take().or_else(|| self.queue.take()) else { break };
             seq = seq.next();
+            codec::command::encode_command(&command, &mut payload);
             batch.commands.push(Sequenced { seq, time: batch.time, content: command });
             batch.replies.push(reply);
         }
+        payload
     }
 
-    fn submit(&mut self, batch: &Batch) {
-        let mut payload = self.log.buffer();
-        for command in &batch.commands {
-            codec::command::encode_command(&command.content, &mut payload);
-        }
+    fn submit(&mut self, batch: &Batch, payload: Vec<u8>) {
         let count = u32::try_from(batch.commands.len()).expect("bounded by BLOCK_COMMANDS_MAX");
         let (epoch, first_seq, time) = (self.epoch, batch.first_seq(), batch.time);
         self.log.submit(Block { epoch, first_seq, count, time, payload });

@@ -1,13 +1,14 @@
 //! Snapshots on disk: `SEQ.snap`, written whole or not at all, two kept.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use codec::error::DecodeError;
 use codec::snapshot::{SnapshotHeader, decode_snapshot, encode_snapshot};
 use domain::state::State;
 use domain::units::Seq;
+
+use crate::folder::Folder;
 
 /// Snapshots that are kept.
 pub const SNAPSHOTS_KEPT: usize = 2;
@@ -17,7 +18,7 @@ const SUFFIX: &str = ".snap";
 /// A directory of snapshots.
 #[derive(Debug, Clone)]
 pub struct Snapshots {
-    directory: PathBuf,
+    folder: Folder,
 }
 
 /// Why a snapshot cannot be used.
@@ -41,38 +42,37 @@ impl std::fmt::Display for SnapshotError {
 impl std::error::Error for SnapshotError {}
 
 impl Snapshots {
-    /// The snapshots in a directory, which is made where it is missing.
-    pub fn open(directory: impl Into<PathBuf>) -> io::Result<Self> {
-        let directory = directory.into();
-        fs::create_dir_all(&directory)?;
-        Ok(Self { directory })
+    /// The snapshots in a directory, which is made where it is missing. What a crash left unfinished is removed.
+    pub fn open(directory: impl Into<Folder>) -> io::Result<Self> {
+        let folder = directory.into();
+        folder.prepare()?;
+        Ok(Self { folder })
     }
 
     /// The snapshots there are, oldest first.
     pub fn list(&self) -> io::Result<Vec<(Seq, PathBuf)>> {
         let mut found = Vec::new();
-        for entry in fs::read_dir(&self.directory)? {
-            let path = entry?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(SUFFIX));
-            if let Some(seq) = name.and_then(|name| name.parse().ok()) {
-                found.push((Seq(seq), path));
+        for name in self.folder.list()? {
+            if let Some(seq) = name.strip_suffix(SUFFIX).and_then(|digits| digits.parse().ok()) {
+                found.push((Seq(seq), self.folder.path().join(name)));
             }
         }
         found.sort();
         Ok(found)
     }
 
-    /// Reads one.
-    pub fn load(path: &Path) -> Result<(SnapshotHeader, State), SnapshotError> {
-        decode_snapshot(&fs::read(path).map_err(SnapshotError::Io)?).map_err(SnapshotError::Damaged)
+    /// Reads the one at this sequence.
+    pub fn load(&self, seq: Seq) -> Result<(SnapshotHeader, State), SnapshotError> {
+        let bytes = self.folder.read(&name_of(seq)).map_err(SnapshotError::Io)?;
+        decode_snapshot(&bytes).map_err(SnapshotError::Damaged)
     }
 
     /// The newest readable one up to `limit`, and the damaged ones passed over on the way to it.
     #[expect(clippy::type_complexity, reason = "a snapshot, perhaps, and what was wrong with newer ones")]
     pub fn newest(&self, limit: Seq) -> io::Result<(Option<(SnapshotHeader, State)>, Vec<(PathBuf, SnapshotError)>)> {
         let mut damaged = Vec::new();
-        for (_, path) in self.list()?.into_iter().rev().filter(|(seq, _)| *seq <= limit) {
-            match Self::load(&path) {
+        for (seq, path) in self.list()?.into_iter().rev().filter(|(seq, _)| *seq <= limit) {
+            match self.load(seq) {
                 Ok(snapshot) => return Ok((Some(snapshot), damaged)),
                 Err(error) => damaged.push((path, error)),
             }
@@ -80,27 +80,31 @@ impl Snapshots {
         Ok((None, damaged))
     }
 
-    /// Writes one durably, then removes all but the newest `SNAPSHOTS_KEPT`. A crash in between leaves the old ones.
+    /// Writes one durably, then removes those older than it but the newest of them, so that `SNAPSHOTS_KEPT` remain. A
+    /// crash in between leaves the old ones.
+    ///
+    /// The event log must be durable up to the snapshot before: a start uses no snapshot that is ahead of the event log.
     pub fn save(&self, header: &SnapshotHeader, state: &State) -> io::Result<PathBuf> {
         let mut bytes = Vec::new();
         encode_snapshot(header, state, &mut bytes);
-        let path = self.directory.join(format!("{:020}{SUFFIX}", header.seq.0));
-        let unfinished = path.with_extension("tmp");
-        let mut file = File::create(&unfinished)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, &path)?;
-        File::open(&self.directory)?.sync_all()?;
-        let all = self.list()?;
-        for (_, old) in all.iter().take(all.len().saturating_sub(SNAPSHOTS_KEPT)) {
-            fs::remove_file(old)?;
+        let path = self.folder.write(&name_of(header.seq), &bytes)?;
+        // Ones with a higher sequence are of another history, or they would have been used: they must not push out this one.
+        let mut ours = self.list()?;
+        ours.retain(|(seq, _)| *seq <= header.seq);
+        for (seq, _) in ours.iter().take(ours.len().saturating_sub(SNAPSHOTS_KEPT)) {
+            self.folder.remove(&name_of(*seq))?;
         }
         Ok(path)
     }
 
-    /// The sequence of the oldest one kept, which everything needed for a start follows; absent without snapshots.
+    /// The sequence of the oldest one kept: a start needs the journal and the event log behind it. Absent with fewer than
+    /// `SNAPSHOTS_KEPT`.
     pub fn oldest_kept(&self) -> io::Result<Option<Seq>> {
         let all = self.list()?;
         Ok((all.len() >= SNAPSHOTS_KEPT).then(|| all.first().map(|(seq, _)| *seq)).flatten())
     }
+}
+
+fn name_of(seq: Seq) -> String {
+    format!("{:020}{SUFFIX}", seq.0)
 }
