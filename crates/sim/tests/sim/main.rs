@@ -1,5 +1,6 @@
 //! The engine against the model, and the scenarios against both.
 
 mod agreement;
+mod conservation;
 mod coverage;
 mod scenarios;
