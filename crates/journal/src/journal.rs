@@ -143,6 +143,9 @@ impl Journal {
         self.note(written)?;
         self.active.end = self.active.end.saturating_add(bytes);
         self.tip = tip;
+        if self.active.room() < self.active.prepared / 2 {
+            self.preparer.hurry();
+        }
         Ok(())
     }
 

@@ -1,7 +1,8 @@
 //! Takes the space of the next segment before it is needed.
 //!
 //! A file that was only allocated costs a second, metadata write per sync; so it is written full of zeros, in small
-//! synced steps that leave the disk to the writer in between.
+//! synced steps that leave the disk to the writer in between. A step makes the file system commit what it allocated,
+//! and a sync of the writer that meets it waits for it; so the steps are small and, while there is time, far apart.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,8 @@ use crate::error::IoFailure;
 use crate::fields::{length, offset as to_offset};
 use crate::storage::{Directory, OpenFile, OpenMode};
 
-const STEP_BYTES: usize = 1 << 20;
+const STEP_BYTES: usize = 256 << 10;
+const PAUSE: Duration = Duration::from_millis(5);
 const SPARE_PREFIX: &str = "spare-";
 const SPARE_SUFFIX: &str = ".new";
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -59,6 +61,8 @@ pub struct SegmentPreparer {
     state: Mutex<State>,
     changed: Condvar,
     short: AtomicBool,
+    /// The writer has used up half of its segment: no more pauses.
+    urgent: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -78,10 +82,11 @@ enum Work {
 impl SegmentPreparer {
     pub(crate) const fn new(directory: Directory, segment_bytes: u64) -> Self {
         let state = Mutex::new(State { work: Work::Idle, files_created: 0, stop: false });
-        Self { directory, segment_bytes, state, changed: Condvar::new(), short: AtomicBool::new(false) }
+        let (short, urgent) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { directory, segment_bytes, state, changed: Condvar::new(), short, urgent }
     }
 
-    /// Does one small piece of work: at most 1 MiB of zeros, synced.
+    /// Does one small piece of work: at most 256 KiB of zeros, synced.
     pub fn prepare_step(&self) -> PrepareStep {
         match self.advance(&mut self.lock()) {
             Ok(step) => step,
@@ -98,12 +103,18 @@ impl SegmentPreparer {
         self.short.load(Ordering::Relaxed)
     }
 
+    /// Says that the spare will be needed soon.
+    pub(crate) fn hurry(&self) {
+        self.urgent.store(true, Ordering::Relaxed);
+    }
+
     /// The spare, finished here and now if it is not ready.
     pub(crate) fn take(&self) -> Result<Spare, IoFailure> {
         let mut state = self.lock();
         loop {
             match std::mem::replace(&mut state.work, Work::Idle) {
                 Work::Ready(spare) => {
+                    self.urgent.store(false, Ordering::Relaxed);
                     self.changed.notify_all();
                     return Ok(spare);
                 }
@@ -178,9 +189,8 @@ impl SegmentPreparer {
             match self.advance(&mut state) {
                 // The lock is released between steps, so that a writer that needs the spare now can finish it.
                 Ok(PrepareStep::More) => {
-                    drop(state);
-                    std::thread::yield_now();
-                    state = self.lock();
+                    let pause = if self.urgent.load(Ordering::Relaxed) { Duration::ZERO } else { PAUSE };
+                    state = self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
                 }
                 Ok(PrepareStep::Ready | PrepareStep::Failed) => {
                     was_failing = false;
