@@ -1,1 +1,32 @@
-//! The REST server in the Binance Spot dialect.
+//! The REST server, in the Binance Spot dialect; what Binance lacks is under `/v1`. See `docs/api.md`.
+//!
+//! **Invariant:** untrusted input stops here: no request can make it panic, and nothing it cannot read whole reaches the venue.
+//! **Invariant:** no trading state and no trading rule; each request ends in accepted, refused, or unknown-ask-again, and asking
+//! again is safe.
+//! **Invariant:** the wall clock is read for `recvWindow`, time-outs and tickers, never for trading.
+//!
+//! Start reading at [`gateway::Gateway`], then `endpoint` (what there is), `auth` (who may), `trade` (one order's way).
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::as_conversions)]
+#![cfg_attr(
+    test,
+    allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on should stop")
+)]
+
+pub mod gateway;
+pub mod door;
+pub mod secrets;
+mod endpoint;
+mod request;
+mod auth;
+mod replays;
+mod params;
+mod decimal;
+mod error;
+mod refusal;
+mod json;
+mod reply;
+mod units;
+mod trade;
+mod account;
+mod market;
+mod venue;

@@ -1,0 +1,50 @@
+//! `GET /api/v3/myTrades`.
+
+use domain::ids::{OrderId, TradeId};
+use domain::order::{Liquidity, Side};
+use projector::history::{FillsQuery, Selection};
+
+use crate::account::orders::time_range;
+use crate::decimal::DecimalText;
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::request::Call;
+
+pub(crate) async fn mine(call: &Call<'_>) -> Result<Reply, Error> {
+    let units = call.symbol()?;
+    let user = call.caller()?.user;
+    let order = call.params.integer("orderId")?.map(OrderId);
+    let time = time_range(call)?;
+    let first = call.params.integer("fromId")?.map(TradeId);
+    let limit = call.params.limit(500, 1_000)?;
+    call.params.all_read()?;
+    if (first.is_some() || order.is_some()) && (time.from.is_some() || time.to.is_some()) {
+        return Err(Error::bad(-1128, "Combination of optional parameters invalid."));
+    }
+    let selection = Selection { first, time, limit };
+    let query = FillsQuery { user, symbol: units.symbol.instrument.id(), order, selection };
+    let rows = call.read_history(move |model, history| model.fills(history, &query)).await?;
+    let reference = call.model().reference();
+    Ok(Reply::ok(|json| {
+        json.array(|json| {
+            for row in &rows {
+                let fee_asset = reference.asset(row.fee_asset).unwrap_or(&units.quote);
+                json.object(|json| {
+                    json.text("symbol", units.symbol.instrument.code().as_str());
+                    json.number("id", row.trade.0);
+                    json.number("orderId", row.order.0);
+                    json.raw("orderListId", b"-1");
+                    json.plain("price", units.price(row.price).as_bytes());
+                    json.plain("qty", units.quantity(row.quantity).as_bytes());
+                    json.plain("quoteQty", units.quote_amount(row.quote).as_bytes());
+                    json.plain("commission", DecimalText::new(row.fee.0, fee_asset.scale).as_bytes());
+                    json.text("commissionAsset", fee_asset.code.as_str());
+                    json.number("time", row.time.millis());
+                    json.flag("isBuyer", row.side == Side::Buy);
+                    json.flag("isMaker", row.liquidity == Liquidity::Maker);
+                    json.flag("isBestMatch", true);
+                });
+            }
+        });
+    }))
+}

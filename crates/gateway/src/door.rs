@@ -1,0 +1,76 @@
+//! What the gateway needs of the venue behind it.
+
+use std::fmt;
+
+use domain::command::Command;
+use domain::event::{Answer, Event};
+use domain::ids::{EventId, ExecutionNumber, UserId};
+use domain::units::{Seq, UnixNanos};
+use projector::history::ReadError;
+use tokio::sync::oneshot;
+
+/// Where commands go in. The venue has one before its sequencer; tests have one around a bare engine.
+pub trait Door: Send + Sync + fmt::Debug {
+    /// Hands a command over without waiting. The answer comes once the command is committed and in the read model; an answer
+    /// that never comes (the sender is dropped) means that nobody knows what became of the command.
+    fn submit(&self, command: Command) -> Result<oneshot::Receiver<Answer>, NotTaken>;
+}
+
+/// Why a command was not taken. Nothing was recorded; asking again is safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotTaken {
+    /// The queue, or the user's share of it, is full.
+    Overloaded,
+    /// The disk has no room for more.
+    NoSpace,
+    /// The event log cannot keep up.
+    EventLogBehind,
+    /// A follower is further behind than the logs may grow.
+    FollowerBehind,
+    /// The venue is going down.
+    ShuttingDown,
+}
+
+/// What the venue knows about itself and about its users' past beyond the read model.
+pub trait Records: Send + Sync + fmt::Debug {
+    /// How far everybody is. Must not block.
+    fn status(&self) -> Status;
+
+    /// What happened to a user from execution number `from` on: at most `limit` events, in order, without gaps. May block.
+    fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError>;
+}
+
+/// How far everybody is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Status {
+    /// Last command given a sequence.
+    pub sequenced: Seq,
+    /// Last command that is durable.
+    pub committed: Seq,
+    /// Each follower.
+    pub followers: Vec<Follower>,
+}
+
+/// How far one follower is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Follower {
+    /// Its name.
+    pub name: String,
+    /// Last command stored.
+    pub checkpoint: Seq,
+    /// What stopped it, if it does not follow any more.
+    pub stopped: Option<String>,
+}
+
+/// One event in the life of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Execution {
+    /// Its number.
+    pub number: ExecutionNumber,
+    /// The event's key.
+    pub id: EventId,
+    /// Block time.
+    pub time: UnixNanos,
+    /// The event: one that carries an execution number.
+    pub event: Event,
+}

@@ -1,0 +1,139 @@
+//! One request on its way through the gateway.
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::StatusCode;
+use domain::command::{Action, Command};
+use domain::event::Answer;
+use domain::units::{Seq, UnixNanos};
+use projector::history::History;
+use readmodel::model::ReadModel;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::auth::{Caller, bad_key};
+use crate::error::Error;
+use crate::gateway::Gateway;
+use crate::params::Params;
+use crate::units::Units;
+
+/// A request that was read, with who sent it.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) gateway: &'a Gateway,
+    pub(crate) params: Params<'a>,
+    /// Of a request whose body is not a form.
+    pub(crate) body: &'a [u8],
+    /// Absent: anybody may ask this.
+    pub(crate) caller: Option<Caller>,
+    /// Where the read model was when the request came: what is read is at least as new.
+    pub(crate) seq: Seq,
+}
+
+impl Call<'_> {
+    pub(crate) fn model(&self) -> &ReadModel {
+        &self.gateway.model
+    }
+
+    pub(crate) fn caller(&self) -> Result<&Caller, Error> {
+        self.caller.as_ref().ok_or_else(bad_key)
+    }
+
+    pub(crate) fn now(&self) -> UnixNanos {
+        (self.gateway.settings.clock)()
+    }
+
+    /// The symbol named by the parameter `symbol`.
+    pub(crate) fn symbol(&self) -> Result<Units, Error> {
+        self.symbol_named(self.params.mandatory("symbol")?)
+    }
+
+    pub(crate) fn optional_symbol(&self) -> Result<Option<Units>, Error> {
+        self.params.optional("symbol")?.map(|code| self.symbol_named(code)).transpose()
+    }
+
+    pub(crate) fn symbol_named(&self, code: &str) -> Result<Units, Error> {
+        let legal = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+        if code.len() > 32 || !code.bytes().all(legal) {
+            return Err(Error::illegal("symbol", "^[A-Z0-9-_.]{1,32}$"));
+        }
+        let reference = self.model().reference();
+        let symbol = reference.symbol_by_code(code).ok_or(Error::bad(-1121, "Invalid symbol."))?;
+        Units::new(&reference, symbol)
+    }
+
+    /// Asks the venue, and waits until it has answered. A failure says whether it is sure that nothing came of it.
+    pub(crate) async fn submit(&self, action: Action) -> Result<Answer, Error> {
+        let caller = self.caller()?;
+        let command = Command { envelope: caller.envelope(), action };
+        let waiting = match self.gateway.door.submit(command) {
+            Ok(waiting) => waiting,
+            Err(not_taken) => {
+                // Nothing was recorded, so the very same request may come again.
+                self.gateway.replays.forget(&caller.print, caller.deadline);
+                return Err(not_taken.into());
+            }
+        };
+        match tokio::time::timeout(self.gateway.settings.answer_timeout, waiting).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_gone)) => Err(Error::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                -1006,
+                "An unexpected response was received from the message bus. Execution status unknown.",
+            )),
+            Err(_elapsed) => Err(Error::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                -1007,
+                "Timeout waiting for response from backend server. Send status unknown; execution status unknown.",
+            )),
+        }
+    }
+
+    /// Reads history on a thread that may block.
+    pub(crate) async fn read_history<T: Send + 'static, E: Into<Error> + Send + 'static>(
+        &self,
+        read: impl FnOnce(&ReadModel, &dyn History) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Error> {
+        let Ok(permit) = Arc::clone(&self.gateway.history_reads).try_acquire_owned() else {
+            return Err(Error::unavailable(-1008, "Too many reads of history at once. Please try again."));
+        };
+        let (model, history) = (Arc::clone(&self.gateway.model), Arc::clone(&self.gateway.history));
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            read(&model, &*history)
+        });
+        match task.await {
+            Ok(result) => result.map_err(Into::into),
+            Err(error) => {
+                tracing::error!(error = %error, "a read of history failed");
+                Err(Error::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    -1000,
+                    "An unknown error occurred while processing the request.",
+                ))
+            }
+        }
+    }
+}
+
+/// The whole body, unless it is longer than `bytes_max`.
+pub(crate) async fn read_body(mut body: Body, bytes_max: usize) -> Result<Bytes, Error> {
+    let mut first = Bytes::new();
+    let mut all = Vec::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let frame = frame.or(Err(Error::bad(-1000, "The request body did not arrive.")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len() + all.len() + data.len() > bytes_max {
+            let message = format!("The request body is larger than {bytes_max} bytes.");
+            return Err(Error::new(StatusCode::PAYLOAD_TOO_LARGE, -1000, message));
+        }
+        if first.is_empty() && all.is_empty() {
+            first = data;
+        } else {
+            // Small bodies come in one piece and are not copied.
+            all.extend_from_slice(&std::mem::take(&mut first));
+            all.extend_from_slice(&data);
+        }
+    }
+    Ok(if all.is_empty() { first } else { all.into() })
+}

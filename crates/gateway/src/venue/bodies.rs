@@ -1,0 +1,164 @@
+//! What requests of the administration say, as JSON.
+
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct CreateAsset {
+    pub(crate) request_id: String,
+    pub(crate) code: String,
+    pub(crate) scale: u8,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct CreateSymbol {
+    pub(crate) request_id: String,
+    pub(crate) code: String,
+    pub(crate) base: String,
+    pub(crate) quote: String,
+    pub(crate) tick_size: String,
+    pub(crate) lot_size: String,
+    #[serde(default)]
+    pub(crate) limits: Limits,
+    #[serde(default)]
+    pub(crate) fees: Option<Fees>,
+}
+
+/// What is absent is as wide as it can be.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(crate) struct Limits {
+    pub(crate) min_price: Option<String>,
+    pub(crate) max_price: Option<String>,
+    pub(crate) min_quantity: Option<String>,
+    pub(crate) max_quantity: Option<String>,
+    pub(crate) min_notional: Option<String>,
+    pub(crate) max_notional: Option<String>,
+    pub(crate) band: Option<Band>,
+}
+
+/// Parts of the last price.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Band {
+    pub(crate) above: String,
+    pub(crate) below: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Fees {
+    pub(crate) maker: String,
+    pub(crate) taker: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct CreateUser {
+    pub(crate) request_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct CreateKey {
+    pub(crate) request_id: String,
+    pub(crate) user_id: u32,
+    pub(crate) roles: Vec<Role>,
+    /// Ed25519: PEM, or the 32 bytes in base64. Absent: an HMAC key.
+    #[serde(default)]
+    pub(crate) public_key: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Role {
+    Read,
+    Trade,
+    Admin,
+    Audit,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct RevokeKey {
+    pub(crate) request_id: String,
+    pub(crate) api_key: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Money {
+    pub(crate) request_id: String,
+    pub(crate) user_id: u32,
+    pub(crate) asset: String,
+    pub(crate) amount: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct CreditLimit {
+    pub(crate) request_id: String,
+    pub(crate) user_id: u32,
+    pub(crate) asset: String,
+    pub(crate) limit: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct EndWithdrawal {
+    pub(crate) request_id: String,
+    pub(crate) withdrawal_id: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct SymbolFees {
+    pub(crate) request_id: String,
+    pub(crate) symbol: String,
+    pub(crate) fees: Fees,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct UserFees {
+    pub(crate) request_id: String,
+    pub(crate) user_id: u32,
+    /// `null`: those of the symbol from now on. Must be said.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub(crate) fees: Option<Fees>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct SymbolStatus {
+    pub(crate) request_id: String,
+    pub(crate) symbol: String,
+    pub(crate) status: Status,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) enum Status {
+    #[serde(rename = "TRADING")]
+    Trading,
+    #[serde(rename = "HALT")]
+    Halt,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct SymbolLimits {
+    pub(crate) request_id: String,
+    pub(crate) symbol: String,
+    pub(crate) limits: Limits,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct KillSwitch {
+    pub(crate) request_id: String,
+    /// `null`: the whole venue. Must be said.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub(crate) user_id: Option<u32>,
+    pub(crate) engaged: bool,
+}

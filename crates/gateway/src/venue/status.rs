@@ -1,0 +1,31 @@
+//! `GET /v1/status`.
+
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::request::Call;
+
+pub(crate) fn status(call: &Call<'_>) -> Result<Reply, Error> {
+    call.params.all_read()?;
+    let status = call.gateway.records.status();
+    Ok(Reply::ok(|json| {
+        json.object(|json| {
+            json.number("sequence", call.seq.0);
+            json.number("sequenced", status.sequenced.0);
+            json.number("committed", status.committed.0);
+            json.number("time", call.model().time().millis());
+            json.name("followers").array(|json| {
+                for follower in &status.followers {
+                    json.object(|json| {
+                        json.text("name", &follower.name);
+                        json.number("checkpoint", follower.checkpoint.0);
+                        json.number("lag", status.committed.0.saturating_sub(follower.checkpoint.0));
+                        match &follower.stopped {
+                            Some(why) => json.text("stopped", why),
+                            None => json.raw("stopped", b"null"),
+                        }
+                    });
+                }
+            });
+        });
+    }))
+}
