@@ -12,6 +12,10 @@ use crate::rows::{KeyRow, OrderRow, OrderStatus, SymbolRow, UserRow};
 pub struct OrderChange {
     /// Which order.
     pub order: OrderId,
+    /// Whose it is: never changes.
+    pub user: UserId,
+    /// What it trades: never changes.
+    pub symbol: SymbolId,
     /// Where it is in its life now.
     pub status: OrderStatus,
     /// How much of it is filled by now.

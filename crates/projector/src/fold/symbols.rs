@@ -1,6 +1,7 @@
 //! Orders, fills and positions.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use domain::event::{Event, OrderAmended, OrderClosed, OrderFilled, OrderPlaced};
 use domain::ids::{EventId, OrderId, SymbolId, UserId};
@@ -116,15 +117,17 @@ impl SymbolsFold {
     }
 
     fn amended(&mut self, stamp: Stamp, event: &OrderAmended) {
-        let amended = Amended { quantity: event.quantity, client_order_id: event.client_order_id };
         let status = if event.remaining == event.quantity { OrderStatus::New } else { OrderStatus::PartiallyFilled };
-        self.change(stamp, event.order, status, None, Some(amended));
+        let amended = Amended { quantity: event.quantity, client_order_id: event.client_order_id };
+        let change = change(stamp, event.order, event.user, event.symbol, status);
+        self.change(&OrderChange { amended: Some(amended), ..change });
     }
 
     fn filled(&mut self, stamp: Stamp, id: EventId, event: &OrderFilled) {
-        let executed = Executed { quantity: event.executed, quote: event.executed_quote };
         let status = if event.filled { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
-        self.change(stamp, event.order, status, Some(executed), None);
+        let executed = Executed { quantity: event.executed, quote: event.executed_quote };
+        let change = change(stamp, event.order, event.user, event.symbol, status);
+        self.change(&OrderChange { executed: Some(executed), ..change });
         self.rows.fills.push(FillRow {
             id,
             time: stamp.time,
@@ -144,26 +147,27 @@ impl SymbolsFold {
     }
 
     fn closed(&mut self, stamp: Stamp, event: &OrderClosed) {
-        self.change(stamp, event.order, OrderStatus::closed(event.reason), None, None);
+        let status = OrderStatus::closed(event.reason);
+        self.change(&change(stamp, event.order, event.user, event.symbol, status));
     }
 
     /// Changes the order where the batch has it: in its row if it was placed in this batch.
-    fn change(
-        &mut self,
-        stamp: Stamp,
-        order: OrderId,
-        status: OrderStatus,
-        executed: Option<Executed>,
-        amended: Option<Amended>,
-    ) {
-        let change = OrderChange { order, status, executed, amended, last_seq: stamp.seq, updated_time: stamp.time };
-        match self.orders.get(&order) {
-            Some(Place::Placed(index)) => self.rows.placed[*index].change(&change),
-            Some(Place::Changed(index)) => self.rows.changed[*index].and_then(&change),
-            None => {
-                self.orders.insert(order, Place::Changed(self.rows.changed.len()));
-                self.rows.changed.push(change);
+    fn change(&mut self, change: &OrderChange) {
+        match self.orders.entry(change.order) {
+            Entry::Occupied(place) => match *place.get() {
+                Place::Placed(index) => self.rows.placed[index].change(change),
+                Place::Changed(index) => self.rows.changed[index].and_then(change),
+            },
+            Entry::Vacant(place) => {
+                place.insert(Place::Changed(self.rows.changed.len()));
+                self.rows.changed.push(*change);
             }
         }
     }
+}
+
+/// A change of nothing but the status.
+fn change(stamp: Stamp, order: OrderId, user: UserId, symbol: SymbolId, status: OrderStatus) -> OrderChange {
+    let (last_seq, updated_time) = (stamp.seq, stamp.time);
+    OrderChange { order, user, symbol, status, executed: None, amended: None, last_seq, updated_time }
 }

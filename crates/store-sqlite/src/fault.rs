@@ -1,0 +1,120 @@
+//! What goes wrong with a file, and what the caller should do about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use domain::ids::{AssetId, SymbolId};
+use projector::history::ReadError;
+use projector::store::{Divergence, Outcome, StoreError};
+use rusqlite::ErrorCode;
+
+/// How long to leave a locked file alone.
+const LOCKED_RETRY: Duration = Duration::from_millis(20);
+/// How long to wait for the `reference` stream of the same file.
+const REFERENCE_RETRY: Duration = Duration::from_millis(5);
+/// How long to wait for somebody to make room.
+const FULL_RETRY: Duration = Duration::from_secs(1);
+
+/// What goes away by itself.
+const RETRIES: [(ErrorCode, Duration); 3] = [
+    (ErrorCode::DatabaseBusy, LOCKED_RETRY),
+    (ErrorCode::DatabaseLocked, LOCKED_RETRY),
+    (ErrorCode::DiskFull, FULL_RETRY),
+];
+
+/// Why a store could not do what was asked.
+#[derive(Debug)]
+pub enum Fault {
+    /// SQLite said no.
+    Sqlite(rusqlite::Error),
+    /// The file was written by a newer program.
+    NewerSchema {
+        /// Version of the file.
+        found: u32,
+        /// Latest version known here.
+        known: u32,
+    },
+    /// The file is not the database it should be.
+    WrongFile(String),
+    /// A row does not say anything that was ever written.
+    Content(String),
+    /// A row was to be changed that is not there.
+    Missing(String),
+    /// An asset that the `reference` stream of this file does not have yet.
+    UnknownAsset(AssetId),
+    /// A symbol that the `reference` stream of this file does not have yet.
+    UnknownSymbol(SymbolId),
+    /// A stream that this file does not hold, or a checkpoint or state that does not fit.
+    Misuse(String),
+}
+
+impl Fault {
+    /// How long to wait, where waiting helps.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            // Everything else, failed syncs included, is not tried again: what the file then holds is not known.
+            Self::Sqlite(error) => {
+                RETRIES.into_iter().find(|(code, _)| Some(*code) == error.sqlite_error_code()).map(|(_, after)| after)
+            }
+            Self::UnknownAsset(_) | Self::UnknownSymbol(_) => Some(REFERENCE_RETRY),
+            Self::NewerSchema { .. } | Self::WrongFile(_) | Self::Content(_) | Self::Missing(_) | Self::Misuse(_) => {
+                None
+            }
+        }
+    }
+
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation))
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<Fault> for Outcome {
+    fn from(fault: Fault) -> Self {
+        match fault.retry_after() {
+            Some(after) => Self::Retry(after),
+            None if fault.is_conflict() => Self::Diverged(Divergence::Row(fault.to_string())),
+            None => Self::Fatal(fault.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        fault.retry_after().map_or_else(|| Self::Fatal(fault.to_string()), Self::Retry)
+    }
+}
+
+impl From<Fault> for ReadError {
+    fn from(fault: Fault) -> Self {
+        Self { what: fault.to_string() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                    write!(f, "the file is damaged ({error}); remove it, and it is built again from the journal")
+                }
+                _ => write!(f, "{error}"),
+            },
+            Self::NewerSchema { found, known } => {
+                write!(f, "the file has schema version {found}, this program knows {known}: use a newer program")
+            }
+            Self::Content(what) => write!(f, "a row that was never written: {what}"),
+            Self::Missing(key) => write!(f, "there is no row {key} to change"),
+            Self::UnknownAsset(asset) => write!(f, "asset {} is not in this file yet", asset.0),
+            Self::UnknownSymbol(symbol) => write!(f, "symbol {} is not in this file yet", symbol.0),
+            Self::WrongFile(what) | Self::Misuse(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}

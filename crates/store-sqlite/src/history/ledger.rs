@@ -1,0 +1,28 @@
+//! Movements by user.
+
+use projector::history::LedgerQuery;
+use projector::rows::LedgerRow;
+use rusqlite::params;
+
+use super::orders::limit_of;
+use super::walk::{Appended, all, direction, newest_first};
+use crate::decode::{Scales, users};
+use crate::fault::Fault;
+use crate::write::int;
+
+pub(super) fn of_user(scales: &mut Scales<'_>, query: &LedgerQuery) -> Result<Vec<LedgerRow>, Fault> {
+    let selection = &query.selection;
+    let table = Appended::ledger(scales.connection);
+    let first = selection.first.map(|first| table.row_of(first.0)).transpose()?;
+    let span = table.rows_of(&selection.time)?.from(first);
+    let newest_first = newest_first(selection);
+    let sql = format!(
+        "{} WHERE seq >> 20 = ?1 AND user_id = ?2 AND rowid >= ?3 AND rowid < ?4 ORDER BY rowid {} LIMIT ?5",
+        users::LEDGER,
+        direction(newest_first)
+    );
+    table.walk(span, newest_first, selection.limit, |range, limit| {
+        let (from, to, limit) = (int(span.from), int(span.to), limit_of(limit));
+        all(scales, &sql, params![int(range), query.user.0, from, to, limit], users::ledger)
+    })
+}

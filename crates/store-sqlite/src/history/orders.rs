@@ -1,0 +1,96 @@
+//! Orders by id, by client order id, by user and symbol.
+
+use domain::ids::{OrderId, UserId};
+use domain::text::ClientOrderId;
+use projector::history::OrdersQuery;
+use projector::rows::OrderRow;
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::walk::{Span, all, bisect, direction, newest_first, walk};
+use crate::decode::{Scales, symbols};
+use crate::fault::Fault;
+use crate::write::{client_hash, int};
+
+/// Orders in a range of the indexes of `orders`; see `schema/hot_1.sql`.
+const ORDER_RANGE_BITS: u32 = 17;
+const EVERYTHING: Span = Span { from: 0, to: u64::MAX >> 1 };
+
+pub(super) fn by_id(scales: &mut Scales<'_>, order: OrderId) -> Result<Vec<OrderRow>, Fault> {
+    let sql = format!("{} WHERE order_id = ?1", symbols::ORDER);
+    all(scales, &sql, [int(order.0)], symbols::order)
+}
+
+/// The latest placed that has the name now.
+pub(super) fn by_client(scales: &mut Scales<'_>, user: UserId, name: &ClientOrderId) -> Result<Vec<OrderRow>, Fault> {
+    let sql = format!(
+        "{} WHERE order_id >> 17 = ?1 AND client_hash = ?2 AND user_id = ?3 AND client_order_id = ?4
+         ORDER BY order_id DESC LIMIT 1",
+        symbols::ORDER
+    );
+    let hash = client_hash(user, name);
+    let connection = scales.connection;
+    let next = |range| next_range(connection, EVERYTHING, true, range);
+    walk(true, 1, next, |range, _| all(scales, &sql, params![int(range), hash, user.0, name.as_str()], symbols::order))
+}
+
+pub(super) fn of_user(scales: &mut Scales<'_>, query: &OrdersQuery) -> Result<Vec<OrderRow>, Fault> {
+    let selection = &query.selection;
+    let newest_first = newest_first(selection);
+    let connection = scales.connection;
+    let first_at = |time| first_placed_at(connection, time);
+    let span = Span::of_times(&selection.time, first_at)?.from(selection.first.map(|first| first.0));
+    let sql = format!(
+        "{} WHERE order_id >> 17 = ?1 AND user_id = ?2 AND symbol_id = ?3 AND order_id >= ?4 AND order_id < ?5
+         ORDER BY order_id {} LIMIT ?6",
+        symbols::ORDER,
+        direction(newest_first)
+    );
+    let next = |range| next_range(connection, span, newest_first, range);
+    walk(newest_first, selection.limit, next, |range, limit| {
+        let (from, to, limit) = (int(span.from), int(span.to), limit_of(limit));
+        let of = params![int(range), query.user.0, query.symbol.0, from, to, limit];
+        all(scales, &sql, of, symbols::order)
+    })
+}
+
+/// SQLite counts rows with a signed number.
+pub(super) fn limit_of(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// The next range of ids that has orders: ids of another cell begin far away.
+fn next_range(
+    connection: &rusqlite::Connection,
+    span: Span,
+    newest_first: bool,
+    range: Option<u64>,
+) -> Result<Option<u64>, Fault> {
+    let left = match (range, newest_first) {
+        (None, _) => span,
+        (Some(range), true) => Span { to: span.to.min(range << ORDER_RANGE_BITS), ..span },
+        (Some(range), false) => Span { from: span.from.max((range + 1) << ORDER_RANGE_BITS), ..span },
+    };
+    if left.is_empty() {
+        return Ok(None);
+    }
+    let sql = if newest_first {
+        "SELECT max(order_id) FROM orders WHERE order_id >= ?1 AND order_id < ?2"
+    } else {
+        "SELECT min(order_id) FROM orders WHERE order_id >= ?1 AND order_id < ?2"
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    let found: Option<i64> = statement.query_row([int(left.from), int(left.to)], |row| row.get(0))?;
+    Ok(found.map(|order| order.cast_unsigned() >> ORDER_RANGE_BITS))
+}
+
+/// The first order placed at or after a time: ids are given out in the order of placement.
+fn first_placed_at(connection: &rusqlite::Connection, time: u64) -> Result<u64, Fault> {
+    let last: Option<i64> = connection.query_row("SELECT max(order_id) FROM orders", [], |row| row.get(0))?;
+    let sql = "SELECT order_id, placed_time FROM orders WHERE order_id >= ?1 ORDER BY order_id LIMIT 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    bisect(last.map_or(0, |last| last.cast_unsigned() + 1), |order| {
+        let long = |row: &Row<'_>, column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        let found = statement.query_row([int(order)], |row| Ok((long(row, 0)?, long(row, 1)? >= time)));
+        Ok(found.optional()?)
+    })
+}

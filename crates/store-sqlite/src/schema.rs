@@ -1,0 +1,130 @@
+//! Opening a file: who it belongs to, which version it has, how it is written.
+
+use std::path::Path;
+
+use projector::batch::Stream;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::fault::Fault;
+
+/// Which of the two files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Orders, fills, positions, balances, ledger, users.
+    Hot,
+    /// Completed trades and audit logs. Of the reference data it has only what its numbers mean: no user, no credential.
+    Archive,
+}
+
+/// What a program finds at the place where SQLite keeps the number of the application: `BWho`, `BWar`.
+const APPLICATION_IDS: [(Role, i32); 2] = [(Role::Hot, 0x4257_686f), (Role::Archive, 0x4257_6172)];
+
+/// Migrations, in order; a file has version `n` when it has had the first `n`. Only ever added to.
+const HOT: &[&[&str]] = &[&[include_str!("../schema/reference_1.sql"), include_str!("../schema/hot_1.sql")]];
+const ARCHIVE: &[&[&str]] = &[&[include_str!("../schema/reference_1.sql"), include_str!("../schema/archive_1.sql")]];
+
+/// Bytes of a page of a new file.
+const PAGE_BYTES: u32 = 16_384;
+/// Pages in the WAL after which a commit copies them into the file. Rows that are written again meanwhile are copied once.
+const WAL_PAGES: u32 = 16_384;
+/// Size to which the WAL is cut once it was copied.
+const WAL_BYTES: u32 = PAGE_BYTES * WAL_PAGES;
+/// Memory for pages, in KiB.
+const CACHE_KIB: u32 = 128 * 1024;
+/// Prepared statements kept.
+const STATEMENTS: usize = 64;
+
+impl Role {
+    /// The streams of the file, in the order in which they should be fed.
+    pub const fn streams(self) -> &'static [Stream] {
+        match self {
+            Self::Hot => &[Stream::Reference, Stream::Symbols, Stream::Users],
+            Self::Archive => &[Stream::Reference, Stream::Trades, Stream::Audit],
+        }
+    }
+
+    const fn migrations(self) -> &'static [&'static [&'static str]] {
+        match self {
+            Self::Hot => HOT,
+            Self::Archive => ARCHIVE,
+        }
+    }
+
+    fn application_id(self) -> i32 {
+        APPLICATION_IDS.into_iter().find(|(role, _)| *role == self).map_or(0, |(_, id)| id)
+    }
+}
+
+/// Opens a file to write, makes it where there is none, and brings its schema up to date.
+pub(crate) fn open_writer(path: &Path, role: Role) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(std::time::Duration::ZERO)?;
+    // Before anything is written: a page size takes effect with the first page, and a wrong file stays as it is.
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+    check_application(&connection, role, path)?;
+    check_version(&connection, role)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "normal")?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
+    connection.pragma_update(None, "cache_size", -i64::from(CACHE_KIB))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    migrate(&mut connection, role)?;
+    Ok(connection)
+}
+
+/// Opens a file to read. Whoever writes it has brought its schema up to date.
+pub(crate) fn open_reader(path: &Path, role: Role) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    check_application(&connection, role, path)?;
+    let version = check_version(&connection, role)?;
+    if version != role.migrations().len() {
+        return Err(Fault::WrongFile(format!("{} has an older schema: open it to write first", path.display())));
+    }
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+fn check_application(connection: &Connection, role: Role, path: &Path) -> Result<(), Fault> {
+    let found: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if found == role.application_id() || (found == 0 && tables == 0) {
+        return Ok(());
+    }
+    let what = match APPLICATION_IDS.into_iter().find(|(_, id)| *id == found) {
+        Some((Role::Hot, _)) => "is the hot file, not the archive",
+        Some((Role::Archive, _)) => "is the archive, not the hot file",
+        None => "belongs to another program",
+    };
+    Err(Fault::WrongFile(format!("{} {what}", path.display())))
+}
+
+/// The version of the file, if this program knows it.
+fn check_version(connection: &Connection, role: Role) -> Result<usize, Fault> {
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = role.migrations().len();
+    match usize::try_from(found) {
+        Ok(version) if version <= known => Ok(version),
+        Ok(_) | Err(_) => Err(Fault::NewerSchema { found, known: u32::try_from(known).unwrap_or(u32::MAX) }),
+    }
+}
+
+fn migrate(connection: &mut Connection, role: Role) -> Result<(), Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Read again under the lock: another process may have been faster.
+    let version = check_version(&transaction, role)?;
+    let migrations = role.migrations();
+    for migration in &migrations[version..] {
+        for script in *migration {
+            transaction.execute_batch(script)?;
+        }
+    }
+    if version < migrations.len() {
+        transaction.pragma_update(None, "application_id", role.application_id())?;
+        transaction.pragma_update(None, "user_version", i64::try_from(migrations.len()).unwrap_or(i64::MAX))?;
+    }
+    transaction.commit()?;
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! A file that follows the journal.
+
+use std::path::Path;
+
+use domain::ids::{Checkpoint, Hash256, VenueId};
+use domain::units::{Epoch, Seq};
+use projector::batch::{Batch, Rows, Stream};
+use projector::store::{Outcome, Store, StoreError, Verdict, judge};
+use projector::words::Word;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use crate::fault::Fault;
+pub use crate::schema::Role;
+use crate::units::Units;
+use crate::{schema, write};
+
+/// One of the two files, open to write. One process writes a file at a time; many may read it.
+#[derive(Debug)]
+pub struct SqliteStore {
+    pub(crate) connection: Connection,
+    pub(crate) role: Role,
+    pub(crate) units: Units,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it where there is none, and brings its schema up to date.
+    pub fn open(path: &Path, role: Role) -> Result<Self, Fault> {
+        let connection = schema::open_writer(path, role)?;
+        Ok(Self { connection, role, units: Units::default() })
+    }
+
+    /// Which of the two files it is.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Makes everything committed so far durable: copies the WAL into the file and syncs both.
+    pub fn sync(&mut self) -> Result<(), Fault> {
+        // FULL waits for no reader; it answers "busy" if one still uses older pages, and has synced the WAL all the same.
+        self.connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    pub(crate) fn holds(&self, stream: Stream) -> Result<(), Fault> {
+        if self.role.streams().contains(&stream) {
+            return Ok(());
+        }
+        Err(Fault::Misuse(format!("the {:?} file does not hold the stream {:?}", self.role, stream.word())))
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<Outcome, Fault> {
+        let stream = batch.stream();
+        self.holds(stream)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if let Verdict::Answer(outcome) = judge(checkpoint(&transaction, stream)?.as_ref(), batch) {
+            return Ok(outcome);
+        }
+        match &batch.rows {
+            Rows::Reference(rows) => write::reference::write(&transaction, &mut self.units, rows, self.role)?,
+            Rows::Symbols(rows) => write::symbols::write(&transaction, &mut self.units, rows)?,
+            Rows::Users(rows) => write::users::write(&transaction, &mut self.units, rows)?,
+            Rows::Trades(rows) => write::archive::trades(&transaction, &mut self.units, rows)?,
+            Rows::Audit(rows) => write::archive::audit(&transaction, rows)?,
+        }
+        set_checkpoint(&transaction, stream, &batch.to)?;
+        transaction.commit()?;
+        Ok(Outcome::Committed)
+    }
+}
+
+impl Store for SqliteStore {
+    fn checkpoint(&mut self, stream: Stream) -> Result<Option<Checkpoint>, StoreError> {
+        self.holds(stream)?;
+        Ok(checkpoint(&self.connection, stream)?)
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Outcome {
+        self.write(batch).unwrap_or_else(Outcome::from)
+    }
+}
+
+/// How far a stream is, in the snapshot of the connection.
+pub(crate) fn checkpoint(connection: &Connection, stream: Stream) -> Result<Option<Checkpoint>, Fault> {
+    let sql = "SELECT venue, epoch, seq, hash FROM checkpoints WHERE stream = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = statement.query_row([stream.word()], |row| {
+        Ok(Checkpoint {
+            venue: VenueId(row.get(0)?),
+            epoch: Epoch(row.get::<_, i64>(1)?.cast_unsigned()),
+            seq: Seq(row.get::<_, i64>(2)?.cast_unsigned()),
+            hash: Hash256(row.get(3)?),
+        })
+    });
+    Ok(found.optional()?)
+}
+
+pub(crate) fn set_checkpoint(connection: &Connection, stream: Stream, to: &Checkpoint) -> Result<(), Fault> {
+    let sql = "INSERT OR REPLACE INTO checkpoints (stream, venue, epoch, seq, hash) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let (epoch, seq) = (to.epoch.0.cast_signed(), to.seq.0.cast_signed());
+    connection.prepare_cached(sql)?.execute(params![stream.word(), to.venue.0, epoch, seq, to.hash.0])?;
+    Ok(())
+}
