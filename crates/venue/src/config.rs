@@ -65,9 +65,8 @@ impl Config {
     /// Reads the file, if one is named, then the environment.
     pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
         let text = match file {
-            Some(file) => {
-                std::fs::read_to_string(file).with_context(|| format!("cannot read the configuration {}", file.display()))?
-            }
+            Some(file) => std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read the configuration {}", file.display()))?,
             None => String::new(),
         };
         let name = file.map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string());
@@ -145,11 +144,14 @@ mod tests {
 
     #[test]
     fn the_environment_overrides_the_file_and_the_file_the_defaults() {
-        let config = load("segment_mib = 128\nsnapshot_every = 2000", &[
-            ("BUTTONWOOD_SNAPSHOT_EVERY", "3000"),
-            ("BUTTONWOOD_LISTEN", "127.0.0.1:9"),
-            ("BUTTONWOOD_BIN", "/ignored"),
-        ])
+        let config = load(
+            "segment_mib = 128\nsnapshot_every = 2000",
+            &[
+                ("BUTTONWOOD_SNAPSHOT_EVERY", "3000"),
+                ("BUTTONWOOD_LISTEN", "127.0.0.1:9"),
+                ("BUTTONWOOD_BIN", "/ignored"),
+            ],
+        )
         .unwrap();
         assert_eq!((config.segment_mib, config.snapshot_every), (128, 3000));
         assert_eq!(config.listen, SocketAddr::from(([127, 0, 0, 1], 9)));

@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::command::{Action, Command, Envelope, Request, RequestContent};
-use domain::event::{Created, Event};
+use domain::event::{Answer, Created, Event};
 use domain::ids::{AssetId, SymbolId, UserId};
 use domain::instrument::{Fees, Step, SymbolLimits};
 use domain::text::{AssetCode, RequestId, SymbolCode};
 use domain::units::Amount;
-use sequencer::batch::{Answer, ReplyTo};
+use sequencer::batch::ReplyTo;
 use sequencer::queue::{Entrance, NotTaken};
 use tokio::sync::oneshot;
 
@@ -73,14 +73,20 @@ impl Console {
         self.request(RequestContent::Deposit(domain::command::deposit::Deposit { user, asset, amount })).map(drop)
     }
 
-    /// Makes a request under the console's next id and waits for what came of it.
-    pub(crate) fn request(&self, content: RequestContent) -> anyhow::Result<Created> {
+    /// Makes a request under the console's next id without waiting for what comes of it.
+    pub(crate) fn post(&self, content: RequestContent) -> anyhow::Result<()> {
+        self.send(&self.command(content)?)
+    }
+
+    fn command(&self, content: RequestContent) -> anyhow::Result<Command> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let id = RequestId::new(&format!("{}-{number}", self.name))?;
-        let answer = self.ask(Command {
-            envelope: Envelope::VENUE,
-            action: Action::Request(Request { id, content }),
-        })?;
+        Ok(Command { envelope: Envelope::VENUE, action: Action::Request(Request { id, content }) })
+    }
+
+    /// Makes a request under the console's next id and waits for what came of it.
+    pub(crate) fn request(&self, content: RequestContent) -> anyhow::Result<Created> {
+        let answer = self.ask(&self.command(content)?)?;
         for event in &answer.events {
             match event {
                 Event::Refused(refused) => anyhow::bail!("the venue refused its own request: {:?}", refused.reason),
@@ -96,12 +102,27 @@ impl Console {
         Ok(Created::Nothing)
     }
 
-    /// Submits any command and waits for its answer; an overloaded queue is waited for.
-    pub(crate) fn ask(&self, command: Command) -> anyhow::Result<Answer> {
+    /// Submits any command and waits for its answer.
+    pub(crate) fn ask(&self, command: &Command) -> anyhow::Result<Answer> {
+        let mut answer = None;
+        self.submit(command, || {
+            let (sender, receiver) = oneshot::channel();
+            answer = Some(receiver);
+            ReplyTo::Task(sender)
+        })?;
+        Ok(answer.expect("set with every attempt").blocking_recv()?)
+    }
+
+    /// Submits any command without waiting for its answer.
+    pub(crate) fn send(&self, command: &Command) -> anyhow::Result<()> {
+        self.submit(command, || ReplyTo::Nobody)
+    }
+
+    /// Submits; an overloaded queue is waited for.
+    fn submit(&self, command: &Command, mut reply: impl FnMut() -> ReplyTo) -> anyhow::Result<()> {
         loop {
-            let (sender, answer) = oneshot::channel();
-            match self.entrance.submit(command.clone(), ReplyTo::Task(sender)) {
-                Ok(()) => return Ok(answer.blocking_recv()?),
+            match self.entrance.submit(command.clone(), reply()) {
+                Ok(()) => return Ok(()),
                 Err(NotTaken::Overloaded) => std::thread::yield_now(),
                 Err(refused) => anyhow::bail!("the venue does not take commands: {refused:?}"),
             }

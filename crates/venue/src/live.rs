@@ -286,6 +286,27 @@ fn spawn_event_log(
     Builder::new().name("event-log".into()).spawn(run).context(NO_THREAD)
 }
 
+/// Says what the start found.
+pub(crate) fn log_start(live: &Live) {
+    let report = &live.report;
+    for (path, error) in &report.damaged_snapshots {
+        tracing::warn!(path = %path.display(), error, "a snapshot could not be used; an older one was");
+    }
+    if let Some(cut) = &report.cut {
+        tracing::warn!(file = %cut.file.display(), offset = cut.offset, bytes = cut.bytes, "a torn tail was cut; nothing in it was acknowledged");
+    }
+    tracing::info!(
+        created = report.created,
+        clean = report.clean,
+        epoch = live.status.epoch.0,
+        seq = live.read_model.seq().0,
+        snapshot = report.snapshot.0,
+        replayed = report.replayed,
+        events_derived = report.events_derived,
+        "venue is up"
+    );
+}
+
 /// Gives the read model what the stores do not have yet.
 fn catch_up_memory(
     read_model: &ReadModel,
@@ -342,11 +363,13 @@ fn retention(config: &Config, venue: VenueId, places: &Places) -> Retention {
 /// What to do about it, where that can be said.
 fn explain(error: RecoveryError, data: &Path) -> anyhow::Error {
     let help = match &error {
-        RecoveryError::Open(OpenError::Corruption(corruption)) if matches!(corruption.what, Damage::Short { .. }) => format!(
-            "the journal ends before what a store already has. If {0} was restored to an earlier point on purpose, run \
+        RecoveryError::Open(OpenError::Corruption(corruption)) if matches!(corruption.what, Damage::Short { .. }) => {
+            format!(
+                "the journal ends before what a store already has. If {0} was restored to an earlier point on purpose, run \
              `buttonwood follower rewind --data {0}`; otherwise bring back the newer journal",
-            data.display()
-        ),
+                data.display()
+            )
+        }
         RecoveryError::Open(OpenError::Locked(_)) => "another buttonwood uses this data directory".to_owned(),
         _ => format!("cannot start from {}", data.display()),
     };

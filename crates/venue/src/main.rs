@@ -10,8 +10,14 @@ mod followers;
 mod maintain;
 mod retention;
 mod console;
+mod serve;
+mod demo;
+mod meter;
+mod random;
+mod load;
 mod replay;
 mod verify;
+mod inspect;
 mod bench;
 
 use clap::{Parser, Subcommand};
@@ -29,10 +35,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the venue behind its REST interface.
+    Serve(serve::Args),
+    /// Run a venue with simulated traders and a live status line; nothing to install or configure.
+    Demo(demo::Args),
+    /// Show the first administrator's API key again.
+    AdminKey(serve::AdminKeyArgs),
     /// Play a recorded day through the real path and check every line.
     Replay(replay::Args),
     /// Prove that journal, event log, snapshots and stores tell the same story; exits 0 only if they do.
     Verify(verify::Args),
+    /// Show what is in the journal, the event log or the snapshots.
+    Inspect(inspect::Args),
     /// Measure a part of the venue on this machine.
     Bench(bench::Args),
 }
@@ -42,8 +56,12 @@ fn main() -> anyhow::Result<()> {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::AdminKey(args) => serve::admin_key(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args as ClapArgs;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use domain::command::{Action, Command, Envelope, OrderRef};
 use domain::command::amend_order::AmendOrder;
 use domain::command::cancel_order::CancelOrder;
 use domain::command::place_order::PlaceOrder;
+use domain::command::{Action, Command, Envelope, OrderRef};
 use domain::event::Event;
 use domain::ids::{SymbolId, UserId};
 use domain::instrument::{Fees, Step, SymbolLimits};
@@ -74,9 +74,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let symbol = set_up(&live)?;
     let begun = Instant::now();
     let mut player = Player { live: &live, symbol, judge: Judge::default(), answers, outstanding: 0 };
-    let bar = indicatif::ProgressBar::new(u64::try_from(lines.len())?).with_style(
-        indicatif::ProgressStyle::with_template("{bar:40} {pos}/{len} lines, {per_sec}, {eta} left")?,
-    );
+    let bar = indicatif::ProgressBar::new(u64::try_from(lines.len())?)
+        .with_style(indicatif::ProgressStyle::with_template("{bar:40} {pos}/{len} lines, {per_sec}, {eta} left")?);
     for (index, line) in lines.iter().enumerate() {
         player.play(u64::try_from(index)?, line)?;
         bar.inc(1);
@@ -162,9 +161,10 @@ impl Player<'_> {
             What::Cancel { id } => {
                 Some((Self::owner(*id), Action::CancelOrder(CancelOrder { symbol, order: named(*id) })))
             }
-            What::Cross { side, price, size, .. } => {
-                Some((Self::owner(index), limit(*side, *price, *size, TimeInForce::ImmediateOrCancel, format!("x{index}"))))
-            }
+            What::Cross { side, price, size, .. } => Some((
+                Self::owner(index),
+                limit(*side, *price, *size, TimeInForce::ImmediateOrCancel, format!("x{index}")),
+            )),
             What::Best { .. } | What::Depth { .. } => None,
         }
     }
@@ -189,7 +189,8 @@ impl Player<'_> {
     }
 
     fn take_one(&mut self) -> anyhow::Result<()> {
-        let (token, events) = self.answers.recv_timeout(Duration::from_secs(30)).context("the venue does not answer")?;
+        let (token, events) =
+            self.answers.recv_timeout(Duration::from_secs(30)).context("the venue does not answer")?;
         self.outstanding -= 1;
         self.judge.answered(token, &events);
         Ok(())
@@ -220,7 +221,9 @@ fn report(judge: &Judge, elapsed: Duration, stored: Duration) {
     for difference in judge.differences.iter().take(DIFFERENCES_SHOWN) {
         println!("{difference}");
     }
-    let per_second = |count: u64, time: Duration| u64::try_from(u128::from(count) * 1_000_000 / time.as_micros().max(1)).unwrap_or(0);
+    let per_second = |count: u64, time: Duration| {
+        u64::try_from(u128::from(count) * 1_000_000 / time.as_micros().max(1)).unwrap_or(0)
+    };
     println!(
         "{} rows, {} orders, {} fills, {} differences; {} orders/s ({:.2} s), in the store after {:.2} s",
         judge.rows,

@@ -65,7 +65,10 @@ impl Joined {
         let mut groups = EventReader::new(block.payload);
         let mut joined: Option<CommittedBlock> = None;
         for _ in 0..block.header.count {
-            let (seq, _) = groups.next_into(&mut self.events).ok_or_else(|| failed("a block has too few groups"))?.map_err(failed)?;
+            let (seq, _) = groups
+                .next_into(&mut self.events)
+                .ok_or_else(|| failed("a block has too few groups"))?
+                .map_err(failed)?;
             let (command, journal_hash) = next_command(journal, &mut self.commands, written, seq)?;
             let joined = joined.get_or_insert_with(|| {
                 CommittedBlock::new(BlockInfo {

@@ -38,7 +38,8 @@ impl Stores {
         let (hot, archive) = (open(&hot_path, Role::Hot)?, open(&archive_path, Role::Archive)?);
         let history = SqliteHistory::open(&hot_path, &archive_path, READERS).context("cannot read the store")?;
         let mut stores = Self { history: Arc::new(history), behind: Seq::ZERO, hot, archive };
-        stores.behind = stores.checkpoints(&[Stream::Symbols, Stream::Users, Stream::Trades])?.min().unwrap_or(Seq::ZERO);
+        stores.behind =
+            stores.checkpoints(&[Stream::Symbols, Stream::Users, Stream::Trades])?.min().unwrap_or(Seq::ZERO);
         Ok(stores)
     }
 

@@ -27,6 +27,7 @@ use store_sqlite::store::{Role, SqliteStore};
 
 use crate::config::Config;
 use crate::followers::stream_name;
+use crate::inspect::hex;
 use crate::live;
 use crate::source::Logs;
 use compare::{Found, RowKey};
@@ -94,7 +95,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut verdict = Verdict::default();
     let stored = read_stores(&config, &mut verdict)?;
     let logs = live::logs(&config, venue, &places);
-    let (journal, event_log) = (check_log("journal", &logs.journal, &mut verdict)?, check_log("event log", &logs.event_log, &mut verdict)?);
+    let (journal, event_log) =
+        (check_log("journal", &logs.journal, &mut verdict)?, check_log("event log", &logs.event_log, &mut verdict)?);
     if event_log > journal {
         verdict.wrong(format_args!("the event log is at {}, past the journal at {}", event_log.0, journal.0));
     }
@@ -230,12 +232,4 @@ fn report(name: &str, stored: &Stored, found: &Found, verdict: &mut Verdict) {
     for difference in found.differences.iter().take(SHOWN) {
         println!("      {difference}");
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string");
-        text
-    })
 }

@@ -67,7 +67,9 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Line>> {
 
 fn parse(text: &str) -> anyhow::Result<Line> {
     let fields: Vec<&str> = text.split(',').collect();
-    let [op, row, a, b, c, d, e] = fields[..] else { anyhow::bail!("seven columns are expected, not {}", fields.len()) };
+    let [op, row, a, b, c, d, e] = fields[..] else {
+        anyhow::bail!("seven columns are expected, not {}", fields.len())
+    };
     let what = match op {
         "A" => What::Add { id: a.parse()?, side: side(b)?, price: price(c)?, size: Lots(d.parse()?) },
         "R" => What::Reduce { id: a.parse()?, size: Lots(d.parse()?) },

@@ -80,7 +80,9 @@ impl Judge {
     pub(crate) fn check_depth(&mut self, line: &Line, bids: &[AtPrice], asks: &[AtPrice], depth: &Depth) {
         self.rows += 1;
         let same = |found: &[Level], expected: &[AtPrice]| {
-            let found = found.iter().map(|level| AtPrice { price: level.price, size: Lots(u64::try_from(level.lots).unwrap_or(u64::MAX)) });
+            let found = found
+                .iter()
+                .map(|level| AtPrice { price: level.price, size: Lots(u64::try_from(level.lots).unwrap_or(u64::MAX)) });
             found.eq(expected.iter().copied())
         };
         if !same(&depth.bids, bids) || !same(&depth.asks, asks) {
@@ -149,7 +151,8 @@ impl Judge {
             .collect();
         let right = match (&line.what, events.first()) {
             (What::Add { .. }, Some(Event::OrderPlaced(_))) => makers.is_empty(),
-            (What::Reduce { .. }, Some(Event::OrderAmended(_))) | (What::Cancel { .. }, Some(Event::OrderClosed(_))) => true,
+            (What::Reduce { .. }, Some(Event::OrderAmended(_)))
+            | (What::Cancel { .. }, Some(Event::OrderClosed(_))) => true,
             (What::Cross { makers: expected, .. }, Some(Event::OrderPlaced(_))) => {
                 makers == *expected && !events.iter().any(|event| matches!(event, Event::OrderClosed(_)))
             }

@@ -137,14 +137,18 @@ fn untimed(mut row: StoredRow) -> StoredRow {
 
 /// Rows that disagree with those written straight from the engine's state, in both directions; what a state does not keep
 /// (closed orders, fills, ended withdrawals, balances of nothing) is left out.
-pub(crate) fn differs_from_state(rows: &BTreeMap<RowKey, StoredRow>, state: &BTreeMap<RowKey, StoredRow>) -> Vec<String> {
+pub(crate) fn differs_from_state(
+    rows: &BTreeMap<RowKey, StoredRow>,
+    state: &BTreeMap<RowKey, StoredRow>,
+) -> Vec<String> {
     let mut different = Vec::new();
     for (key, row) in state {
         if rows.get(key).cloned().map(untimed) != Some(untimed(row.clone())) {
             different.push(format!("{:?} should be {row:?}", rows.get(key)));
         }
     }
-    for (key, row) in rows.iter().filter(|(key, row)| is_current(row) && !is_nothing(row) && !state.contains_key(*key)) {
+    for (key, row) in rows.iter().filter(|(key, row)| is_current(row) && !is_nothing(row) && !state.contains_key(*key))
+    {
         different.push(format!("{key:?} {row:?} is not in the state"));
     }
     different

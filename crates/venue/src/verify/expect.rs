@@ -136,7 +136,8 @@ fn take_reached(
     streams: &mut BTreeMap<(&'static str, Stream), Rows>,
     verdict: &mut Verdict,
 ) -> anyhow::Result<()> {
-    let (reached, rest): (Vec<_>, Vec<_>) = std::mem::take(lanes).into_iter().partition(|lane| lane.checkpoint.seq == seq);
+    let (reached, rest): (Vec<_>, Vec<_>) =
+        std::mem::take(lanes).into_iter().partition(|lane| lane.checkpoint.seq == seq);
     *lanes = rest;
     for mut lane in reached {
         let name = format!("{}/{}", lane.store, stream_name(lane.stream));

@@ -1,0 +1,131 @@
+//! `accept`: the whole path of an order in process: queue, sequencer, journal, engine, release, read model, event log, answer;
+//! replayer and retention at work; every order durable before its answer.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args as ClapArgs;
+use sequencer::batch::{AnswerSink, ReplyTo};
+use sequencer::queue::NotTaken;
+
+use crate::config::Config;
+use crate::console::Console;
+use crate::live::{Beside, Live};
+use crate::load::{Load, World};
+use crate::meter::{Counts, Meter};
+
+/// What to measure.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Options {
+    /// Seconds to measure.
+    #[arg(long, default_value_t = 60)]
+    pub(crate) seconds: u64,
+    /// Orders a second, each at its time (open loop); 0: as many as are taken.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) rate: u64,
+    /// Users.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) users: u32,
+    /// Symbols.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) symbols: u32,
+    /// Orders that rest before cancels begin.
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) resting: usize,
+    /// Follow into SQLite as well.
+    #[arg(long)]
+    pub(crate) store: bool,
+    /// Without the background replayer (and so without snapshots and retention).
+    #[arg(long)]
+    pub(crate) no_replayer: bool,
+    /// Keep the data here; without it, in a temporary directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Seed of the flow.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+}
+
+/// What was measured.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) orders_per_s: f64,
+    pub(crate) counts: Counts,
+    pub(crate) overloaded: u64,
+    /// Commands the slowest follower was behind at the end of the load.
+    pub(crate) store_behind: u64,
+    /// Commands the replayer was behind at the end of the load.
+    pub(crate) replayer_behind: u64,
+}
+
+/// Runs the load and measures it.
+pub(crate) fn measure(options: &Options) -> anyhow::Result<Measured> {
+    let temporary = tempfile::Builder::new().prefix("buttonwood-bench-").tempdir()?;
+    let data = options.data.clone().unwrap_or_else(|| temporary.path().to_owned());
+    let config = Config { data, snapshot_every: 10_000_000, retain_hours: 0, queue_commands: 65_536, ..Config::load(None)? };
+    let meter = Arc::new(Meter::new());
+    let sinks: Vec<Arc<dyn AnswerSink>> = vec![Arc::<Meter>::clone(&meter)];
+    let beside = Beside { store: options.store, replayer: !options.no_replayer };
+    let live = Live::start(&config, beside, sinks, &mut |_| {})?;
+    let world = World { users: options.users, symbols: options.symbols, resting: options.resting, seed: options.seed };
+    let mut load = world.set_up(&Console::new(live.entrance.clone(), "bench"))?;
+    let begun = Instant::now();
+    let (sent, overloaded) = drive(&live, &meter, &mut load, options)?;
+    while meter.answered() < sent {
+        std::thread::yield_now();
+    }
+    let elapsed = begun.elapsed();
+    let seq = live.read_model.seq().0;
+    let stored = live.status.followers.iter().map(|follower| follower.reached().0).min().unwrap_or(seq);
+    let replayed = live.status.replayed.load(std::sync::atomic::Ordering::Acquire);
+    let measured = Measured {
+        orders_per_s: as_f64(sent) / elapsed.as_secs_f64(),
+        counts: meter.take(),
+        overloaded,
+        store_behind: seq.saturating_sub(stored),
+        replayer_behind: if options.no_replayer { 0 } else { seq.saturating_sub(replayed) },
+    };
+    live.shutdown()?;
+    Ok(measured)
+}
+
+fn drive(live: &Live, meter: &Meter, load: &mut Load, options: &Options) -> anyhow::Result<(u64, u64)> {
+    let (mut sent, mut overloaded, mut number) = (0_u64, 0_u64, 0_u64);
+    let begun = meter.now();
+    let end = begun + options.seconds * 1_000_000_000;
+    let interval_ps = 1_000_000_000_000_u64.checked_div(options.rate).unwrap_or(0);
+    loop {
+        let now = meter.now();
+        if now >= end {
+            return Ok((sent, overloaded));
+        }
+        let due = if options.rate == 0 { now } else { begun + number * interval_ps / 1000 };
+        if now < due {
+            // The generator shares the cores with the venue: it must not spin.
+            std::thread::sleep(Duration::from_nanos(due - now));
+            continue;
+        }
+        let command = load.next();
+        number += 1;
+        meter.expect(sent, due);
+        loop {
+            match live.entrance.submit(command.clone(), ReplyTo::Sink { sink: 0, token: sent }) {
+                Ok(()) => {
+                    sent += 1;
+                    break;
+                }
+                Err(NotTaken::Overloaded | NotTaken::EventLogBehind) => {
+                    overloaded += 1;
+                    std::thread::sleep(Duration::from_micros(50));
+                }
+                Err(refused) => anyhow::bail!("the venue does not take orders: {refused:?}"),
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+fn as_f64(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,191 @@
+//! `rest`: signed orders over HTTP keep-alive connections, generator and venue on the same cores.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use clap::Args as ClapArgs;
+use domain::command::RequestContent;
+use domain::command::create_api_key::Roles;
+use domain::instrument::{Fees, Step, SymbolLimits};
+use domain::units::Amount;
+use hdrhistogram::Histogram;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::config::Config;
+use crate::console::{Console, NewSymbol};
+use crate::live::{Beside, Live};
+use crate::serve::Served;
+
+/// What to measure.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Options {
+    /// Seconds to measure.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) seconds: u64,
+    /// Connections, each with a user and key of its own.
+    #[arg(long, default_value_t = 32)]
+    pub(crate) connections: u32,
+    /// Orders a second over all connections, each at its time (open loop); 0: as many as are answered.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) rate: u64,
+}
+
+/// What was measured.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) orders_per_s: f64,
+    pub(crate) latency: Histogram<u64>,
+    pub(crate) errors: u64,
+}
+
+struct Client {
+    api_key: String,
+    secret: String,
+}
+
+/// Runs the load and measures it.
+pub(crate) fn measure(options: &Options) -> anyhow::Result<Measured> {
+    let temporary = tempfile::Builder::new().prefix("buttonwood-bench-").tempdir()?;
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let config = Config { data: temporary.path().to_owned(), listen, ..Config::load(None)? };
+    let live = Live::start(&config, Beside { store: true, replayer: true }, Vec::new(), &mut |_| {})?;
+    let served = Served::start(&config, &live)?;
+    let clients = set_up(&Console::new(live.entrance.clone(), "bench"), &served, options.connections)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let begun = Instant::now();
+    let (latency, errors) = runtime.block_on(load(served.address, clients, options, begun))?;
+    let elapsed = begun.elapsed();
+    served.stop();
+    live.shutdown()?;
+    let orders = u32::try_from(latency.len()).unwrap_or(u32::MAX);
+    Ok(Measured { orders_per_s: f64::from(orders) / elapsed.as_secs_f64(), latency, errors })
+}
+
+fn set_up(console: &Console, served: &Served, connections: u32) -> anyhow::Result<Vec<Client>> {
+    let (base, quote) = (console.asset("BTC", 8)?, console.asset("USDT", 8)?);
+    console.symbol(&NewSymbol {
+        code: "BTCUSDT",
+        base,
+        quote,
+        tick_size: Step { mantissa: 1, scale: 2 },
+        lot_size: Step { mantissa: 1, scale: 4 },
+        limits: SymbolLimits::WIDEST,
+        fees: Fees::default(),
+    })?;
+    let roles = Roles { read: true, trade: true, ..Roles::default() };
+    let client = |number| {
+        let user = console.user()?;
+        for asset in [base, quote] {
+            console.deposit(user, asset, Amount(1_000_000_000_000_000_000))?;
+        }
+        let key = served.master_key.new_key(user, roles, &format!("bench-{number}"));
+        let client = Client { api_key: key.command.api_key.to_string(), secret: key.secret };
+        console.request(RequestContent::CreateApiKey(Box::new(key.command)))?;
+        Ok(client)
+    };
+    (0..connections).map(client).collect()
+}
+
+async fn load(
+    address: SocketAddr,
+    clients: Vec<Client>,
+    options: &Options,
+    begun: Instant,
+) -> anyhow::Result<(Histogram<u64>, u64)> {
+    let next = Arc::new(AtomicU64::new(0));
+    let interval = Duration::from_secs(1).checked_div(u32::try_from(options.rate)?).unwrap_or_default();
+    let end = Duration::from_secs(options.seconds);
+    let tasks = clients.into_iter().map(|client| {
+        let next = Arc::clone(&next);
+        tokio::spawn(async move { connection(address, &client, &next, interval, begun, end).await })
+    });
+    let tasks: Vec<_> = tasks.collect();
+    let mut latency = Histogram::new_with_bounds(1, 60_000_000_000, 3)?;
+    let mut errors = 0;
+    for task in tasks {
+        let (of_one, errors_of_one) = task.await??;
+        latency.add(of_one)?;
+        errors += errors_of_one;
+    }
+    Ok((latency, errors))
+}
+
+/// Buys and sells in turn at one price, so that nothing piles up in the book.
+async fn connection(
+    address: SocketAddr,
+    client: &Client,
+    next: &AtomicU64,
+    interval: Duration,
+    begun: Instant,
+    end: Duration,
+) -> anyhow::Result<(Histogram<u64>, u64)> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let keyed = Hmac::<Sha256>::new_from_slice(client.secret.as_bytes())?;
+    let mut latency = Histogram::new_with_bounds(1, 60_000_000_000, 3)?;
+    let (mut errors, mut request, mut buffer) = (0, Vec::new(), vec![0; 16 * 1024]);
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let due = if interval.is_zero() { begun.elapsed() } else { interval * u32::try_from(number)? };
+        if due >= end {
+            return Ok((latency, errors));
+        }
+        if let Some(wait) = due.checked_sub(begun.elapsed()) {
+            tokio::time::sleep(wait).await;
+        }
+        write_request(&mut request, client, &keyed, number);
+        stream.write_all(&request).await?;
+        if !read_answer(&mut stream, &mut buffer).await? {
+            errors += 1;
+        }
+        let took = begun.elapsed().saturating_sub(due);
+        latency.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    }
+}
+
+fn write_request(request: &mut Vec<u8>, client: &Client, keyed: &Hmac<Sha256>, number: u64) {
+    use std::io::Write as _;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let side = if number % 2 == 0 { "BUY" } else { "SELL" };
+    let query = format!(
+        "symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce=GTC&quantity=0.01&price=65000.00&newClientOrderId=r{number}\
+         &newOrderRespType=ACK&timestamp={now}"
+    );
+    let mut mac = keyed.clone();
+    mac.update(query.as_bytes());
+    let signature = hex::encode(mac.finalize().into_bytes());
+    request.clear();
+    write!(
+        request,
+        "POST /api/v3/order?{query}&signature={signature} HTTP/1.1\r\nHost: venue\r\nX-MBX-APIKEY: {}\r\nContent-Length: 0\r\n\r\n",
+        client.api_key
+    )
+    .expect("writing to a buffer");
+}
+
+/// Reads one answer; says whether it was a good one.
+async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Result<bool> {
+    let mut filled = 0;
+    loop {
+        let read = stream.read(&mut buffer[filled..]).await?;
+        anyhow::ensure!(read > 0, "the venue closed the connection");
+        filled += read;
+        let Some(head_end) = buffer[..filled].windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let head = std::str::from_utf8(&buffer[..head_end])?;
+        let length = head
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            .context("an answer without a length")?;
+        let length: usize = length.1.trim().parse()?;
+        if filled >= head_end + 4 + length {
+            return Ok(head.starts_with("HTTP/1.1 200"));
+        }
+    }
+}

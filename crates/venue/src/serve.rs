@@ -1,0 +1,286 @@
+//! `buttonwood serve`: the venue behind its REST interface.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args as ClapArgs;
+use domain::command::Command;
+use domain::command::RequestContent;
+use domain::command::create_api_key::Roles;
+use domain::event::Answer;
+use domain::ids::{ExecutionNumber, UserId};
+use gateway::door::{Door, Execution, Follower, NotTaken, Records, Status};
+use gateway::gateway::{Gateway, Ground, Settings};
+use gateway::secrets::MasterKey;
+use projector::history::ReadError;
+use sequencer::batch::ReplyTo;
+use sequencer::queue::Entrance;
+use tokio::sync::oneshot;
+
+use crate::config::Config;
+use crate::console::Console;
+use crate::live::{self, Beside, Live};
+
+/// Label of the key that the first start makes.
+const FIRST_KEY: &str = "first-start";
+
+/// How the venue is served.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// Where the venue keeps everything; made where it is missing. Default: buttonwood-data.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address and port to listen on. Default: 127.0.0.1:8080.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Listen on an address other than loopback although the connection is not encrypted (put a TLS proxy in front).
+    #[arg(long)]
+    allow_plaintext: bool,
+    /// Configuration file (TOML). Each setting can also be given in the environment: `BUTTONWOOD_SNAPSHOT_EVERY=1000000`.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Args {
+    /// The configuration, with what the command line says on top.
+    fn config(&self) -> anyhow::Result<Config> {
+        let mut config = Config::load(self.config.as_deref())?;
+        if let Some(data) = &self.data {
+            config.data.clone_from(data);
+        }
+        if let Some(listen) = self.listen {
+            config.listen = listen;
+        }
+        config.allow_plaintext |= self.allow_plaintext;
+        Ok(config)
+    }
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let config = args.config()?;
+    let mut on_progress = |replayed: u64| tracing::info!(replayed, "recovering");
+    let live = Live::start(&config, Beside { store: true, replayer: true }, Vec::new(), &mut on_progress)?;
+    live::log_start(&live);
+    let served = Served::start(&config, &live)?;
+    println!("listening on http://{}", served.address);
+    if let Some(key) = &served.first_key {
+        println!("admin api key: {}", key.api_key);
+        println!("admin api secret: {}", key.secret);
+        println!("(shown once; `buttonwood admin-key --data {}` shows it again)", config.data.display());
+    }
+    served.runtime.block_on(wait_for_signal())?;
+    tracing::info!("shutting down");
+    served.stop();
+    live.shutdown()?;
+    tracing::info!("everything is journaled, stored and sealed");
+    Ok(())
+}
+
+/// The key of the first start.
+#[derive(Debug)]
+pub(crate) struct FirstKey {
+    pub(crate) api_key: String,
+    pub(crate) secret: String,
+}
+
+/// The REST interface of a running venue.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    /// Present at the first start.
+    pub(crate) first_key: Option<FirstKey>,
+    pub(crate) master_key: MasterKey,
+    runtime: tokio::runtime::Runtime,
+    stop: oneshot::Sender<()>,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Served {
+    /// Opens the port and begins to answer.
+    pub(crate) fn start(config: &Config, live: &Live) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            !config.is_exposed(),
+            "{} can be reached from other machines and the connection is not encrypted; put a TLS proxy in front and say \
+             --allow-plaintext, or listen on a loopback address",
+            config.listen
+        );
+        let master_key = master_key(&config.data)?;
+        let first_key = first_key(live, &master_key)?;
+        let history = live.history.clone().context("the venue runs without a store")?;
+        let ground = Ground {
+            door: Arc::new(FrontDoor { entrance: live.entrance.clone() }),
+            records: Arc::new(VenueRecords { status: Arc::clone(&live.status) }),
+            model: Arc::clone(&live.read_model),
+            history,
+            master_key: master_key.clone(),
+        };
+        let settings =
+            Settings { answer_timeout: Duration::from_millis(config.answer_timeout_ms), ..Settings::default() };
+        let gateway = Gateway::new(ground, settings).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        if config.gateway_threads > 0 {
+            builder.worker_threads(config.gateway_threads);
+        }
+        let runtime = builder.thread_name("gateway").enable_all().build().context("cannot start the gateway")?;
+        let listening = runtime.block_on(tokio::net::TcpListener::bind(config.listen));
+        let listener = listening.with_context(|| format!("cannot listen on {}", config.listen))?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let router = gateway.router().into_make_service_with_connect_info::<SocketAddr>();
+        let server = runtime.spawn(async move {
+            let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+                // An answer of one segment must not wait for the acknowledgement of the one before.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "no TCP_NODELAY");
+                }
+            });
+            axum::serve(listener, router)
+                .with_graceful_shutdown(async {
+                    // Also when the sender is gone.
+                    drop(stopped.await);
+                })
+                .await
+        });
+        Ok(Self { address, first_key, master_key, runtime, stop, server })
+    }
+
+    /// Does something at the first Ctrl-C or termination signal.
+    pub(crate) fn on_interrupt(&self, then: impl FnOnce() + Send + 'static) {
+        self.runtime.spawn(async move {
+            if wait_for_signal().await.is_ok() {
+                then();
+            }
+        });
+    }
+
+    /// Takes no new connections and lets requests in progress finish for a short while.
+    pub(crate) fn stop(self) {
+        drop(self.stop);
+        let finished = self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(2), self.server).await });
+        if finished.is_err() {
+            tracing::info!("connections still open are closed");
+        }
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
+    }
+}
+
+/// Waits for Ctrl-C or a termination signal.
+async fn wait_for_signal() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+/// Reads the key that seals API secrets, or makes it at the first start.
+pub(crate) fn master_key(data: &Path) -> anyhow::Result<MasterKey> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let path = data.join("master.key");
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let bytes: Result<[u8; 32], _> = bytes.try_into();
+            let bytes =
+                bytes.map_err(|bytes| anyhow::anyhow!("{} has {} bytes, not 32", path.display(), bytes.len()))?;
+            Ok(MasterKey::from_bytes(bytes))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = MasterKey::generate().map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+            let unfinished = path.with_extension("tmp");
+            let mut file =
+                std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+            file.write_all(key.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&unfinished, &path).with_context(|| format!("cannot write {}", path.display()))?;
+            std::fs::File::open(data)?.sync_all()?;
+            Ok(key)
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// Makes the first administrator where there is no key yet. A start that was killed half-way asks for the same again.
+fn first_key(live: &Live, master_key: &MasterKey) -> anyhow::Result<Option<FirstKey>> {
+    if live.read_model.key_by_id(domain::ids::KeyId(1)).is_some() {
+        return Ok(None);
+    }
+    let console = Console::new(live.entrance.clone(), FIRST_KEY);
+    let user = console.user()?;
+    let new = master_key.new_key(user, ADMINISTRATOR, FIRST_KEY);
+    let api_key = new.command.api_key.to_string();
+    console.request(RequestContent::CreateApiKey(Box::new(new.command)))?;
+    Ok(Some(FirstKey { api_key, secret: new.secret }))
+}
+
+const ADMINISTRATOR: Roles = Roles { read: true, trade: true, admin: true, audit: true };
+
+/// What `buttonwood admin-key` is asked.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AdminKeyArgs {
+    /// The venue's data directory.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+}
+
+/// Shows the first administrator's key again: it follows from the master key.
+pub(crate) fn admin_key(args: &AdminKeyArgs) -> anyhow::Result<()> {
+    let path = args.data.join("master.key");
+    anyhow::ensure!(path.exists(), "{} does not exist: the venue was never served", path.display());
+    let new = master_key(&args.data)?.new_key(UserId(1), ADMINISTRATOR, FIRST_KEY);
+    println!("admin api key: {}", new.command.api_key);
+    println!("admin api secret: {}", new.secret);
+    Ok(())
+}
+
+/// Where the gateway's commands go in.
+#[derive(Debug)]
+struct FrontDoor {
+    entrance: Entrance,
+}
+
+impl Door for FrontDoor {
+    fn submit(&self, command: Command) -> Result<oneshot::Receiver<Answer>, NotTaken> {
+        use sequencer::queue::NotTaken as Reason;
+        let (sender, answer) = oneshot::channel();
+        self.entrance.submit(command, ReplyTo::Task(sender)).map_err(|reason| match reason {
+            Reason::Overloaded => NotTaken::Overloaded,
+            Reason::NoSpace => NotTaken::NoSpace,
+            Reason::EventLogBehind => NotTaken::EventLogBehind,
+            Reason::FollowerBehind => NotTaken::FollowerBehind,
+            Reason::ShuttingDown => NotTaken::ShuttingDown,
+        })?;
+        Ok(answer)
+    }
+}
+
+/// What the venue knows about itself.
+#[derive(Debug)]
+struct VenueRecords {
+    status: Arc<live::Status>,
+}
+
+impl Records for VenueRecords {
+    fn status(&self) -> Status {
+        let follower = |follower: &Arc<crate::followers::FollowerStatus>| Follower {
+            name: follower.name.clone(),
+            checkpoint: follower.reached(),
+            stopped: follower.stopped(),
+        };
+        Status {
+            sequenced: self.status.journal.committed(),
+            committed: self.status.journal.committed(),
+            followers: self.status.followers.iter().map(follower).collect(),
+        }
+    }
+
+    fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError> {
+        let _ = (user, from, limit);
+        Err(ReadError { what: "soon".to_owned() })
+    }
+}
