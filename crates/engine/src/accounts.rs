@@ -10,6 +10,7 @@ use crate::apply::{id_of, index_of};
 use crate::books::{Books, Link};
 use crate::chunks::Chunks;
 use crate::entries::Entries;
+use crate::orders::Details;
 use crate::positions::Position;
 use crate::slab::Slot;
 
@@ -30,6 +31,12 @@ impl Balance {
     /// What is drawn beyond the credit limit, as happens where that was lowered.
     fn overdrawn(&self) -> i128 {
         self.available().min(0).saturating_neg()
+    }
+
+    /// Adds to free and to locked. Far inside 128 bits, even where it is for a moment outside the range of amounts.
+    fn add(&mut self, free: Amount, locked: Amount) {
+        self.free.0 = self.free.0.checked_add(free.0).expect("far inside 128 bits");
+        self.locked.0 = self.locked.0.checked_add(locked.0).expect("far inside 128 bits");
     }
 }
 
@@ -144,16 +151,16 @@ impl Accounts {
             return;
         }
         let (balance, first) = self.users[index_of(user.0)].balances.touch(asset.0);
-        let before = balance.overdrawn();
-        balance.free.0 = balance.free.0.checked_add(free.0).expect("far inside 128 bits");
-        balance.locked.0 = balance.locked.0.checked_add(locked.0).expect("far inside 128 bits");
+        let before = *balance;
+        balance.add(free, locked);
         assert!(balance.locked.0 >= 0, "nothing is released that was not held");
-        let after = balance.overdrawn();
-        if before != after {
-            self.follow_overdrawn(asset, before, after);
-        }
         if first {
             self.touched_balances.push((user, asset));
+        }
+        // Whoever has something free has drawn nothing, and that is nearly everybody.
+        if before.free.0 < 0 || balance.free.0 < 0 {
+            let (before, after) = (before.overdrawn(), balance.overdrawn());
+            self.follow_overdrawn(asset, before, after);
         }
     }
 
@@ -166,6 +173,7 @@ impl Accounts {
         self.follow_overdrawn(asset, before, after);
     }
 
+    #[cold]
     fn follow_overdrawn(&mut self, asset: AssetId, before: i128, after: i128) {
         let all = &mut self.overdrawn[index_of(asset.0)];
         *all = all.saturating_sub(before).saturating_add(after);
@@ -206,7 +214,7 @@ impl Accounts {
     pub(crate) fn report_touched(&mut self, events: &mut Vec<Event>) {
         for (user, asset) in self.touched_balances.drain(..) {
             let Balance { free, locked, .. } = *self.users[index_of(user.0)].balances.untouch(asset.0);
-            assert!(free.0.abs_diff(0) <= RANGE && locked.0.abs_diff(0) <= RANGE, "totals are bounded at deposit");
+            assert!(Amount::in_range(free.0).is_some() && locked.0 <= AMOUNT_MAX, "totals are bounded at deposit");
             events.push(Event::BalanceChanged(BalanceChanged { user, asset, free, locked }));
         }
         for (user, symbol) in self.touched_positions.drain(..) {
@@ -216,16 +224,14 @@ impl Accounts {
     }
 }
 
-const RANGE: u128 = AMOUNT_MAX.unsigned_abs();
-
 /// Open orders: a list through the orders themselves, in the order of their ids.
 impl Accounts {
     /// Adds an order behind all others of its owner.
-    pub(crate) fn add_order(&mut self, slot: Slot, books: &mut Books) {
-        let user = &mut self.users[index_of(books.records[slot].user.0)];
-        books.records[slot].of_user = Link { previous: user.last_order, next: None };
+    pub(crate) fn add_order(&mut self, slot: Slot, books: &mut Books<Details>) {
+        let user = &mut self.users[index_of(books.records[slot].hot.user.0)];
+        books.records[slot].hot.of_user = Link { previous: user.last_order, next: None };
         match user.last_order {
-            Some(last) => books.records[last].of_user.next = Some(slot),
+            Some(last) => books.records[last].hot.of_user.next = Some(slot),
             None => user.first_order = Some(slot),
         }
         user.last_order = Some(slot);
@@ -233,22 +239,26 @@ impl Accounts {
     }
 
     /// Takes an order out of its owner's list.
-    pub(crate) fn remove_order(&mut self, slot: Slot, books: &mut Books) {
-        let user = &mut self.users[index_of(books.records[slot].user.0)];
-        let Link { previous, next } = books.records[slot].of_user;
+    pub(crate) fn remove_order(&mut self, slot: Slot, books: &mut Books<Details>) {
+        let user = &mut self.users[index_of(books.records[slot].hot.user.0)];
+        let Link { previous, next } = books.records[slot].hot.of_user;
         match previous {
-            Some(previous) => books.records[previous].of_user.next = next,
+            Some(previous) => books.records[previous].hot.of_user.next = next,
             None => user.first_order = next,
         }
         match next {
-            Some(next) => books.records[next].of_user.previous = previous,
+            Some(next) => books.records[next].hot.of_user.previous = previous,
             None => user.last_order = previous,
         }
         user.open_orders = user.open_orders.checked_sub(1).expect("an open order was counted");
     }
 
     /// The user's open orders in the order of their ids.
-    pub(crate) fn orders_of<'a>(&'a self, user: UserId, books: &'a Books) -> impl Iterator<Item = Slot> + Clone + 'a {
-        std::iter::successors(self.user(user).first_order, |slot| books.records[*slot].of_user.next)
+    pub(crate) fn orders_of<'a>(
+        &'a self,
+        user: UserId,
+        books: &'a Books<Details>,
+    ) -> impl Iterator<Item = Slot> + Clone + 'a {
+        std::iter::successors(self.user(user).first_order, |slot| books.records[*slot].hot.of_user.next)
     }
 }

@@ -6,12 +6,14 @@ use domain::command::cancel_order::CancelOrder;
 use domain::command::place_order::PlaceOrder;
 use domain::command::{Action, Command, OrderRef, Sequenced};
 use domain::event::Event;
-use domain::ids::UserId;
+use domain::ids::{OrderId, SymbolId};
 use domain::order::{OrderKind, Side};
 use domain::units::Ticks;
 
-use crate::apply::{Engine, Symbol, id_of, index_of};
+use crate::apply::{Engine, id_of, index_of};
+use crate::books::Hot;
 use crate::names::NameHash;
+use crate::slab::Slot;
 
 /// Commands from one step to the next.
 const STEP: usize = 6;
@@ -22,166 +24,155 @@ const RING_LEN: usize = 32;
 
 const _: () = assert!(STEP * STEPS < RING_LEN && RING_LEN.is_power_of_two());
 
+/// What a command that is not applied yet seems to become.
+#[derive(Debug, Clone, Copy, Default)]
+enum Guess {
+    /// Nothing to be fetched for.
+    #[default]
+    Other,
+    /// A new order.
+    Places,
+    /// A new order that rests.
+    Rests { symbol: SymbolId, side: Side, price: Ticks },
+    /// A new order that meets this maker.
+    Meets(Slot),
+    /// This order is to go.
+    Cancels(OrderId),
+    /// It is the one here.
+    Leaves(Slot),
+}
+
 impl Engine {
     /// Applies commands one after the other; `ends` gets, for each, how long `events` is after it.
     ///
     /// The same as [`Engine::apply`] on each, but faster: what the next commands will need is fetched while earlier ones run.
     pub fn apply_block(&mut self, commands: &[Sequenced<Command>], events: &mut Vec<Event>, ends: &mut Vec<u32>) {
         let mut names = [None; RING_LEN];
+        let mut guesses = [Guess::default(); RING_LEN];
+        let place = |index: usize| index & RING_LEN.wrapping_sub(1);
         for now in 0..commands.len().saturating_add(STEP.saturating_mul(STEPS)) {
-            let back = |steps: usize| now.checked_sub(STEP.saturating_mul(steps));
-            let command = |steps: usize| Some(&commands.get(back(steps)?)?.content);
-            if let Some(command) = command(0) {
-                names[now & RING_LEN.wrapping_sub(1)] = self.fetch_names(command);
+            let back = |steps: usize| {
+                let index = now.wrapping_sub(STEP.wrapping_mul(steps));
+                commands.get(index).map(|command| (index, command))
+            };
+            if let Some((index, command)) = back(0) {
+                (guesses[place(index)], names[place(index)]) = self.fetch_names(&command.content);
             }
-            if let Some(command) = command(1) {
-                self.fetch_order(command);
+            if let Some((index, command)) = back(1) {
+                guesses[place(index)] = self.fetch_order(guesses[place(index)], &command.content);
             }
-            if let Some(command) = command(2) {
-                self.fetch_neighbours(command);
+            if let Some((index, _)) = back(2) {
+                self.fetch_neighbours(guesses[place(index)]);
             }
-            if let Some(command) = command(3) {
-                self.fetch_maker_money(command);
-            }
-            if let Some(index) = back(STEPS)
-                && let Some(command) = commands.get(index)
+            if let Some((index, _)) = back(3)
+                && let Guess::Meets(maker) = guesses[place(index)]
             {
-                self.apply_named(command, names[index & RING_LEN.wrapping_sub(1)], events);
+                self.fetch_maker(maker);
+            }
+            if let Some((index, command)) = back(STEPS) {
+                self.apply_named(command, names[place(index)], events);
                 ends.push(id_of(events.len()));
             }
         }
     }
 
     /// First step: the user, and where the order is noted.
-    fn fetch_names(&self, command: &Command) -> Option<NameHash> {
+    fn fetch_names(&self, command: &Command) -> (Guess, Option<NameHash>) {
         let user = command.envelope.user;
         self.accounts.prefetch(user);
         match &command.action {
             Action::PlaceOrder(order) => {
                 let name = NameHash::of(user, &order.client_order_id);
                 self.orders.prefetch_name(name);
-                Some(name)
-            }
-            Action::CancelOrder(CancelOrder { order: OrderRef::Client(name), .. }) => {
-                self.orders.prefetch_name(NameHash::of(user, name));
-                None
+                (Guess::Places, Some(name))
             }
             Action::CancelOrder(CancelOrder { order: OrderRef::Id(order), .. }) => {
                 self.orders.books.prefetch_id(*order);
-                None
+                (Guess::Cancels(*order), None)
             }
-            Action::AmendOrder(_) | Action::ReplaceOrder(_) | Action::CancelAll(_) | Action::Request(_) => None,
+            Action::CancelOrder(CancelOrder { order: OrderRef::Client(_), .. })
+            | Action::AmendOrder(_)
+            | Action::ReplaceOrder(_)
+            | Action::CancelAll(_)
+            | Action::Request(_) => (Guess::Other, None),
         }
     }
 
     /// Second step: the order itself; of a new one, what it pays with, its level, and the maker it will meet.
-    fn fetch_order(&self, command: &Command) {
-        let user = command.envelope.user;
-        match &command.action {
-            Action::PlaceOrder(order) => {
-                let Some(symbol) = self.symbols.get(index_of(order.symbol.0)) else { return };
-                let books = &self.orders.books;
-                self.fetch_balance(user, symbol, order.side);
-                if self.will_trade(order) {
-                    self.fetch_balance(user, symbol, order.side.opposite());
-                    if let Some(user) = self.accounts.get(user) {
-                        user.positions.prefetch(order.symbol.0);
-                    }
-                    if let Some(maker) = books.front(order.symbol, order.side.opposite()) {
-                        books.prefetch_order(maker);
-                        self.orders.prefetch_details(maker);
-                    }
-                } else if let Some(price) = limit_of(order) {
-                    books.prefetch_level(order.symbol, order.side, price);
-                    if let Some(last) = self.accounts.get(user).and_then(|user| user.last_order) {
-                        books.prefetch_order(last);
-                    }
+    fn fetch_order(&self, guess: Guess, command: &Command) -> Guess {
+        let books = &self.orders.books;
+        match (guess, &command.action) {
+            (Guess::Places, Action::PlaceOrder(order)) => {
+                let Some(symbol) = self.symbols.get(index_of(order.symbol.0)) else { return Guess::Other };
+                let Some(user) = self.accounts.get(command.envelope.user) else { return Guess::Other };
+                user.balances.prefetch(symbol.pays(order.side).0);
+                if let Some(maker) = self.maker_for(order) {
+                    user.balances.prefetch(symbol.pays(order.side.opposite()).0);
+                    user.positions.prefetch(order.symbol.0);
+                    books.prefetch_order(maker);
+                    books.prefetch_kept(maker);
+                    return Guess::Meets(maker);
                 }
-            }
-            Action::CancelOrder(CancelOrder { order: OrderRef::Id(order), .. }) => {
-                if let Some(slot) = self.orders.books.find(*order) {
-                    self.orders.books.prefetch_order(slot);
+                let OrderKind::Limit { price, .. } = order.kind else { return Guess::Other };
+                books.prefetch_level(order.symbol, order.side, price);
+                if let Some(last) = user.last_order {
+                    books.prefetch_order(last);
                 }
+                Guess::Rests { symbol: order.symbol, side: order.side, price }
             }
-            Action::CancelOrder(CancelOrder { order: OrderRef::Client(_), .. })
-            | Action::AmendOrder(_)
-            | Action::ReplaceOrder(_)
-            | Action::CancelAll(_)
-            | Action::Request(_) => {}
+            (Guess::Cancels(order), _) => books.find(order).map_or(Guess::Other, |slot| {
+                books.prefetch_order(slot);
+                Guess::Leaves(slot)
+            }),
+            (guess, _) => guess,
         }
     }
 
     /// Third step: the order's neighbours and its money; of a new one, who it stands behind, or the maker's account.
-    fn fetch_neighbours(&self, command: &Command) {
+    fn fetch_neighbours(&self, guess: Guess) {
         let books = &self.orders.books;
-        match &command.action {
-            Action::PlaceOrder(order) => {
-                if index_of(order.symbol.0) >= self.symbols.len() {
-                    return;
-                }
-                if !self.will_trade(order) {
-                    if let Some(price) = limit_of(order) {
-                        books.prefetch_last(order.symbol, order.side, price);
-                    }
-                } else if let Some(maker) = books.front(order.symbol, order.side.opposite()) {
-                    books.prefetch_neighbours(maker);
-                    self.accounts.prefetch(self.orders.record(maker).user);
-                }
-            }
-            Action::CancelOrder(CancelOrder { order: OrderRef::Id(order), symbol }) => {
-                let Some(slot) = books.find(*order) else { return };
+        match guess {
+            Guess::Rests { symbol, side, price } => books.prefetch_last(symbol, side, price),
+            Guess::Meets(slot) => {
                 books.prefetch_neighbours(slot);
-                let record = self.orders.record(slot);
-                for neighbour in [record.of_user.previous, record.of_user.next].into_iter().flatten() {
-                    books.prefetch_order(neighbour);
-                }
-                if let Some(symbol) = self.symbols.get(index_of(symbol.0)) {
-                    self.fetch_balance(command.envelope.user, symbol, record.side);
-                }
+                self.accounts.prefetch(self.orders.record(slot).user);
             }
-            Action::CancelOrder(CancelOrder { order: OrderRef::Client(_), .. })
-            | Action::AmendOrder(_)
-            | Action::ReplaceOrder(_)
-            | Action::CancelAll(_)
-            | Action::Request(_) => {}
+            Guess::Leaves(slot) => {
+                let order = self.orders.record(slot);
+                books.prefetch_neighbours(slot);
+                self.fetch_listed(order);
+                let pays = self.symbols[index_of(order.symbol.0)].pays(order.side);
+                self.accounts.user(order.user).balances.prefetch(pays.0);
+            }
+            Guess::Other | Guess::Places | Guess::Cancels(_) => {}
         }
     }
 
-    /// Fourth step: the maker's money.
-    fn fetch_maker_money(&self, command: &Command) {
-        let Action::PlaceOrder(order) = &command.action else { return };
-        let Some(symbol) = self.symbols.get(index_of(order.symbol.0)) else { return };
-        if !self.will_trade(order) {
-            return;
-        }
-        let Some(maker) = self.orders.books.front(order.symbol, order.side.opposite()) else { return };
-        let record = self.orders.record(maker);
-        for neighbour in [record.of_user.previous, record.of_user.next].into_iter().flatten() {
+    /// Fourth step: the maker's money and position.
+    fn fetch_maker(&self, maker: Slot) {
+        let order = self.orders.record(maker);
+        let symbol = &self.symbols[index_of(order.symbol.0)];
+        let user = self.accounts.user(order.user);
+        self.fetch_listed(order);
+        user.balances.prefetch(symbol.pays(Side::Buy).0);
+        user.balances.prefetch(symbol.pays(Side::Sell).0);
+        user.positions.prefetch(order.symbol.0);
+    }
+
+    /// An order's neighbours in its owner's list.
+    fn fetch_listed(&self, order: &Hot) {
+        for neighbour in [order.of_user.previous, order.of_user.next].into_iter().flatten() {
             self.orders.books.prefetch_order(neighbour);
         }
-        self.fetch_balance(record.user, symbol, Side::Buy);
-        self.fetch_balance(record.user, symbol, Side::Sell);
-        if let Some(user) = self.accounts.get(record.user) {
-            user.positions.prefetch(order.symbol.0);
-        }
     }
 
-    fn fetch_balance(&self, user: UserId, symbol: &Symbol, side: Side) {
-        if let Some(user) = self.accounts.get(user) {
-            user.balances.prefetch(symbol.pays(side).0);
-        }
-    }
-
-    /// Whether an order would trade if it came now.
-    fn will_trade(&self, order: &PlaceOrder) -> bool {
-        let best = self.orders.books.best(order.symbol, order.side.opposite());
-        best.is_some_and(|best| limit_of(order).is_none_or(|limit| order.side.accepts(limit, best)))
-    }
-}
-
-fn limit_of(order: &PlaceOrder) -> Option<Ticks> {
-    match order.kind {
-        OrderKind::Limit { price, .. } => Some(price),
-        OrderKind::Market { .. } => None,
+    /// The first order that an order would trade with if it came now.
+    fn maker_for(&self, order: &PlaceOrder) -> Option<Slot> {
+        let best = self.orders.books.best(order.symbol, order.side.opposite())?;
+        let meets = match order.kind {
+            OrderKind::Limit { price, .. } => order.side.accepts(price, best),
+            OrderKind::Market { .. } => true,
+        };
+        if meets { self.orders.books.front(order.symbol, order.side.opposite()) } else { None }
     }
 }

@@ -11,7 +11,7 @@ use domain::order::CloseReason;
 use domain::reject::RejectReason;
 
 use crate::apply::{Engine, index_of};
-use crate::books::{Record, Rests};
+use crate::books::{Hot, Rests};
 use crate::place::is_taken;
 use crate::slab::Slot;
 
@@ -41,7 +41,7 @@ impl Engine {
         }
         self.check_trading(user, symbol_index)?;
         let slot = found.ok_or(RejectReason::UnknownOrder)?;
-        let (Record { order, side, .. }, Rests { price, .. }) =
+        let (Hot { order, side, .. }, Rests { price, .. }) =
             (*self.orders.record(slot), *self.orders.books.rests(slot));
         let (before, executed) = (self.orders.quantity(slot), self.orders.details(slot).executed);
         let symbol = &self.symbols[symbol_index];
@@ -152,7 +152,7 @@ impl Engine {
     }
 
     fn close(&mut self, slot: Slot, reason: CloseReason, events: &mut Vec<Event>) {
-        let Record { order, user, symbol, side, .. } = *self.orders.record(slot);
+        let Hot { order, user, symbol, side, .. } = *self.orders.record(slot);
         let Rests { price, remaining, .. } = *self.orders.books.rests(slot);
         let listed = &self.symbols[index_of(symbol.0)];
         let held = listed.hold(side, price, remaining);

@@ -43,15 +43,6 @@ impl<T> Chunks<T> {
         self.len = self.len.saturating_add(1);
     }
 
-    /// Puts a value at a place that is used, or is the next one.
-    pub(crate) fn put(&mut self, index: usize, value: T) {
-        if index == self.len {
-            self.push(value);
-        } else {
-            self[index] = value;
-        }
-    }
-
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
         let (chunk, place) = Self::split(index);
         self.chunks.get(chunk)?.get(place)

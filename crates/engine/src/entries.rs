@@ -42,15 +42,25 @@ impl<T: Default> Entries<T> {
     }
 
     fn find_or_new(&mut self, id: u32) -> &mut Entry<T> {
+        let mut index = self.home(id);
+        let at_home = |entry: &Option<Entry<T>>| entry.as_ref().is_some_and(|entry| entry.id == id);
+        if !self.places.get(index).is_some_and(at_home) {
+            index = self.find_or_make(id);
+        }
+        self.places[index].as_mut().expect("found or made")
+    }
+
+    #[cold]
+    fn find_or_make(&mut self, id: u32) -> usize {
         let index = match self.find(id) {
             Some(index) if self.places[index].is_some() => index,
             Some(_) | None => self.room_for(id),
         };
-        self.places[index].get_or_insert_with(|| Entry { value: T::default(), id, touched: false })
+        self.places[index].get_or_insert_with(|| Entry { value: T::default(), id, touched: false });
+        index
     }
 
     /// The gap for a new id, after growing where more than seven eighths would be in use (small tables: all).
-    #[cold]
     fn room_for(&mut self, id: u32) -> usize {
         let used = self.places.iter().flatten().count();
         let full = self.places.len().wrapping_sub(self.places.len() >> 3);

@@ -10,16 +10,17 @@ use crate::slab::Slot;
 const PAGE_BITS: u32 = 12;
 const PAGE_LEN: usize = 1 << PAGE_BITS;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Page {
-    used: usize,
-    slots: [Option<Slot>; PAGE_LEN],
+    used: u32,
+    /// Absent while none is used.
+    slots: Option<Box<[Option<Slot>; PAGE_LEN]>>,
 }
 
 /// Slots of orders by their ids.
 #[derive(Debug, Default)]
 pub(crate) struct IdTable {
-    pages: VecDeque<Option<Box<Page>>>,
+    pages: VecDeque<Page>,
     /// Number of the first page.
     first: u64,
 }
@@ -34,7 +35,7 @@ impl IdTable {
 
     fn place(&self, order: OrderId) -> Option<&Option<Slot>> {
         let (page, place) = self.split(order)?;
-        Some(&self.pages.get(page)?.as_ref()?.slots[place])
+        Some(&self.pages.get(page)?.slots.as_ref()?[place])
     }
 
     pub(crate) fn get(&self, order: OrderId) -> Option<Slot> {
@@ -54,27 +55,28 @@ impl IdTable {
             self.first = order.0 >> PAGE_BITS;
         }
         while order.0 >> PAGE_BITS < self.first {
-            self.pages.push_front(None);
+            self.pages.push_front(Page::default());
             self.first = self.first.saturating_sub(1);
         }
         let (page, place) = self.split(order).expect("the first page is this order's or an earlier one");
         while self.pages.len() <= page {
-            self.pages.push_back(None);
+            self.pages.push_back(Page::default());
         }
-        let page = self.pages[page].get_or_insert_with(|| Box::new(Page { used: 0, slots: [None; PAGE_LEN] }));
-        page.slots[place] = Some(slot);
+        let page = &mut self.pages[page];
+        page.slots.get_or_insert_with(|| Box::new([None; PAGE_LEN]))[place] = Some(slot);
         page.used = page.used.saturating_add(1);
     }
 
     pub(crate) fn remove(&mut self, order: OrderId) {
         let (index, place) = self.split(order).expect("an order in a book is in the table");
-        let page = self.pages[index].as_mut().expect("an order in a book has its page");
-        page.slots[place] = None;
+        let last = index.saturating_add(1) == self.pages.len();
+        let page = &mut self.pages[index];
+        page.slots.as_mut().expect("an order in a book has its page")[place] = None;
         page.used = page.used.saturating_sub(1);
         // The last page is where the next ids go: keep it.
-        if page.used == 0 && index.saturating_add(1) < self.pages.len() {
-            self.pages[index] = None;
-            while matches!(self.pages.front(), Some(None)) {
+        if page.used == 0 && !last {
+            page.slots = None;
+            while self.pages.front().is_some_and(|page| page.used == 0) {
                 self.pages.pop_front();
                 self.first = self.first.saturating_add(1);
             }

@@ -36,25 +36,20 @@ pub(crate) struct Page {
 /// The pages of all ladders.
 pub(crate) type Pages = Slab<Page>;
 /// The orders of all ladders.
-pub(crate) type Records = Slab<Record>;
+pub(crate) type Records<T> = Slab<Record<T>>;
 
 /// A price as priority: the lower, the better, on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank(u64);
 
 impl Rank {
+    /// Bids are the bits of the price turned around, so that neither side takes a branch.
     fn of(side: Side, price: Ticks) -> Self {
-        match side {
-            Side::Sell => Self(price.0),
-            Side::Buy => Self(TICKS_MAX.saturating_sub(price.0)),
-        }
+        Self(price.0 ^ turned(side))
     }
 
     fn price(self, side: Side) -> Ticks {
-        match side {
-            Side::Sell => Ticks(self.0),
-            Side::Buy => Ticks(TICKS_MAX.saturating_sub(self.0)),
-        }
+        Ticks(self.0 ^ turned(side))
     }
 
     fn page(self) -> u64 {
@@ -69,6 +64,12 @@ impl Rank {
         Self((page << PAGE_BITS) | u64::from(level))
     }
 }
+
+fn turned(side: Side) -> u64 {
+    u64::from(side == Side::Buy).wrapping_mul(TICKS_MAX)
+}
+
+const _: () = assert!((TICKS_MAX + 1).is_power_of_two(), "a price with its bits turned around is a price");
 
 impl Page {
     pub(crate) fn level(&self, side: Side, price: Ticks) -> &Level {
@@ -118,19 +119,19 @@ impl Ladder {
     }
 
     /// Puts an order behind all others at its price.
-    pub(crate) fn push(
+    pub(crate) fn push<T>(
         &mut self,
         order: Slot,
         price: Ticks,
         remaining: Lots,
         pages: &mut Pages,
-        records: &mut Records,
+        records: &mut Records<T>,
     ) {
         let rank = Rank::of(self.side, price);
         let slot = self.page_or_new(rank.page(), pages);
         let page = &mut pages[slot];
         let level = &mut page.levels[rank.level()];
-        records[order].rests = Some(Rests { price, remaining, page: slot, previous: level.last, next: None });
+        records[order].hot.rests = Some(Rests { price, remaining, page: slot, previous: level.last, next: None });
         match level.last {
             Some(last) => rests(records, last).next = Some(order),
             None => level.first = Some(order),
@@ -143,8 +144,8 @@ impl Ladder {
     }
 
     /// Takes an order out of its queue, wherever it stands.
-    pub(crate) fn remove(&mut self, order: Slot, pages: &mut Pages, records: &mut Records) {
-        let taken = records[order].rests.take().expect("only an order in a queue is taken out of it");
+    pub(crate) fn remove<T>(&mut self, order: Slot, pages: &mut Pages, records: &mut Records<T>) {
+        let taken = records[order].hot.rests.take().expect("only an order in a queue is taken out of it");
         let rank = Rank::of(self.side, taken.price);
         if let Some(next) = taken.next {
             rests(records, next).previous = taken.previous;
@@ -208,16 +209,16 @@ impl Ladder {
     }
 
     /// All orders in priority, with their prices.
-    pub(crate) fn iter<'a>(
+    pub(crate) fn iter<'a, T>(
         &'a self,
         pages: &'a Pages,
-        records: &'a Records,
+        records: &'a Records<T>,
     ) -> impl Iterator<Item = (Ticks, Slot)> + 'a {
         self.pages.iter().flat_map(move |(number, slot)| {
             let levels = pages[*slot].levels.iter().zip(0_u32..);
             levels.filter_map(|(level, place)| Some((place, level.first?))).flat_map(move |(place, first)| {
                 let price = Rank::at(*number, place).price(self.side);
-                let next = |order: &Slot| records[*order].rests.as_ref().and_then(|rests| rests.next);
+                let next = |order: &Slot| records[*order].hot.rests.as_ref().and_then(|rests| rests.next);
                 std::iter::successors(Some(first), next).map(move |order| (price, order))
             })
         })
@@ -228,6 +229,6 @@ fn recent_place(page: u64) -> usize {
     usize::try_from(page & 63).expect("six bits")
 }
 
-fn rests(records: &mut Records, order: Slot) -> &mut Rests {
-    records[order].rests.as_mut().expect("a neighbour in a queue is in that queue")
+fn rests<T>(records: &mut Records<T>, order: Slot) -> &mut Rests {
+    records[order].hot.rests.as_mut().expect("a neighbour in a queue is in that queue")
 }

@@ -1,4 +1,4 @@
-//! Orders by owner and client order id: open addressing, an entry in eight bytes, so that a look-up is one cache line.
+//! Orders by owner and client order id: open addressing by cache lines of eight entries, so that a look-up is one line.
 
 use domain::ids::UserId;
 use domain::text::ClientOrderId;
@@ -24,23 +24,51 @@ impl NameHash {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    hash: NameHash,
-    order: Slot,
-}
-
 /// A table of slots; the names themselves are in the orders.
 #[derive(Debug)]
 pub(crate) struct Names {
     shards: Vec<Shard>,
 }
 
-/// Entries at the place their hash says or soon behind it, around the end; never more than three quarters full.
+/// Entries in the bucket their hash says or, where that is full, in one soon behind it, around the end. Between an entry and
+/// the bucket its hash says, every bucket is full.
 #[derive(Debug, Default)]
 struct Shard {
-    entries: Box<[Option<Entry>]>,
+    buckets: Box<[Bucket]>,
     used: usize,
+}
+
+/// A cache line of entries, in no order.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
+struct Bucket {
+    hashes: [NameHash; BUCKET_LEN],
+    orders: [Option<Slot>; BUCKET_LEN],
+}
+
+const BUCKET_LEN: usize = 8;
+/// Entries are kept together at the front, so a bucket is full where its last place is in use.
+const BUCKET_LAST: usize = BUCKET_LEN.wrapping_sub(1);
+
+/// Bucket and place in it.
+type Place = (usize, usize);
+
+impl Bucket {
+    /// The first place with this hash, from `from` on, that is in use.
+    fn next(&self, hash: NameHash, from: usize) -> Option<usize> {
+        (from..BUCKET_LEN).find(|place| self.hashes[*place] == hash && self.orders[*place].is_some())
+    }
+
+    /// Whether a hash may be there at all; all places are compared at once, since nearly always it is not.
+    fn may_have(&self, hash: NameHash) -> bool {
+        self.hashes.map(|known| u8::from(known == hash)) != [0; BUCKET_LEN]
+    }
+
+    /// The first place that is not in use. Counted, since a search would end somewhere else each time.
+    fn gap(&self) -> Option<usize> {
+        let used: u8 = self.orders.map(|order| u8::from(order.is_some())).iter().sum();
+        Some(usize::from(used)).filter(|used| *used < BUCKET_LEN)
+    }
 }
 
 impl Default for Names {
@@ -53,99 +81,178 @@ impl Names {
     /// The order among the candidates with this hash that `is_it`.
     pub(crate) fn find(&self, hash: NameHash, is_it: impl FnMut(Slot) -> bool) -> Option<Slot> {
         let shard = &self.shards[hash.shard()];
-        let index = shard.find(hash, is_it)?;
-        shard.entries[index].map(|entry| entry.order)
+        let (bucket, place) = shard.find(hash, is_it)?;
+        shard.buckets[bucket].orders[place]
     }
 
     /// Makes `order` the one its name stands for, instead of the one that `is_same` name.
     pub(crate) fn set(&mut self, hash: NameHash, order: Slot, is_same: impl FnMut(Slot) -> bool) {
         let shard = &mut self.shards[hash.shard()];
         match shard.find(hash, is_same) {
-            Some(index) => shard.entries[index] = Some(Entry { hash, order }),
-            None => shard.insert(Entry { hash, order }),
+            Some((bucket, place)) => shard.buckets[bucket].orders[place] = Some(order),
+            None => shard.insert(hash, order),
         }
     }
 
     /// Forgets the name of `order`, unless it stands for another by now.
     pub(crate) fn remove(&mut self, hash: NameHash, order: Slot) {
         let shard = &mut self.shards[hash.shard()];
-        if let Some(index) = shard.find(hash, |slot| slot == order) {
-            shard.remove(index);
+        if let Some(place) = shard.find(hash, |slot| slot == order) {
+            shard.remove(place);
         }
     }
 
     /// Fetches a name's entry ahead of use.
     pub(crate) fn prefetch(&self, hash: NameHash) {
         let shard = &self.shards[hash.shard()];
-        if let Some(entry) = shard.entries.get(shard.home(hash)) {
-            prefetch(entry);
+        if let Some(bucket) = shard.buckets.get(shard.home(hash)) {
+            prefetch(bucket);
         }
     }
 }
 
 impl Shard {
     fn mask(&self) -> usize {
-        self.entries.len().wrapping_sub(1)
+        self.buckets.len().wrapping_sub(1)
     }
 
     fn home(&self, hash: NameHash) -> usize {
         crate::apply::index_of(hash.0) & self.mask()
     }
 
-    fn find(&self, hash: NameHash, mut is_it: impl FnMut(Slot) -> bool) -> Option<usize> {
-        if self.entries.is_empty() {
-            return None;
-        }
-        let mut index = self.home(hash);
-        while let Some(entry) = self.entries[index] {
-            if entry.hash == hash && is_it(entry.order) {
-                return Some(index);
-            }
-            index = index.wrapping_add(1) & self.mask();
-        }
-        None
+    fn after(&self, bucket: usize) -> usize {
+        bucket.wrapping_add(1) & self.mask()
     }
 
-    fn insert(&mut self, entry: Entry) {
-        let full = self.entries.len().wrapping_sub(self.entries.len() >> 2);
+    fn find(&self, hash: NameHash, mut is_it: impl FnMut(Slot) -> bool) -> Option<Place> {
+        let mut index = self.home(hash);
+        let mut bucket = self.buckets.get(index)?;
+        loop {
+            if bucket.may_have(hash) {
+                let mut from = 0;
+                while let Some(place) = bucket.next(hash, from) {
+                    if bucket.orders[place].is_some_and(&mut is_it) {
+                        return Some((index, place));
+                    }
+                    from = place.saturating_add(1);
+                }
+            }
+            bucket.orders[BUCKET_LAST]?;
+            index = self.after(index);
+            bucket = &self.buckets[index];
+        }
+    }
+
+    fn insert(&mut self, hash: NameHash, order: Slot) {
+        // Three quarters: so there is always a gap, and it is nearly always in the first bucket.
+        let full = self.buckets.len().saturating_mul(BUCKET_LEN >> 2).saturating_mul(3);
         if self.used == full {
             self.grow();
         }
-        self.put(entry);
+        self.put(hash, order);
         self.used = self.used.saturating_add(1);
     }
 
-    fn put(&mut self, entry: Entry) {
-        let mut index = self.home(entry.hash);
-        while self.entries[index].is_some() {
-            index = index.wrapping_add(1) & self.mask();
+    fn put(&mut self, hash: NameHash, order: Slot) {
+        let mut index = self.home(hash);
+        loop {
+            if let Some(place) = self.buckets[index].gap() {
+                let bucket = &mut self.buckets[index];
+                (bucket.hashes[place], bucket.orders[place]) = (hash, Some(order));
+                return;
+            }
+            index = self.after(index);
         }
-        self.entries[index] = Some(entry);
     }
 
     fn grow(&mut self) {
-        let len = self.entries.len().saturating_mul(2).max(16);
-        let before = std::mem::replace(&mut self.entries, vec![None; len].into_boxed_slice());
-        for entry in before.into_iter().flatten() {
-            self.put(entry);
+        let len = self.buckets.len().saturating_mul(2).max(1);
+        let before = std::mem::replace(&mut self.buckets, vec![Bucket::default(); len].into_boxed_slice());
+        for bucket in before {
+            for (hash, order) in bucket.hashes.into_iter().zip(bucket.orders) {
+                if let Some(order) = order {
+                    self.put(hash, order);
+                }
+            }
         }
     }
 
-    /// Takes an entry out and moves those behind it up, so that none is cut off from its place.
-    fn remove(&mut self, index: usize) {
-        let mask = self.mask();
-        let (mut hole, mut index) = (index, index);
-        loop {
-            index = index.wrapping_add(1) & mask;
-            let Some(entry) = self.entries[index] else { break };
-            let from_home = index.wrapping_sub(self.home(entry.hash)) & mask;
-            let from_hole = index.wrapping_sub(hole) & mask;
-            if from_home >= from_hole {
-                self.entries[hole] = Some(entry);
-                hole = index;
-            }
-        }
-        self.entries[hole] = None;
+    /// Takes an entry out; where its bucket was full, an entry that had to go further comes back.
+    fn remove(&mut self, (mut index, mut place): Place) {
         self.used = self.used.saturating_sub(1);
+        loop {
+            let was_full = self.buckets[index].orders[BUCKET_LAST].is_some();
+            self.close_gap(index, place);
+            if !was_full {
+                return;
+            }
+            let Some((from, moved)) = self.find_displaced(index) else { return };
+            let (hash, order) = (self.buckets[from].hashes[moved], self.buckets[from].orders[moved]);
+            let bucket = &mut self.buckets[index];
+            (bucket.hashes[BUCKET_LAST], bucket.orders[BUCKET_LAST]) = (hash, order);
+            (index, place) = (from, moved);
+        }
+    }
+
+    /// Moves the last entry of a bucket into the gap, so that a bucket is full if its last place is.
+    fn close_gap(&mut self, index: usize, place: usize) {
+        let bucket = &mut self.buckets[index];
+        let last = bucket.gap().unwrap_or(BUCKET_LEN).saturating_sub(1);
+        (bucket.hashes[place], bucket.orders[place]) = (bucket.hashes[last], bucket.orders[last]);
+        bucket.orders[last] = None;
+    }
+
+    /// An entry behind `index` that belongs there or before, without a gap in between.
+    fn find_displaced(&self, index: usize) -> Option<Place> {
+        let mut from = self.after(index);
+        while from != index {
+            let bucket = &self.buckets[from];
+            let distance = from.wrapping_sub(index) & self.mask();
+            let displaced = |place: &usize| {
+                let home = self.home(bucket.hashes[*place]);
+                bucket.orders[*place].is_some() && (from.wrapping_sub(home) & self.mask()) >= distance
+            };
+            if let Some(place) = (0..BUCKET_LEN).find(displaced) {
+                return Some((from, place));
+            }
+            bucket.orders[BUCKET_LAST]?;
+            from = self.after(from);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::slab::Slab;
+
+    /// Hashes that crowd a few buckets, and two of each.
+    #[test]
+    fn crowded_buckets_find_and_forget_what_a_map_does() {
+        let mut slab = Slab::default();
+        let slots: Vec<Slot> = (0..600_u32).map(|n| slab.insert(n)).collect();
+        let hash = |n: u32| NameHash((n % 7).wrapping_mul(3) ^ ((n % 150) << 5));
+        let mut names = Names::default();
+        let mut known = BTreeMap::new();
+        let mut random = 1_u64;
+        for _ in 0..20_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let n = u32::try_from((random >> 33).rem_euclid(600)).expect("small");
+            let slot = slots[usize::try_from(n).expect("small")];
+            if known.remove(&n).is_some() {
+                names.remove(hash(n), slot);
+            } else {
+                names.set(hash(n), slot, |_| false);
+                known.insert(n, slot);
+            }
+            for n in 0..600 {
+                let found = names.find(hash(n), |found| slab[found] == n);
+                assert_eq!(found, known.get(&n).copied());
+            }
+            assert_eq!(names.shards.iter().map(|shard| shard.used).sum::<usize>(), known.len());
+        }
     }
 }

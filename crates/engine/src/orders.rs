@@ -12,8 +12,7 @@ use domain::state::ClosedIdState;
 use domain::text::ClientOrderId;
 use domain::units::{Amount, Lots, Seq, UnixNanos};
 
-use crate::books::{Books, Record};
-use crate::chunks::Chunks;
+use crate::books::{Books, Hot};
 use crate::names::{NameHash, Names};
 use crate::slab::Slot;
 
@@ -24,7 +23,7 @@ const NAME_AHEAD: usize = 8;
 /// The rest of an order, in two cache lines: what a cancel can do without. Of an order that closed, only what
 /// [`ClosedIdState`] says counts.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(128))]
+#[repr(align(64))]
 pub(crate) struct Details {
     /// As first placed.
     pub(crate) kind: OrderKind,
@@ -48,9 +47,7 @@ struct Closed {
 /// All orders that have a slot.
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
-    pub(crate) books: Books,
-    /// By slot.
-    details: Chunks<Details>,
+    pub(crate) books: Books<Details>,
     /// The order that each name stands for: the open one, else the one that closed last.
     names: Names,
     /// Those that closed, in the order of closing; a name may be among them more than once.
@@ -58,16 +55,16 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
-    pub(crate) fn record(&self, slot: Slot) -> &Record {
-        &self.books.records[slot]
+    pub(crate) fn record(&self, slot: Slot) -> &Hot {
+        &self.books.records[slot].hot
     }
 
     pub(crate) fn details(&self, slot: Slot) -> &Details {
-        &self.details[slot.index()]
+        &self.books.records[slot].kept
     }
 
     pub(crate) fn details_mut(&mut self, slot: Slot) -> &mut Details {
-        &mut self.details[slot.index()]
+        &mut self.books.records[slot].kept
     }
 
     /// The whole quantity of an open order now.
@@ -77,25 +74,23 @@ impl Orders {
     }
 
     /// Keeps an order: its name stands for it from now on. It is in no book yet.
-    pub(crate) fn insert(&mut self, record: &Record, details: Details) -> Slot {
-        let Record { order, user, symbol, side, name, .. } = *record;
-        let slot = self.books.insert(order, user, symbol, side);
-        self.books.records[slot].name = name;
-        self.details.put(slot.index(), details);
-        self.name(slot, name);
+    pub(crate) fn insert(&mut self, order: &Hot, details: Details) -> Slot {
+        let slot = self.books.insert(order.order, order.user, order.symbol, order.side, details);
+        self.name(slot, order.name);
         slot
     }
 
+    /// Makes the order's name stand for it.
     fn name(&mut self, slot: Slot, hash: NameHash) {
-        let (books, details) = (&self.books, &self.details);
-        let user = books.records[slot].user;
-        let name = &details[slot.index()].client_order_id;
-        self.names.set(hash, slot, |other| is_named(books, details, other, user, name));
+        self.books.records[slot].hot.name = hash;
+        let books = &self.books;
+        let (user, name) = (books.records[slot].hot.user, &books.records[slot].kept.client_order_id);
+        self.names.set(hash, slot, |other| is_named(books, other, user, name));
     }
 
     /// The order that has this name: open, or the latest of those that closed.
     pub(crate) fn by_name(&self, hash: NameHash, user: UserId, name: &ClientOrderId) -> Option<Slot> {
-        self.names.find(hash, |slot| is_named(&self.books, &self.details, slot, user, name))
+        self.names.find(hash, |slot| is_named(&self.books, slot, user, name))
     }
 
     pub(crate) fn is_open(&self, slot: Slot) -> bool {
@@ -118,7 +113,6 @@ impl Orders {
         self.remember_new(&before, details, now);
         let hash = NameHash::of(before.user, &name);
         self.details_mut(slot).client_order_id = name;
-        self.books.records[slot].name = hash;
         self.name(slot, hash);
     }
 
@@ -130,9 +124,9 @@ impl Orders {
     }
 
     /// Remembers the name of an order that never rested.
-    pub(crate) fn remember_new(&mut self, record: &Record, details: Details, now: UnixNanos) {
+    pub(crate) fn remember_new(&mut self, order: &Hot, details: Details, now: UnixNanos) {
         self.make_room();
-        let slot = self.insert(record, details);
+        let slot = self.insert(order, details);
         self.closed.push_back(Closed { order: slot, time: now });
     }
 
@@ -158,18 +152,13 @@ impl Orders {
         }
         if let Some(later) = self.closed.get(NAME_AHEAD) {
             self.names.prefetch(self.record(later.order).name);
-            self.prefetch_details(later.order);
+            self.books.prefetch_kept(later.order);
         }
     }
 
     /// Fetches a name's entry ahead of use.
     pub(crate) fn prefetch_name(&self, hash: NameHash) {
         self.names.prefetch(hash);
-    }
-
-    /// Fetches the rest of an order ahead of use.
-    pub(crate) fn prefetch_details(&self, slot: Slot) {
-        self.details.prefetch(slot.index());
     }
 
     /// The remembered ids, oldest first.
@@ -190,6 +179,7 @@ impl Orders {
     }
 }
 
-fn is_named(books: &Books, details: &Chunks<Details>, slot: Slot, user: UserId, name: &ClientOrderId) -> bool {
-    books.records[slot].user == user && details[slot.index()].client_order_id == *name
+fn is_named(books: &Books<Details>, slot: Slot, user: UserId, name: &ClientOrderId) -> bool {
+    let order = &books.records[slot];
+    order.hot.user == user && order.kept.client_order_id == *name
 }

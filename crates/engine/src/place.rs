@@ -12,7 +12,7 @@ use domain::text::ClientOrderId;
 use domain::units::{Amount, Lots, Ticks};
 
 use crate::apply::{Engine, Symbol, index_of};
-use crate::books::{Link, Record};
+use crate::books::{Hot, Link};
 use crate::matching::{Pays, Taker};
 use crate::names::NameHash;
 use crate::orders::Details;
@@ -181,7 +181,7 @@ impl Engine {
         stop: Option<CloseReason>,
         events: &mut Vec<Event>,
     ) {
-        let record = Record {
+        let record = Hot {
             order: taker.order,
             user: taker.user,
             symbol: order.symbol,

@@ -9,7 +9,7 @@ use domain::units::{Amount, Lots};
 
 use crate::accounts::Balance;
 use crate::apply::{Engine, Symbol, index_of};
-use crate::books::{Link, Record};
+use crate::books::{Hot, Link};
 use crate::names::NameHash;
 use crate::orders::Details;
 use crate::positions::Position;
@@ -135,7 +135,7 @@ impl Engine {
             let ClosedIdState { user, client_order_id, order, symbol, side, kind, placed, closed_time } = *id;
             self.check_user(user)?;
             let name = NameHash::of(user, &client_order_id);
-            let record = Record { order, user, symbol, of_user: Link::default(), rests: None, name, side };
+            let record = Hot { order, user, symbol, of_user: Link::default(), rests: None, name, side };
             let details = Details {
                 kind,
                 executed_quote: Amount::ZERO,
@@ -242,7 +242,7 @@ fn symbol_state(symbol: &Symbol) -> SymbolState {
     }
 }
 
-fn split(order: &OrderState) -> Result<(Record, Details), RestoreError> {
+fn split(order: &OrderState) -> Result<(Hot, Details), RestoreError> {
     let rests = match order.kind {
         OrderKind::Limit { price, time_in_force, .. } if price == order.price => {
             matches!(time_in_force, TimeInForce::GoodTilCanceled | TimeInForce::PostOnly)
@@ -253,7 +253,7 @@ fn split(order: &OrderState) -> Result<(Record, Details), RestoreError> {
     };
     ensure(rests, "an open order is of a kind that never rests")?;
     ensure(order.order != OrderId(0), "an order has the id zero")?;
-    let record = Record {
+    let record = Hot {
         order: order.order,
         user: order.user,
         symbol: order.symbol,
