@@ -15,6 +15,7 @@ use journal::error::JournalError;
 use journal::journal::Journal;
 
 use crate::batch::Batch;
+use crate::execution_index::{ExecutionIndex, Notes};
 use crate::log::Progress;
 use crate::queue::Admission;
 use crate::recovery::RULES_VERSION;
@@ -72,13 +73,28 @@ pub struct EventLog {
     journal: Journal,
     blocks: EventBlocks,
     progress: Arc<Progress>,
+    index: Option<Arc<ExecutionIndex>>,
+    notes: Notes,
 }
 
 impl EventLog {
     /// A writer that goes on where the log ends.
     pub fn new(journal: Journal) -> Self {
         let progress = Arc::new(Progress::new(journal.tip().seq));
-        Self { journal, blocks: EventBlocks::default(), progress }
+        Self { journal, blocks: EventBlocks::default(), progress, index: None, notes: Notes::default() }
+    }
+
+    /// The same, keeping an index up to date that has everything written so far.
+    #[must_use]
+    pub fn with_index(mut self, index: Arc<ExecutionIndex>) -> Self {
+        assert!(index.published() == self.journal.tip().seq, "the index has what the event log has");
+        self.index = Some(index);
+        self
+    }
+
+    /// The index of executions, if one is kept: for readers, and for whoever maintains it.
+    pub fn index(&self) -> Option<&Arc<ExecutionIndex>> {
+        self.index.as_ref()
     }
 
     /// How far it is written: always the end of a block of the journal. Written is not synced: the journal can derive it again.
@@ -108,6 +124,9 @@ impl EventLog {
 
     /// Adds the events of one command of a journal block. After a lack of space they are kept: `end_block` tries again.
     pub fn add(&mut self, epoch: Epoch, seq: Seq, time: UnixNanos, events: &[Event]) -> Result<(), JournalError> {
+        if self.index.is_some() {
+            self.notes.note(seq, events);
+        }
         if self.blocks.add(seq, time, events) { self.append(epoch, time) } else { Ok(()) }
     }
 
@@ -115,6 +134,9 @@ impl EventLog {
     /// journal and event log side by side must never find a block of the one whose end the other does not have.
     pub fn end_block(&mut self, epoch: Epoch, time: UnixNanos) -> Result<(), JournalError> {
         self.append(epoch, time)?;
+        if let Some(index) = &self.index {
+            index.publish(&mut self.notes, self.journal.tip().seq);
+        }
         self.progress.commit(self.journal.tip().seq, 0);
         Ok(())
     }

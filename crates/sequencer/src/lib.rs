@@ -13,6 +13,7 @@ pub mod log;
 pub mod batch;
 pub mod release;
 pub mod event_log;
+pub mod execution_index;
 pub mod folder;
 pub mod snapshots;
 pub mod replayer;

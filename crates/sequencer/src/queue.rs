@@ -6,8 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
-use domain::command::{Action, Command};
+use domain::command::create_api_key::Credential;
+use domain::command::{Action, Command, RequestContent};
 use domain::ids::UserId;
+use domain::instrument::SymbolLimits;
+use domain::order::{MarketSize, OrderKind};
+use domain::units::Amount;
 
 use crate::batch::ReplyTo;
 
@@ -181,6 +185,42 @@ fn adds(action: &Action) -> bool {
     match action {
         Action::PlaceOrder(_) | Action::ReplaceOrder(_) => true,
         Action::CancelOrder(_) | Action::AmendOrder(_) | Action::CancelAll(_) | Action::Request(_) => false,
+    }
+}
+
+/// Whether a record can hold the command. The gateway refuses what no record can hold; a command that gets past it stops the
+/// venue when it is encoded, which is better than a journal that nobody can read.
+pub fn fits_a_record(command: &Command) -> bool {
+    let is_amount = |amount: Amount| Amount::in_range(amount.0).is_some();
+    let order = |kind: &OrderKind| match kind {
+        OrderKind::Market { size: MarketSize::Quote(amount), .. } => is_amount(*amount),
+        OrderKind::Market { size: MarketSize::Quantity(_), .. } | OrderKind::Limit { .. } => true,
+    };
+    let limits = |limits: &SymbolLimits| is_amount(limits.notional_min) && is_amount(limits.notional_max);
+    match &command.action {
+        Action::PlaceOrder(place) => order(&place.kind),
+        Action::ReplaceOrder(replace) => order(&replace.place.kind),
+        Action::CancelOrder(_) | Action::AmendOrder(_) | Action::CancelAll(_) => true,
+        Action::Request(request) => match &request.content {
+            RequestContent::Deposit(deposit) => is_amount(deposit.amount),
+            RequestContent::RequestWithdrawal(withdrawal) => is_amount(withdrawal.amount),
+            RequestContent::SetCreditLimit(set) => is_amount(set.limit),
+            RequestContent::CreateSymbol(create) => limits(&create.limits),
+            RequestContent::SetSymbolLimits(set) => limits(&set.limits),
+            RequestContent::CreateApiKey(create) => match &create.credential {
+                Credential::HmacSha256 { sealed_secret } => u16::try_from(sealed_secret.len()).is_ok(),
+                Credential::Ed25519 { .. } => true,
+            },
+            RequestContent::CreateAsset(_)
+            | RequestContent::SetSymbolStatus(_)
+            | RequestContent::SetSymbolFees(_)
+            | RequestContent::SetUserFees(_)
+            | RequestContent::CreateUser(_)
+            | RequestContent::RevokeApiKey(_)
+            | RequestContent::SettleWithdrawal(_)
+            | RequestContent::CancelWithdrawal(_)
+            | RequestContent::SetKillSwitch(_) => true,
+        },
     }
 }
 

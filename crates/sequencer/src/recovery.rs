@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use domain::ids::{Hash256, VenueId};
 use domain::units::{Epoch, Seq, UnixNanos};
@@ -18,13 +19,21 @@ use journal::segment::{Identity, LogName, SEGMENT_HEADER_BYTES, peek};
 use journal::storage::Directory;
 use journal::tip::Tip;
 
-use crate::event_log::EventLog;
+use crate::event_log::{EVENT_BLOCK_BYTES, EventLog};
+use crate::execution_index::ExecutionIndex;
+use crate::execution_index::read::ExecutionsError;
 use crate::folder::Folder;
 use crate::replayer::{EventCheck, Replay, ReplayError, ReplayPoint};
 use crate::snapshots::Snapshots;
 
 /// Version of the rules this binary implements; every block says under which it was made.
 pub const RULES_VERSION: u32 = 1;
+
+/// Segments smaller than this may be too small for a block of the event log: such a venue would stop at that block, and again at
+/// every start. A block has at most `EVENT_BLOCK_BYTES` and one command's events, which are less than as much again.
+pub const SEGMENT_BYTES_MIN: u64 = 8 << 20;
+
+const _: () = assert!(SEGMENT_BYTES_MIN > 3 * EVENT_BLOCK_BYTES as u64, "a segment holds a block of the event log");
 
 /// Replayed commands between two calls of a progress report.
 const REPORT_EVERY: u64 = 1_000_000;
@@ -36,6 +45,8 @@ pub struct Places {
     pub journal: Directory,
     /// The event log.
     pub event_log: Directory,
+    /// The index of executions.
+    pub event_index: Folder,
     /// Snapshots.
     pub snapshots: Folder,
 }
@@ -46,6 +57,7 @@ impl Places {
         Self {
             journal: Directory::on_disk(data.join("journal")),
             event_log: Directory::on_disk(data.join("events")),
+            event_index: Folder::on_disk(data.join("events-index")),
             snapshots: Folder::on_disk(data.join("snapshots")),
         }
     }
@@ -78,7 +90,7 @@ pub struct Start {
     pub new_venue: VenueId,
     /// Cell of a new venue's order ids.
     pub cell: u64,
-    /// Size of a segment of either log.
+    /// Size of a segment of either log; below `SEGMENT_BYTES_MIN` only for simulations.
     pub segment_bytes: u64,
     /// The highest checkpoint of any follower at hand.
     pub followers_reached: Seq,
@@ -137,7 +149,7 @@ pub enum RecoveryError {
     Replay(ReplayError),
     /// A snapshot contradicts itself.
     Restore(RestoreError),
-    /// The snapshot directory cannot be read.
+    /// The snapshots or the index of executions cannot be read.
     Io(io::Error),
     /// The journal begins after the newest usable snapshot.
     JournalBeginsLate {
@@ -161,7 +173,7 @@ impl fmt::Display for RecoveryError {
             Self::Read(error) => write!(f, "{error}"),
             Self::Replay(error) => write!(f, "{error}"),
             Self::Restore(error) => write!(f, "the newest snapshot cannot be used: {error}"),
-            Self::Io(error) => write!(f, "the snapshots cannot be read: {error}"),
+            Self::Io(error) => write!(f, "a file beside the logs cannot be read: {error}"),
             Self::JournalBeginsLate { needed, oldest } => write!(
                 f,
                 "the journal begins at sequence {} but the newest usable snapshot needs {}; bring back older segments or snapshots",
@@ -196,6 +208,17 @@ from!(
     Io(io::Error)
 );
 
+impl From<ExecutionsError> for RecoveryError {
+    fn from(error: ExecutionsError) -> Self {
+        match error {
+            ExecutionsError::Read(error) => Self::Read(error),
+            ExecutionsError::Decode(error) => Self::Replay(ReplayError::Decode(error)),
+            ExecutionsError::Index(error) => Self::Io(error),
+            purged @ ExecutionsError::Purged { .. } => Self::Io(io::Error::other(purged)),
+        }
+    }
+}
+
 /// Brings a venue up. `on_progress` hears now and then how many commands have been replayed.
 pub fn recover(places: &Places, start: Start, on_progress: &mut dyn FnMut(u64)) -> Result<Recovered, RecoveryError> {
     let venue = places.venue()?.unwrap_or(start.new_venue);
@@ -222,7 +245,9 @@ pub fn recover(places: &Places, start: Start, on_progress: &mut dyn FnMut(u64)) 
         cut: found.cut.clone(),
         damaged_snapshots: damaged.into_iter().map(|(path, error)| (path, error.to_string())).collect(),
     };
-    let mut event_log = EventLog::new(event_journal);
+    let (events, written) = (event_journal.source(), event_journal.tip().seq);
+    let index = ExecutionIndex::open(places.event_index.clone(), venue, &events, written)?;
+    let mut event_log = EventLog::new(event_journal).with_index(Arc::new(index));
     let (engine, point) = match snapshot {
         Some((header, state)) => {
             report.snapshot = header.seq;
@@ -254,6 +279,9 @@ pub fn recover(places: &Places, start: Start, on_progress: &mut dyn FnMut(u64)) 
 
 /// Small segments, as simulations use them, take smaller appends.
 fn sized(config: Config, segment_bytes: u64) -> Config {
+    if segment_bytes < SEGMENT_BYTES_MIN {
+        tracing::warn!(segment_bytes, "segments are too small for anything but a simulation");
+    }
     let append_bytes_max = config.append_bytes_max.min(segment_bytes.saturating_sub(SEGMENT_HEADER_BYTES));
     Config { segment_bytes, append_bytes_max, ..config }
 }

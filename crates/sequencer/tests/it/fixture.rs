@@ -38,7 +38,12 @@ pub(crate) const EPOCH_START: u64 = 1_700_000_000 * SECOND;
 pub(crate) fn places(disk: &FaultyDisk) -> Places {
     let directory = |name: &str| Directory::new(Arc::new(disk.clone()), name);
     let folder = |name: &str| Folder::new(Arc::new(disk.clone()), name);
-    Places { journal: directory("journal"), event_log: directory("events"), snapshots: folder("snapshots") }
+    Places {
+        journal: directory("journal"),
+        event_log: directory("events"),
+        event_index: folder("events-index"),
+        snapshots: folder("snapshots"),
+    }
 }
 
 pub(crate) const START: Start =
