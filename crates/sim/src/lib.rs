@@ -11,4 +11,5 @@ pub mod random;
 pub mod commands;
 pub mod venue;
 pub mod differential;
+pub mod crash;
 pub mod scenario;

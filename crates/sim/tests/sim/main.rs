@@ -3,4 +3,5 @@
 mod agreement;
 mod conservation;
 mod coverage;
+mod crash;
 mod scenarios;
