@@ -118,14 +118,17 @@ impl Lane {
         self.flush()?;
         let mut rows = Rows::new();
         self.memory.read_stream(self.stream, &mut |row| {
-            // The archive keeps of the reference data only what its numbers mean.
-            let private = matches!(row, StoredRow::Venue(_) | StoredRow::User(_) | StoredRow::Key(_));
-            if self.store == "hot" || !private {
+            if keeps(self.store, &row) {
                 rows.insert(key_of(&row), row);
             }
         })?;
         Ok(rows)
     }
+}
+
+/// Whether a store keeps a row: the archive keeps of the reference data only what its numbers mean, no user and no credential.
+fn keeps(store: &str, row: &StoredRow) -> bool {
+    store == "hot" || !matches!(row, StoredRow::Venue(_) | StoredRow::User(_) | StoredRow::Key(_))
 }
 
 /// Takes the rows of the streams whose checkpoint is `seq`.
@@ -147,7 +150,7 @@ fn take_reached(
         }
         let rows = lane.rows()?;
         if state.seq == seq {
-            check_state(&name, lane.stream, &rows, state, here, verdict);
+            check_state(&name, &lane, &rows, state, here, verdict);
         }
         streams.insert((lane.store, lane.stream), rows);
     }
@@ -155,12 +158,14 @@ fn take_reached(
 }
 
 /// The projectors' rows against the engine's own state: the two know nothing of each other.
-fn check_state(name: &str, stream: Stream, rows: &Rows, state: &State, at: Checkpoint, verdict: &mut Verdict) {
+fn check_state(name: &str, lane: &Lane, rows: &Rows, state: &State, at: Checkpoint, verdict: &mut Verdict) {
     let mut from_state = MemoryStore::default();
-    let seeded = from_state.commit(&seed::batch(stream, state, at));
+    let seeded = from_state.commit(&seed::batch(lane.stream, state, at));
     let mut expected = Rows::new();
-    let read = from_state.read_stream(stream, &mut |row| {
-        expected.insert(key_of(&row), row);
+    let read = from_state.read_stream(lane.stream, &mut |row| {
+        if keeps(lane.store, &row) {
+            expected.insert(key_of(&row), row);
+        }
     });
     if seeded != Outcome::Committed || read.is_err() {
         verdict.wrong(format_args!("{name}: the engine's state cannot be written as rows"));
