@@ -61,8 +61,10 @@ pub(crate) enum Admin {
 pub(crate) enum Security {
     /// Anybody.
     Public,
-    /// A key that may read.
+    /// A key that may read its own account.
     Read,
+    /// A key that may read its own account, or anybody's.
+    Audit,
     /// A key that may trade.
     Trade,
     /// A key that may administer.
@@ -90,10 +92,8 @@ impl Endpoint {
             | Self::AllOrders
             | Self::MyTrades
             | Self::Account
-            | Self::Commission
-            | Self::Positions
-            | Self::Ledger
-            | Self::Executions => Security::Read,
+            | Self::Commission => Security::Read,
+            Self::Positions | Self::Ledger | Self::Executions => Security::Audit,
             Self::PlaceOrder
             | Self::TestOrder
             | Self::CancelOrder
@@ -107,7 +107,7 @@ impl Endpoint {
     /// Whether the venue is another after it: such a request is taken once.
     pub(crate) fn changes(self) -> bool {
         match self.security() {
-            Security::Public | Security::Read => false,
+            Security::Public | Security::Read | Security::Audit => false,
             Security::Trade => self != Self::TestOrder,
             Security::Admin => true,
         }

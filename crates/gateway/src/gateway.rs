@@ -138,7 +138,7 @@ impl Gateway {
         let params = Params::parse(query, if is_form { text } else { "" })?;
         let caller = match endpoint.security() {
             Security::Public => None,
-            Security::Read | Security::Trade | Security::Admin => {
+            Security::Read | Security::Audit | Security::Trade | Security::Admin => {
                 let (query, query_rest) = without_signature(query);
                 let (form, form_rest) = if is_form { without_signature(text) } else { (text, "") };
                 let api_key = head.headers.get("x-mbx-apikey").map(axum::http::HeaderValue::as_bytes);
@@ -172,10 +172,11 @@ impl Gateway {
     fn admit(&self, caller: &Caller, endpoint: Endpoint) -> Result<(), Error> {
         match endpoint.security() {
             Security::Public => {}
-            Security::Read if caller.roles.read || caller.roles.audit => {}
+            Security::Read if caller.roles.read => {}
+            Security::Audit if caller.roles.read || caller.roles.audit => {}
             Security::Trade if caller.roles.trade => {}
             Security::Admin if caller.roles.admin => {}
-            Security::Read | Security::Trade => return Err(bad_key()),
+            Security::Read | Security::Audit | Security::Trade => return Err(bad_key()),
             Security::Admin => {
                 return Err(Error::unauthorized(-1002, "You are not authorized to execute this request."));
             }

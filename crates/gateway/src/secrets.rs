@@ -73,7 +73,7 @@ impl MasterKey {
     pub fn new_key(&self, user: UserId, roles: Roles, label: &str) -> NewKey {
         let api_key = self.api_key(label);
         let secret = self.letters("secret", label);
-        let sealed_secret = self.seal(&secret, &api_key, label);
+        let sealed_secret = self.seal(&secret, &api_key);
         NewKey {
             command: CreateApiKey { user, roles, api_key, credential: Credential::HmacSha256 { sealed_secret } },
             secret,
@@ -92,9 +92,10 @@ impl MasterKey {
         self.cipher().decrypt(&Nonce::from(*nonce), payload).or(Err(NotOurs))
     }
 
-    /// The nonce follows from what is sealed and for whom, so the same is sealed alike and no nonce serves two texts.
-    fn seal(&self, secret: &str, api_key: &ApiKeyText, label: &str) -> Box<[u8]> {
-        let derived = self.derive("nonce", label, 0);
+    /// A secret as the journal may hold it. The nonce follows from what is sealed and for whom, so the same is sealed alike
+    /// and no nonce serves two texts.
+    pub fn seal(&self, secret: &str, api_key: &ApiKeyText) -> Box<[u8]> {
+        let derived = self.derive("nonce", &format!("{api_key} {secret}"), 0);
         let (nonce, _) = derived.split_first_chunk::<NONCE_LEN>().expect("a hash is longer than a nonce");
         let payload = Payload { msg: secret.as_bytes(), aad: api_key.as_bytes() };
         let sealed = self.cipher().encrypt(&Nonce::from(*nonce), payload).expect("64 bytes are not too much to seal");

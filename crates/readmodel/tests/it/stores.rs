@@ -18,6 +18,7 @@ use sim::commands::{CELL, Profile, generate, sequenced};
 #[derive(Debug)]
 pub(crate) struct Nothing;
 
+#[expect(clippy::unnecessary_wraps, reason = "all of the trait's answers are results")]
 fn nothing<T>() -> Result<Page<T>, ReadError> {
     Ok(Page { through: Seq::ZERO, rows: Vec::new() })
 }
@@ -63,6 +64,7 @@ impl Store {
         Self { model, users }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "all of the trait's answers are results")]
     fn page<T>(&self, rows: Vec<T>) -> Result<Page<T>, ReadError> {
         Ok(Page { through: self.model.seq(), rows })
     }

@@ -1,0 +1,132 @@
+//! `/v1/admin`: every request is done once, however often it comes.
+
+use serde_json::json;
+
+use crate::venue::Venue;
+
+#[tokio::test]
+async fn a_request_is_done_once() {
+    let (venue, _, _) = Venue::trading().await;
+    let deposit = r#"{"requestId":"once","userId":1,"asset":"USDT","amount":"12.5"}"#;
+    let first = venue.admin("deposits", deposit).await;
+    assert_eq!(first.sequence, first.body["sequence"].as_u64().unwrap());
+    let first = first.ok();
+    assert_eq!((&first["repeated"], &first["requestId"]), (&json!(false), &json!("once")));
+    let again = venue.admin("deposits", deposit).await.ok();
+    assert_eq!((&again["repeated"], &again["firstSequence"]), (&json!(true), &first["sequence"]));
+    let other = venue.admin("deposits", &deposit.replace("12.5", "12.6")).await;
+    assert_eq!(other.error(), (409, -5001, "This requestId was used for another request; nothing was done."));
+    assert!(other.body["sequence"].is_u64());
+    let balances = venue.inside.model.balances(domain::ids::UserId(1));
+    assert!(balances.iter().any(|balance| balance.free.0 == 1_000_012_500_000), "{balances:?}");
+}
+
+#[tokio::test]
+async fn a_secret_is_shown_once() {
+    let (venue, _, _) = Venue::trading().await;
+    let body = r#"{"requestId":"key","userId":1,"roles":["read"]}"#;
+    let first = venue.admin("keys", body).await.ok();
+    assert_eq!(first["secretKey"].as_str().unwrap().len(), 64);
+    let again = venue.admin("keys", body).await.ok();
+    assert_eq!((&again["apiKey"], &again["keyId"]), (&first["apiKey"], &first["keyId"]));
+    assert_eq!(again["secretKey"], json!(null));
+    assert!(again["note"].as_str().unwrap().contains("not shown again"));
+    let other = venue.admin("keys", &body.replace("read", "trade")).await;
+    assert_eq!(other.error().1, -5001);
+}
+
+#[tokio::test]
+async fn money_leaves_in_two_steps() {
+    let (venue, _, _) = Venue::trading().await;
+    let ask = |id: &str| format!(r#"{{"requestId":"{id}","userId":1,"asset":"BTC","amount":"60"}}"#);
+    let first = venue.admin("withdrawals", &ask("w1")).await.ok();
+    assert_eq!(first["withdrawalId"], 1);
+    let too_much = venue.admin("withdrawals", &ask("w2")).await;
+    assert_eq!(too_much.error(), (400, -5017, "The free balance is less than the amount."));
+    venue.admin("withdrawals/cancel", r#"{"requestId":"c1","withdrawalId":1}"#).await.ok();
+    let second = venue.admin("withdrawals", &ask("w2")).await.ok();
+    assert_eq!(second["withdrawalId"], 2);
+    venue.admin("withdrawals/settle", r#"{"requestId":"t2","withdrawalId":2}"#).await.ok();
+    let gone = venue.admin("withdrawals/settle", r#"{"requestId":"t3","withdrawalId":2}"#).await;
+    assert_eq!(gone.error(), (400, -5014, "There is no such pending withdrawal."));
+}
+
+#[tokio::test]
+async fn every_setting_is_read_back() {
+    let (venue, client, _) = Venue::trading().await;
+    venue
+        .admin("fees/symbol", r#"{"requestId":"f1","symbol":"BTCUSDT","fees":{"maker":"0","taker":"0.002"}}"#)
+        .await
+        .ok();
+    let shown =
+        venue.signed(&client, axum::http::Method::GET, "/api/v3/account/commission", "symbol=BTCUSDT").await.ok();
+    assert_eq!(shown["standardCommission"]["taker"], "0.00200000");
+    venue.admin("fees/user", r#"{"requestId":"f2","userId":1,"fees":{"maker":"0.0001","taker":"0.0001"}}"#).await.ok();
+    let shown = venue.signed(&client, axum::http::Method::GET, "/api/v3/account", "").await.ok();
+    assert_eq!((&shown["commissionRates"]["taker"], &shown["takerCommission"]), (&json!("0.00010000"), &json!(1)));
+    venue.admin("fees/user", r#"{"requestId":"f3","userId":1,"fees":null}"#).await.ok();
+    venue.admin("credit-limits", r#"{"requestId":"l1","userId":1,"asset":"BTC","limit":"10"}"#).await.ok();
+    let limits = r#"{"requestId":"m1","symbol":"BTCUSDT","limits":{"minQuantity":"1"}}"#;
+    venue.admin("symbols/limits", limits).await.ok();
+    let info = venue.get("/api/v3/exchangeInfo?symbol=BTCUSDT").await.ok();
+    assert_eq!(info["symbols"][0]["filters"][1]["minQty"], "1.00000000");
+    // No band any more, and short selling on credit.
+    let sell = "symbol=BTCUSDT&side=SELL&type=LIMIT&timeInForce=GTC&quantity=110&price=100";
+    venue.order(&client, sell).await.ok();
+    let account = venue.signed(&client, axum::http::Method::GET, "/api/v3/account", "").await.ok();
+    assert_eq!(account["balances"][0], json!({"asset": "BTC", "free": "-10.00000000", "locked": "110.00000000"}));
+    venue.admin("kill-switch", r#"{"requestId":"k1","userId":1,"engaged":true}"#).await.ok();
+    let account = venue.signed(&client, axum::http::Method::GET, "/api/v3/account", "").await.ok();
+    assert_eq!((&account["canTrade"], &account["balances"][0]["locked"]), (&json!(false), &json!("0.00000000")));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_request_is_named() {
+    let (venue, _, _) = Venue::trading().await;
+    let pem = "-----BEGIN PUBLIC KEY-----\\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\\n-----END PUBLIC KEY-----\\n";
+    let cases = [
+        ("assets", "", -1135),
+        ("assets", "{", -1135),
+        ("assets", "[]", -1135),
+        ("assets", r#"{"requestId":"x","code":"ETH","scale":8,"colour":"red"}"#, -1135),
+        ("assets", r#"{"requestId":"x","code":"ETH"}"#, -1135),
+        ("assets", r#"{"requestId":"x","code":"ETH","scale":-1}"#, -1135),
+        ("assets", r#"{"requestId":"x","code":"ETH","scale":19}"#, -5005),
+        ("assets", r#"{"requestId":"x","code":"BTC","scale":8}"#, -5004),
+        ("assets", r#"{"requestId":"x","code":"e th","scale":8}"#, -1130),
+        ("assets", r#"{"requestId":"","code":"ETH","scale":8}"#, -1130),
+        ("assets", r#"{"requestId":"a request id that is far too long to be one","code":"ETH","scale":8}"#, -1130),
+        (
+            "symbols",
+            r#"{"requestId":"x","code":"BTCBTC","base":"BTC","quote":"BTC","tickSize":"1","lotSize":"1"}"#,
+            -5006,
+        ),
+        ("symbols", r#"{"requestId":"x","code":"X","base":"BTC","quote":"NOPE","tickSize":"1","lotSize":"1"}"#, -5003),
+        ("symbols", r#"{"requestId":"x","code":"X","base":"BTC","quote":"USDT","tickSize":"0","lotSize":"1"}"#, -5006),
+        ("symbols", r#"{"requestId":"x","code":"X","base":"BTC","quote":"USDT","tickSize":"-1","lotSize":"1"}"#, -1130),
+        (
+            "symbols",
+            r#"{"requestId":"x","code":"X","base":"BTC","quote":"USDT","tickSize":"1","lotSize":"1","limits":{"minPrice":"9","maxPrice":"8"}}"#,
+            -5007,
+        ),
+        ("symbols/limits", r#"{"requestId":"x","symbol":"BTCUSDT","limits":{"minPrice":"0.005"}}"#, -1130),
+        ("fees/symbol", r#"{"requestId":"x","symbol":"BTCUSDT","fees":{"maker":"0.2","taker":"0"}}"#, -5008),
+        ("fees/user", r#"{"requestId":"x","userId":1}"#, -1135),
+        ("deposits", r#"{"requestId":"x","userId":99,"asset":"BTC","amount":"1"}"#, -5002),
+        ("deposits", r#"{"requestId":"x","userId":1,"asset":"NOPE","amount":"1"}"#, -5003),
+        ("deposits", r#"{"requestId":"x","userId":1,"asset":"BTC","amount":"0"}"#, -5015),
+        ("deposits", r#"{"requestId":"x","userId":1,"asset":"BTC","amount":"1.123456789"}"#, -1130),
+        ("deposits", r#"{"requestId":"x","userId":1,"asset":"BTC","amount":1}"#, -1135),
+        ("keys", r#"{"requestId":"x","userId":1,"roles":[]}"#, -1130),
+        ("keys", r#"{"requestId":"x","userId":1,"roles":["king"]}"#, -1135),
+        ("keys", r#"{"requestId":"x","userId":1,"roles":["read"],"publicKey":"AAAA"}"#, -1130),
+        ("keys/revoke", r#"{"requestId":"x","apiKey":"nobody"}"#, -5013),
+        ("kill-switch", r#"{"requestId":"x","engaged":true}"#, -1135),
+    ];
+    for (path, body, code) in cases {
+        let said = venue.admin(path, body).await;
+        assert_eq!((said.error().0, said.error().1), (400, code), "{path} {body}: {}", said.body);
+    }
+    let body = format!(r#"{{"requestId":"pem","userId":1,"roles":["read"],"publicKey":"{pem}"}}"#);
+    venue.admin("keys", &body).await.ok();
+}

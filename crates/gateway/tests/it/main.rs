@@ -1,0 +1,14 @@
+//! The gateway over a real engine and a real read model: requests as clients send them, answers as they read them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod venue;
+mod signatures;
+mod refusals;
+mod orders;
+mod replacing;
+mod market;
+mod klines;
+mod administration;
+mod records;
+mod unknown;
+mod rubbish;
