@@ -12,7 +12,7 @@ use codec::event::EventReader;
 use domain::event::Event;
 use domain::ids::{ExecutionNumber, UserId, VenueId};
 use domain::units::Seq;
-use journal::read::SegmentSource;
+use journal::read::{Reader, SegmentSource};
 
 use self::entry::{Entry, Found, Wanted, find_sorted, find_unsorted, numbered};
 use self::file::Stretch;
@@ -51,6 +51,8 @@ pub struct ExecutionIndex {
     published: AtomicU64,
     /// Held by whoever maintains.
     maintenance: Mutex<()>,
+    /// Readers of the event log that nobody uses now: each has learnt where blocks are.
+    readers: Mutex<Vec<Reader>>,
 }
 
 /// Oldest first: files, chunks, tail.
@@ -102,6 +104,7 @@ impl ExecutionIndex {
             stretches: RwLock::new(stretches),
             published: AtomicU64::new(in_files.0),
             maintenance: Mutex::new(()),
+            readers: Mutex::default(),
         };
         index.rebuild(source, in_files, written)?;
         Ok(index)

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::{MutexGuard, PoisonError};
 
 use codec::error::DecodeError;
 use codec::event::EventReader;
@@ -9,10 +10,13 @@ use domain::event::Event;
 use domain::ids::{ExecutionNumber, UserId};
 use domain::units::{Seq, UnixNanos};
 use journal::error::ReadError;
-use journal::read::SegmentSource;
+use journal::read::{Reader, SegmentSource};
 
 use super::ExecutionIndex;
 use super::entry::{Wanted, numbered};
+
+/// Readers that are kept for the next who asks.
+const READERS_KEPT: usize = 8;
 
 /// Why a user's events cannot be read.
 #[derive(Debug)]
@@ -57,7 +61,7 @@ impl From<io::Error> for ExecutionsError {
 }
 
 impl ExecutionIndex {
-    /// A user's events from number `from` on, without a gap, at most `limit`. Empty: the index knows of none; whether the user has
+    /// A user's events from number `from` on, without a gap, at most `limit`. The source is the same at every call. Empty: the index knows of none; whether the user has
     /// come that far at all is in the read model.
     pub fn read_executions(
         &self,
@@ -66,8 +70,25 @@ impl ExecutionIndex {
         from: ExecutionNumber,
         limit: usize,
     ) -> Result<Vec<(Seq, UnixNanos, Event)>, ExecutionsError> {
+        let mut reader = self.lock_readers().pop().unwrap_or_else(|| source.reader(Seq::ZERO));
+        let read = self.read_with(&mut reader, source, user, from, limit);
+        let mut readers = self.lock_readers();
+        if readers.len() < READERS_KEPT {
+            readers.push(reader);
+        }
+        drop(readers);
+        read
+    }
+
+    fn read_with(
+        &self,
+        reader: &mut Reader,
+        source: &SegmentSource,
+        user: UserId,
+        from: ExecutionNumber,
+        limit: usize,
+    ) -> Result<Vec<(Seq, UnixNanos, Event)>, ExecutionsError> {
         let published = self.published();
-        let mut reader = source.reader(Seq::ZERO);
         let (mut all, mut events) = (Vec::new(), Vec::new());
         let mut next = ExecutionNumber(from.0.max(1));
         while all.len() < limit {
@@ -100,6 +121,10 @@ impl ExecutionIndex {
             }
         }
         Ok(all)
+    }
+
+    fn lock_readers(&self) -> MutexGuard<'_, Vec<Reader>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn purged(

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use domain::command::RequestContent;
+use domain::command::create_api_key::{CreateApiKey, Credential, Roles};
+use domain::ids::UserId;
+use domain::text::Text;
 use domain::units::{Epoch, Seq, UnixNanos};
 use journal::config::{Config, Insist};
 use journal::faulty::FaultyDisk;
@@ -12,9 +16,10 @@ use journal::storage::Directory;
 use sequencer::batch::ReplyTo;
 use sequencer::log::{Block, InlineLog, JournalLog, Log};
 use sequencer::queue::{Entrance, Exit, NotTaken, queue};
-use sequencer::sequencer::Step;
+use sequencer::recovery::{Start, recover};
+use sequencer::sequencer::{BLOCK_BYTES, Step};
 
-use crate::fixture::{Line, VENUE, create_asset, create_user, deposit, open_accounts, places};
+use crate::fixture::{Line, START, VENUE, create_asset, create_user, deposit, open_accounts, places, request};
 
 const SEGMENT_BYTES: u64 = 64 << 10;
 const LONG: Duration = Duration::from_secs(20);
@@ -163,6 +168,29 @@ fn after_a_failed_sync_nothing_is_committed_or_taken() {
     assert!(answer.try_recv().is_err());
     line.submit(deposit("d2")).unwrap();
     assert!(line.step().is_err());
+}
+
+/// More than one append takes, if they were one block.
+#[test]
+fn large_commands_are_spread_over_blocks() {
+    let disk = FaultyDisk::new(9);
+    let start = Start { segment_bytes: 4 << 20, ..START };
+    let mut line = Line::of(recover(&places(&disk), start, &mut |_| {}).unwrap(), 1_000);
+    let answers: Vec<_> = (0..100)
+        .map(|index| {
+            let credential = Credential::HmacSha256 { sealed_secret: vec![1; 60_000].into() };
+            let api_key = Text::new("key").unwrap();
+            let create = CreateApiKey { user: UserId(0), roles: Roles::default(), api_key, credential };
+            let command = request(&format!("k{index}"), RequestContent::CreateApiKey(Box::new(create)));
+            line.submit(command).unwrap()
+        })
+        .collect();
+    assert_eq!(line.step(), Ok(Step::Block(BLOCK_BYTES.div_ceil(60_080))));
+    assert!(line.sequencer.log_mut().work());
+    line.release();
+    line.write_events();
+    line.turn();
+    assert_eq!(answers.into_iter().filter_map(|mut answer| answer.try_recv().ok()).count(), 100);
 }
 
 #[test]
