@@ -1,19 +1,46 @@
-//! Benchmarks: `buttonwood bench NAME`. Each measures one part of the venue under the same flow of orders.
+//! Benchmarks: `buttonwood bench NAME`. Each measures one part of the venue under a mixed flow of orders.
 
 mod flow;
 mod report;
 mod book;
 mod engine;
+mod accept;
+mod rest;
+mod behind;
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, Subcommand};
 
-use report::Report;
+use report::{Latency, Report};
 
 /// What to measure.
 #[derive(Debug, ClapArgs)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    which: Which,
+    /// Print one JSON object on the last line.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Which {
+    /// The books alone: rest, cancel, cross.
+    Book(Args),
+    /// The engine alone: books, funds, fees, positions, client order ids.
+    Engine(Args),
+    /// The whole path of an order in process, each durable before its answer.
+    Accept(accept::Options),
+    /// Signed orders over HTTP, generator and venue on the same cores.
+    Rest(rest::Options),
+    /// How fast the embedded store follows.
+    Projector(behind::Options),
+    /// How fast a venue comes up from its journal alone.
+    Recovery(behind::Options),
+}
+
+/// What to measure of books and engine.
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// book or engine.
-    name: String,
     /// Symbols; several numbers are measured one after the other.
     #[arg(long, num_args = 1.., default_values_t = [1, 100])]
     symbols: Vec<u32>,
@@ -32,23 +59,60 @@ pub(crate) struct Args {
     /// Of the flow of orders.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Print one JSON object on the last line.
-    #[arg(long)]
-    json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(cli: &Cli) -> anyhow::Result<()> {
+    let (name, reports) = match &cli.which {
+        Which::Book(args) => ("book", by_symbols(args, book::run)?),
+        Which::Engine(args) => ("engine", by_symbols(args, engine::run)?),
+        Which::Accept(options) => ("accept", vec![accept_report(options)?]),
+        Which::Rest(options) => ("rest", vec![rest_report(options)?]),
+        Which::Projector(options) => ("projector", vec![behind_report(options, behind::projector(options)?)]),
+        Which::Recovery(options) => ("recovery", vec![behind_report(options, behind::recovery(options)?)]),
+    };
+    report::print(name, &reports, cli.json);
+    Ok(())
+}
+
+fn by_symbols(args: &Args, measure: fn(&Args, u32) -> anyhow::Result<Report>) -> anyhow::Result<Vec<Report>> {
     anyhow::ensure!(args.runs > 0 && args.commands > 0 && args.users > 0, "runs, commands and users begin at one");
     anyhow::ensure!(!args.symbols.contains(&0), "symbols begin at one");
-    let measure: fn(&Args, u32) -> anyhow::Result<Report> = match args.name.as_str() {
-        "book" => book::run,
-        "engine" => engine::run,
-        other => anyhow::bail!("there is no benchmark called {other}"),
-    };
-    let mut reports = Vec::new();
-    for symbols in &args.symbols {
-        reports.push(measure(args, *symbols)?);
-    }
-    report::print(&args.name, &reports, args.json);
-    Ok(())
+    args.symbols.iter().map(|symbols| measure(args, *symbols)).collect()
+}
+
+fn accept_report(options: &accept::Options) -> anyhow::Result<Report> {
+    let measured = accept::measure(options)?;
+    Ok(Report::of_rate(measured.orders_per_s, Some(Latency::of(&measured.counts.latency)))
+        .with("seconds", options.seconds)
+        .with("rate", options.rate)
+        .with("users", options.users)
+        .with("symbols", options.symbols)
+        .with("resting", options.resting)
+        .with("store", options.store)
+        .with("replayer", !options.no_replayer)
+        .with("refused", measured.counts.refused)
+        .with("fills", measured.counts.fills)
+        .with("queue_full", measured.overloaded)
+        .with("store_behind", measured.store_behind)
+        .with("replayer_behind", measured.replayer_behind))
+}
+
+fn rest_report(options: &rest::Options) -> anyhow::Result<Report> {
+    let measured = rest::measure(options)?;
+    Ok(Report::of_rate(measured.orders_per_s, Some(Latency::of(&measured.latency)))
+        .with("seconds", options.seconds)
+        .with("rate", options.rate)
+        .with("connections", options.connections)
+        .with("errors", measured.errors))
+}
+
+fn behind_report(options: &behind::Options, measured: behind::Measured) -> Report {
+    let seconds = measured.took.as_secs_f64();
+    Report::of_rate(accept::as_f64(measured.commands) / seconds, None)
+        .with("commands", measured.commands)
+        .with("seconds", seconds)
+        .with("users", options.users)
+        .with("symbols", options.symbols)
+        .with("resting", options.resting)
+        .with("seed", options.seed)
 }

@@ -25,6 +25,7 @@ use readmodel::model::ReadModel;
 use sequencer::batch::{AnswerSink, Batch};
 use sequencer::clock::Reading;
 use sequencer::event_log::EventLog;
+use sequencer::execution_index::ExecutionIndex;
 use sequencer::log::{JournalLog, Progress};
 use sequencer::queue::{Admission, Entrance, queue};
 use sequencer::recovery::{Places, RULES_VERSION, Recovered, RecoveryError, Report, Start, recover};
@@ -71,6 +72,7 @@ pub(crate) struct Live {
     pub(crate) entrance: Entrance,
     pub(crate) read_model: Arc<ReadModel>,
     pub(crate) history: Option<Arc<dyn History>>,
+    pub(crate) executions: Arc<ExecutionIndex>,
     pub(crate) controls: Arc<Controls>,
     pub(crate) status: Arc<Status>,
     pub(crate) logs: Logs,
@@ -115,6 +117,7 @@ impl Live {
         let state = engine.state();
         let read_model = Arc::new(ReadModel::new(&state, readmodel::limits::Limits::default()));
         let written = Arc::clone(event_log.progress());
+        let executions = Arc::clone(event_log.index().context("the event log was recovered without its index")?);
         let stop = Arc::new(AtomicBool::new(false));
         let history = stores.as_ref().map(|stores| Arc::clone(&stores.history));
         if let Some(stores) = &stores {
@@ -148,6 +151,7 @@ impl Live {
             admission: Arc::clone(core.entrance.admission()),
             followers: statuses.clone(),
             follower_lag_max: config.follower_lag_max,
+            executions: Arc::clone(&executions),
             stop: Arc::clone(&stop),
             replayed: Arc::clone(&replayed),
         };
@@ -158,7 +162,20 @@ impl Live {
         let journal = Arc::clone(&core.committed);
         let status = Arc::new(Status { venue, epoch, journal, written, replayed, followers: statuses });
         let (entrance, controls) = (core.entrance.clone(), Arc::clone(&core.controls));
-        Ok(Self { entrance, read_model, history, controls, status, logs, report, core, followers, replayer, stop })
+        Ok(Self {
+            entrance,
+            read_model,
+            history,
+            executions,
+            controls,
+            status,
+            logs,
+            report,
+            core,
+            followers,
+            replayer,
+            stop,
+        })
     }
 
     /// Closes the doors, lets everything taken so far be journaled, answered, written and stored, and seals the logs.

@@ -51,7 +51,7 @@ enum Command {
     /// Show what is in the journal, the event log or the snapshots.
     Inspect(inspect::Args),
     /// Measure a part of the venue on this machine.
-    Bench(bench::Args),
+    Bench(bench::Cli),
 }
 
 fn main() -> ExitCode {

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use domain::units::Seq;
+use sequencer::execution_index::ExecutionIndex;
 use sequencer::log::Progress;
 use sequencer::queue::Admission;
 use sequencer::replayer::Replayer;
@@ -25,6 +26,7 @@ pub(crate) struct Watch {
     pub(crate) followers: Vec<Arc<FollowerStatus>>,
     /// Commands a follower may be behind before new orders are refused.
     pub(crate) follower_lag_max: u64,
+    pub(crate) executions: Arc<ExecutionIndex>,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) replayed: Arc<AtomicU64>,
 }
@@ -65,7 +67,9 @@ impl Maintainer {
                     }
                 }
                 Ok(false) => {
-                    self.watch.written.wait_committed(self.replayer.seq().next(), IDLE_WAIT);
+                    if !self.tidy_index() {
+                        self.watch.written.wait_committed(self.replayer.seq().next(), IDLE_WAIT);
+                    }
                 }
                 Err(error) => {
                     tracing::error!(%error, "the replay does not confirm the live engine; the doors are closed");
@@ -79,6 +83,14 @@ impl Maintainer {
             while matches!(self.replayer.step(self.watch.written.committed()), Ok(true)) {}
             self.snapshot();
         }
+    }
+
+    /// One piece of the execution index's slow work; whether there was any.
+    fn tidy_index(&self) -> bool {
+        self.watch.executions.maintain(Seq::ZERO).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the index of executions cannot be written; it stays in memory");
+            false
+        })
     }
 
     /// Logs are kept for the slowest follower: bounded, and beyond that the doors close for new orders.
@@ -95,6 +107,7 @@ impl Maintainer {
         match saved {
             Ok(path) => {
                 self.taken = header.seq;
+                while self.tidy_index() {}
                 tracing::info!(path = %path.display(), seq = header.seq.0, ms = begun.elapsed().as_millis(), "snapshot written");
                 self.purge();
             }
@@ -114,8 +127,14 @@ impl Maintainer {
             }
         };
         let needed = followers.chain([oldest]).min().unwrap_or(Seq::ZERO);
-        if let Err(error) = self.retention.purge(needed) {
-            tracing::warn!(%error, "old segments could not be removed");
+        let purged = self.retention.purge(needed).and_then(|()| self.retention.oldest_event());
+        match purged {
+            Ok(oldest) => {
+                if let Err(error) = self.watch.executions.maintain(oldest) {
+                    tracing::warn!(%error, "old files of the index of executions could not be removed");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "old segments could not be removed"),
         }
     }
 }

@@ -36,6 +36,11 @@ impl Retention {
         Ok(())
     }
 
+    /// The oldest sequence the event log still has in the data directory.
+    pub(crate) fn oldest_event(&self) -> Result<Seq, journal::error::ReadError> {
+        Ok(list_segments(&self.event_log.local)?.first().copied().unwrap_or(Seq::ZERO))
+    }
+
     /// Copies closed segments to their stores and removes those that nobody needs from `needed` on.
     pub(crate) fn purge(&self, needed: Seq) -> Result<(), journal::error::ReadError> {
         for log in [&self.journal, &self.event_log] {

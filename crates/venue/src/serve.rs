@@ -10,18 +10,22 @@ use clap::Args as ClapArgs;
 use domain::command::Command;
 use domain::command::RequestContent;
 use domain::command::create_api_key::Roles;
-use domain::event::Answer;
-use domain::ids::{ExecutionNumber, UserId};
+use domain::event::{Answer, Event};
+use domain::ids::{EventId, ExecutionNumber, UserId};
+use domain::units::{Seq, UnixNanos};
 use gateway::door::{Door, Execution, Follower, NotTaken, Records, Status};
 use gateway::gateway::{Gateway, Ground, Settings};
 use gateway::secrets::MasterKey;
+use journal::read::SegmentSource;
 use projector::history::ReadError;
 use sequencer::batch::ReplyTo;
+use sequencer::execution_index::ExecutionIndex;
 use sequencer::queue::Entrance;
 use tokio::sync::oneshot;
 
 use crate::config::Config;
 use crate::console::Console;
+use crate::followers::FollowerStatus;
 use crate::live::{self, Beside, Live};
 
 /// Label of the key that the first start makes.
@@ -65,12 +69,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let live = Live::start(&config, Beside { store: true, replayer: true }, Vec::new(), &mut on_progress)?;
     live::log_start(&live);
     let served = Served::start(&config, &live)?;
-    println!("listening on http://{}", served.address);
     if let Some(key) = &served.first_key {
         println!("admin api key: {}", key.api_key);
         println!("admin api secret: {}", key.secret);
         println!("(shown once; `buttonwood admin-key --data {}` shows it again)", config.data.display());
     }
+    println!("listening on http://{}", served.address);
+    accept_clock_on_hangup(&served.runtime, &live);
     served.runtime.block_on(wait_for_signal())?;
     tracing::info!("shutting down");
     served.stop();
@@ -112,7 +117,7 @@ impl Served {
         let history = live.history.clone().context("the venue runs without a store")?;
         let ground = Ground {
             door: Arc::new(FrontDoor { entrance: live.entrance.clone() }),
-            records: Arc::new(VenueRecords { status: Arc::clone(&live.status) }),
+            records: Arc::new(VenueRecords::of(live)),
             model: Arc::clone(&live.read_model),
             history,
             master_key: master_key.clone(),
@@ -176,6 +181,18 @@ async fn wait_for_signal() -> anyhow::Result<()> {
         _ = terminate.recv() => {}
     }
     Ok(())
+}
+
+/// SIGHUP is the operator's word that the wall clock is right although it has jumped.
+fn accept_clock_on_hangup(runtime: &tokio::runtime::Runtime, live: &Live) {
+    let controls = Arc::clone(&live.controls);
+    runtime.spawn(async move {
+        let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
+        while hangup.recv().await.is_some() {
+            tracing::warn!(jumped = controls.clock_jumped(), "the operator accepts the wall clock");
+            controls.accept_clock();
+        }
+    });
 }
 
 /// Reads the key that seals API secrets, or makes it at the first start.
@@ -263,24 +280,42 @@ impl Door for FrontDoor {
 #[derive(Debug)]
 struct VenueRecords {
     status: Arc<live::Status>,
+    executions: Arc<ExecutionIndex>,
+    event_log: SegmentSource,
+}
+
+impl VenueRecords {
+    fn of(live: &Live) -> Self {
+        Self {
+            status: Arc::clone(&live.status),
+            executions: Arc::clone(&live.executions),
+            event_log: live.logs.event_log.clone(),
+        }
+    }
 }
 
 impl Records for VenueRecords {
     fn status(&self) -> Status {
-        let follower = |follower: &Arc<crate::followers::FollowerStatus>| Follower {
+        let follower = |follower: &Arc<FollowerStatus>| Follower {
             name: follower.name.clone(),
             checkpoint: follower.reached(),
             stopped: follower.stopped(),
         };
-        Status {
-            sequenced: self.status.journal.committed(),
-            committed: self.status.journal.committed(),
-            followers: self.status.followers.iter().map(follower).collect(),
-        }
+        let committed = self.status.journal.committed();
+        let followers = self.status.followers.iter().map(follower).collect();
+        Status { sequenced: committed, committed, followers }
     }
 
     fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError> {
-        let _ = (user, from, limit);
-        Err(ReadError { what: "soon".to_owned() })
+        let read = self.executions.read_executions(&self.event_log, user, from, limit);
+        let events = read.map_err(|error| ReadError { what: error.to_string() })?;
+        let first = from.0.max(1);
+        let execution = |(number, (seq, time, event)): (u64, (Seq, UnixNanos, Event))| Execution {
+            number: ExecutionNumber(number),
+            id: EventId { seq, index: 0 },
+            time,
+            event,
+        };
+        Ok((first..).zip(events).map(execution).collect())
     }
 }

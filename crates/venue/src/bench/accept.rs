@@ -63,7 +63,8 @@ pub(crate) struct Measured {
 pub(crate) fn measure(options: &Options) -> anyhow::Result<Measured> {
     let temporary = tempfile::Builder::new().prefix("buttonwood-bench-").tempdir()?;
     let data = options.data.clone().unwrap_or_else(|| temporary.path().to_owned());
-    let config = Config { data, snapshot_every: 10_000_000, retain_hours: 0, queue_commands: 65_536, ..Config::load(None)? };
+    let config =
+        Config { data, snapshot_every: 10_000_000, retain_hours: 0, queue_commands: 65_536, ..Config::load(None)? };
     let meter = Arc::new(Meter::new());
     let sinks: Vec<Arc<dyn AnswerSink>> = vec![Arc::<Meter>::clone(&meter)];
     let beside = Beside { store: options.store, replayer: !options.no_replayer };
@@ -126,6 +127,6 @@ fn drive(live: &Live, meter: &Meter, load: &mut Load, options: &Options) -> anyh
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-fn as_f64(count: u64) -> f64 {
+pub(super) fn as_f64(count: u64) -> f64 {
     count as f64
 }

@@ -43,6 +43,14 @@ pub(crate) struct Latency {
     pub(crate) p999_us: u64,
 }
 
+impl Latency {
+    /// Of a histogram of nanoseconds.
+    pub(crate) fn of(nanos: &Histogram<u64>) -> Self {
+        let micros = |quantile| nanos.value_at_quantile(quantile) / 1_000;
+        Self { p50_us: micros(0.5), p99_us: micros(0.99), p999_us: micros(0.999) }
+    }
+}
+
 /// What a benchmark found with one set of parameters.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -79,6 +87,13 @@ impl Report {
                 .with("block_ns_max", blocks.max()),
             None => report,
         }
+    }
+
+    /// Of one run over a stretch of time.
+    pub(crate) fn of_rate(per_second: f64, latency: Option<Latency>) -> Self {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate for people")]
+        let rate = per_second as u64;
+        Self { rates: vec![rate], latency, parameters: Map::new() }
     }
 
     /// With a further parameter or result.
