@@ -10,7 +10,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use domain::ids::VenueId;
 use domain::units::{Epoch, Seq, UnixNanos};
 use engine::Engine;
@@ -42,6 +42,9 @@ use crate::stores::Stores;
 
 /// Longest sleep of the sequencer without work: bounds how late it hears of a shutdown.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
+
+/// Batches that may wait for their release: a release slower than the journal holds the sequencer back.
+const BATCHES_WAITING_MAX: usize = 64;
 
 /// Exit code when the journal is lost: start again to recover.
 const EXIT_LOST: i32 = 70;
@@ -180,7 +183,7 @@ impl Live {
 
     /// Closes the doors, lets everything taken so far be journaled, answered, written and stored, and seals the logs.
     pub(crate) fn shutdown(self) -> anyhow::Result<()> {
-        let (log, event_log) = self.core.finish();
+        let (log, mut event_log) = self.core.finish();
         self.stop.store(true, Ordering::Release);
         for thread in self.followers.into_iter().chain(self.replayer) {
             join(thread);
@@ -189,7 +192,8 @@ impl Live {
         if let Some(journal) = log.finish() {
             journal.seal(RULES_VERSION, time).context("the journal could not be sealed")?;
         }
-        event_log.into_journal().seal(RULES_VERSION, time).context("the event log could not be sealed")?;
+        // Never sealed: its blocks follow from the journal's and from nothing else.
+        event_log.sync().context("the event log could not be synced")?;
         Ok(())
     }
 }
@@ -220,9 +224,9 @@ impl Core {
         let log = JournalLog::start(journal, Arc::clone(entrance.admission())).context(NO_THREAD)?;
         let committed = Arc::clone(log.progress());
         let controls = Arc::new(Controls::default());
-        let (to_release, released) = unbounded();
+        let (to_release, released) = bounded(BATCHES_WAITING_MAX);
         let (to_event_log, logged) = unbounded();
-        let (to_spare, spare) = unbounded();
+        let (to_spare, spare) = bounded(BATCHES_WAITING_MAX);
         let sequencer = Sequencer::new(engine, epoch, exit, log, Arc::clone(&controls), (to_release, spare));
         let admission = Arc::clone(entrance.admission());
         let release = Release::new(Arc::clone(read_model), sinks, Arc::clone(&admission), to_event_log);

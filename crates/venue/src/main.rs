@@ -18,6 +18,7 @@ mod load;
 mod replay;
 mod verify;
 mod inspect;
+mod rewind;
 mod bench;
 
 use std::io::IsTerminal as _;
@@ -50,6 +51,8 @@ enum Command {
     Verify(verify::Args),
     /// Show what is in the journal, the event log or the snapshots.
     Inspect(inspect::Args),
+    /// Where the stores are, and how to take them back after the journal was restored to an earlier point.
+    Follower(rewind::Args),
     /// Measure a part of the venue on this machine.
     Bench(bench::Cli),
 }
@@ -76,6 +79,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Replay(args) => replay::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Follower(args) => rewind::run(args),
         Command::Bench(args) => bench::run(args),
     }
 }

@@ -221,6 +221,9 @@ fn check_stores(
 }
 
 fn report(name: &str, stored: &Stored, found: &Found, verdict: &mut Verdict) {
+    for (seq, rows) in &found.rewritten {
+        verdict.note(format_args!("{name}: {rows} rows were rewritten by a rewind to {}, and are right", seq.0));
+    }
     if found.differences.is_empty() {
         verdict.good(format_args!(
             "{name} at {}: {} rows equal one by one, {} from before the logs counted",

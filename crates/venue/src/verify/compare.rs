@@ -15,6 +15,8 @@ pub(crate) struct Found {
     pub(crate) equal: u64,
     /// Rows from before the logs begin, which no log can explain.
     pub(crate) before: u64,
+    /// Rows that say they were last changed later than they were: a rewind rewrote them, at these sequences.
+    pub(crate) rewritten: BTreeMap<Seq, u64>,
     /// Missing, different, orphan.
     pub(crate) differences: Vec<String>,
 }
@@ -73,6 +75,9 @@ pub(crate) fn compare(
         match stored.get(key) {
             None => found.differences.push(format!("missing: {row:?}")),
             Some(other) if row == other => found.equal += 1,
+            Some(other) if is_later(other, row) && untimed(row.clone()) == untimed(other.clone()) => {
+                *found.rewritten.entry(last_seq(other).unwrap_or_default()).or_default() += 1;
+            }
             Some(other) if is_before(other, base) && untimed(row.clone()) == untimed(other.clone()) => found.equal += 1,
             Some(other) => found.differences.push(format!("different: {other:?}, should be {row:?}")),
         }
@@ -86,6 +91,10 @@ pub(crate) fn compare(
         }
     }
     found
+}
+
+fn is_later(stored: &StoredRow, expected: &StoredRow) -> bool {
+    last_seq(stored) > last_seq(expected) && last_seq(expected) > Some(Seq::ZERO)
 }
 
 fn is_before(row: &StoredRow, base: Seq) -> bool {

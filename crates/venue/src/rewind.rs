@@ -1,0 +1,188 @@
+//! `buttonwood follower`: where the stores are, and how to take them back when the journal was restored to an earlier point.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args as ClapArgs, Subcommand};
+use domain::ids::{Checkpoint, Hash256, VenueId};
+use domain::state::State;
+use domain::units::{Epoch, Seq};
+use engine::Engine;
+use projector::batch::Stream;
+use projector::store::{ReadStream as _, Store as _, StoredRow};
+use sequencer::recovery::{Places, RULES_VERSION, Recovered, Start, recover};
+use sequencer::replayer::Replay;
+use store_sqlite::store::{Role, SqliteStore};
+
+use crate::config::Config;
+use crate::followers::stream_name;
+use crate::live;
+use crate::source::Logs;
+
+/// What about the followers.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show each stream's checkpoint and where the logs end.
+    Status(Place),
+    /// Take stores that are past the journal, or on another branch of its history, back to the last point both have.
+    ///
+    /// For a data directory that was restored to an earlier point on purpose. Rows of later commands are removed, state rows
+    /// are rewritten as they were, and the next start follows from there. The venue must not be running.
+    Rewind(Place),
+}
+
+/// Which venue.
+#[derive(Debug, ClapArgs)]
+struct Place {
+    /// The venue's data directory.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Place {
+    fn config(&self) -> anyhow::Result<Config> {
+        let mut config = Config::load(self.config.as_deref())?;
+        if let Some(data) = &self.data {
+            config.data.clone_from(data);
+        }
+        Ok(config)
+    }
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    match &args.what {
+        What::Status(place) => status(&place.config()?),
+        What::Rewind(place) => rewind(&place.config()?),
+    }
+}
+
+fn open_stores(config: &Config) -> anyhow::Result<Vec<(&'static str, SqliteStore)>> {
+    let mut stores = Vec::new();
+    for (name, role) in [("hot", Role::Hot), ("archive", Role::Archive)] {
+        let path = config.store_directory().join(format!("{name}.db"));
+        if path.exists() {
+            let store = SqliteStore::open(&path, role).with_context(|| format!("cannot open {}", path.display()))?;
+            stores.push((name, store));
+        }
+    }
+    anyhow::ensure!(!stores.is_empty(), "there is no store in {}", config.store_directory().display());
+    Ok(stores)
+}
+
+fn status(config: &Config) -> anyhow::Result<()> {
+    let places = Places::in_directory(&config.data);
+    if let Some(venue) = places.venue()? {
+        let logs = live::logs(config, venue, &places);
+        for (name, source) in [("journal", &logs.journal), ("event log", &logs.event_log)] {
+            let report = journal::verify::verify(source.places().first().context("a place")?, source.identity())?;
+            println!("{name:18} ends at {} in epoch {}", report.tip.seq.0, report.tip.epoch.0);
+        }
+    }
+    for (name, mut store) in open_stores(config)? {
+        for stream in store.role().streams() {
+            match store.checkpoint(*stream)? {
+                Some(at) => println!("{name}/{:<13} is at {} of epoch {}", stream_name(*stream), at.seq.0, at.epoch.0),
+                None => println!("{name}/{:<13} is empty", stream_name(*stream)),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn rewind(config: &Config) -> anyhow::Result<()> {
+    let places = Places::in_directory(&config.data);
+    let venue = places.venue()?.with_context(|| format!("{} holds no venue", config.data.display()))?;
+    let mut stores = open_stores(config)?;
+    // Locks the journal, so that no venue runs meanwhile, and brings the event log level with it.
+    let start = Start {
+        new_venue: venue,
+        cell: config.cell,
+        segment_bytes: config.segment_mib << 20,
+        followers_reached: Seq::ZERO,
+    };
+    let recovered = recover(&places, start, &mut |_| {})?;
+    let logs = live::logs(config, venue, &places);
+    let end = recovered.engine.seq();
+    let fork = last_common(&logs, end, &mut stores)?;
+    let (checkpoint, state) = at_fork(&logs, &recovered, venue, config.cell, fork)?;
+    println!("the journal ends at {}; it and the stores agree up to {}", end.0, fork.0);
+    for (name, store) in &mut stores {
+        for stream in store.rewind(&checkpoint, &state)? {
+            println!("{name}/{} taken back to {}", stream_name(stream), fork.0);
+        }
+        store.sync()?;
+    }
+    let Recovered { engine, journal, mut event_log, .. } = recovered;
+    journal.seal(RULES_VERSION, engine.time())?;
+    event_log.sync()?;
+    println!("done; start the venue, its followers go on from there");
+    Ok(())
+}
+
+/// The end of the last journal block that the audit log has as well: audit records carry the hash of their block. Without any,
+/// nothing is known to be common.
+fn last_common(logs: &Logs, end: Seq, stores: &mut [(&'static str, SqliteStore)]) -> anyhow::Result<Seq> {
+    let mut audited: Vec<(Seq, Hash256)> = Vec::new();
+    for (_, store) in stores.iter_mut().filter(|(name, _)| *name == "archive") {
+        store.read_stream(Stream::Audit, &mut |row| {
+            if let StoredRow::Audit(row) = row {
+                match audited.last_mut() {
+                    Some((last, block)) if *block == row.block => *last = row.seq,
+                    _ => audited.push((row.seq, row.block)),
+                }
+            }
+        })?;
+    }
+    let oldest = logs.journal.oldest()?.unwrap_or(Seq(1));
+    let mut reader = logs.journal.reader(oldest);
+    let mut audited = audited.into_iter().skip_while(|(last, _)| *last < oldest);
+    let mut common = oldest.previous();
+    while let Some(block) = reader.next_block(end)? {
+        if block.header.count == 0 {
+            continue;
+        }
+        let Some((last, hash)) = audited.next() else { break };
+        if hash != block.hash || last != block.header.last_seq() {
+            break;
+        }
+        common = last;
+    }
+    Ok(common)
+}
+
+/// The state at the fork, replayed from the newest snapshot before it, and the checkpoint a follower has there.
+fn at_fork(
+    logs: &Logs,
+    recovered: &Recovered,
+    venue: VenueId,
+    cell: u64,
+    fork: Seq,
+) -> anyhow::Result<(Checkpoint, State)> {
+    let (snapshot, _) = recovered.snapshots.newest(fork)?;
+    let engine = match snapshot {
+        Some((_, state)) => Engine::from_state(&state)?,
+        None => Engine::new(cell),
+    };
+    let mut replay = Replay::new(engine, &logs.journal);
+    while replay.engine().seq() < fork {
+        anyhow::ensure!(replay.next(fork)?.is_some(), "the journal does not reach {}", fork.0);
+    }
+    let state = replay.engine().state();
+    let mut checkpoint = Checkpoint { venue, epoch: Epoch(0), seq: fork, hash: Hash256::default() };
+    if fork > Seq::ZERO {
+        let mut reader = logs.event_log.reader(fork);
+        let block = reader.next_block(recovered.engine.seq())?.context("the event log ends before the fork")?;
+        anyhow::ensure!(block.header.last_seq() == fork, "no block of the event log ends at {}", fork.0);
+        (checkpoint.epoch, checkpoint.hash) = (block.header.epoch, block.hash);
+    }
+    Ok((checkpoint, state))
+}
