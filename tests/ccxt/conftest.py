@@ -13,9 +13,11 @@ START = {"BTC": "10", "USDT": "100000"}
 @pytest.fixture
 def venue(tmp_path):
     venue = Venue(tmp_path / "data")
-    list_bitcoin(venue)
-    yield venue
-    venue.stop()
+    try:
+        list_bitcoin(venue)
+        yield venue
+    finally:
+        venue.stop()
 
 
 @pytest.fixture
@@ -30,36 +32,31 @@ def trader(venue):
 
 
 def list_bitcoin(venue):
-    venue.request("/assets", asset="BTC", scale=8)
-    venue.request("/assets", asset="USDT", scale=8)
-    venue.request(
-        "/symbols",
-        symbol="BTCUSDT",
-        baseAsset="BTC",
-        quoteAsset="USDT",
-        tickSize="0.01",
-        stepSize="0.00001",
-        makerFee=MAKER_FEE,
-        takerFee=TAKER_FEE,
-        minPrice="0.01",
-        maxPrice="1000000",
-        minQty="0.00001",
-        maxQty="1000",
-        minNotional="5",
-        maxNotional="10000000",
-    )
+    venue.admin("/assets", code="BTC", scale=8)
+    venue.admin("/assets", code="USDT", scale=8)
+    limits = {
+        "minPrice": "0.01",
+        "maxPrice": "1000000",
+        "minQuantity": "0.00001",
+        "maxQuantity": "1000",
+        "minNotional": "5",
+        "maxNotional": "10000000",
+    }
+    fees = {"maker": MAKER_FEE, "taker": TAKER_FEE}
+    symbol = {"code": "BTCUSDT", "base": "BTC", "quote": "USDT", "tickSize": "0.01", "lotSize": "0.00001"}
+    venue.admin("/symbols", **symbol, limits=limits, fees=fees)
 
 
 def open_account(venue, kind, funds):
-    user = venue.request("/users")["userId"]
+    user = venue.admin("/users")["userId"]
     if kind == "ed25519":
         secret, public = ed25519_pair()
-        key = venue.request("/apiKeys", userId=user, roles="READ,TRADE", publicKey=public)["apiKey"]
+        key = venue.admin("/keys", userId=user, roles=["read", "trade"], publicKey=public)["apiKey"]
     else:
-        made = venue.request("/apiKeys", userId=user, roles="READ,TRADE")
+        made = venue.admin("/keys", userId=user, roles=["read", "trade"])
         key, secret = made["apiKey"], made["secretKey"]
     for asset, amount in funds.items():
-        venue.request("/deposits", userId=user, asset=asset, amount=amount)
+        venue.admin("/deposits", userId=user, asset=asset, amount=amount)
     return key, secret
 
 

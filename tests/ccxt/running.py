@@ -1,8 +1,8 @@
 """A venue that runs: started from the binary, killed, started again, and set up through its own administration."""
 
-import base64
 import hashlib
 import hmac
+import json
 import os
 import queue
 import re
@@ -43,15 +43,16 @@ class Venue:
         seen = []
         deadline = time.monotonic() + START_SECONDS_MAX
         self.url = None
-        while self.url is None:
+        while self.url is None or self.secret is None:
             try:
                 line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 line = None
             if line is None:
+                self.kill()
                 raise AssertionError("the venue did not start:\n" + "".join(seen))
             seen.append(line)
-            self.url = found(r"listening on (http://\S+)", line)
+            self.url = found(r"listening on (http://\S+)", line) or self.url
             self.key = found(r"admin api key: (\S+)", line) or self.key
             self.secret = found(r"admin api secret: (\S+)", line) or self.secret
 
@@ -68,27 +69,16 @@ class Venue:
             self.kill()
             raise
 
-    def admin(self, method, path, **parameters):
-        """A signed request of the administrator; its answer must be a success."""
-        return signed(self.url, self.key, self.secret, method, "/v1/admin" + path, parameters)
-
-    def request(self, path, **parameters):
-        """An administrator's request that changes something; it carries an id, so it could be asked again."""
-        return self.admin("POST", path, requestId=uuid.uuid4().hex, **parameters)
-
-
-def signed(url, key, secret, method, path, parameters):
-    parameters = dict(parameters, timestamp=int(time.time() * 1000), recvWindow=10_000)
-    query = urllib.parse.urlencode(parameters)
-    query += "&signature=" + hmac.new(secret.encode(), query.encode(), hashlib.sha256).hexdigest()
-    headers = {"X-MBX-APIKEY": key}
-    if method in ("GET", "DELETE"):
-        answer = requests.request(method, f"{url}{path}?{query}", headers=headers, timeout=30)
-    else:
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-        answer = requests.request(method, url + path, data=query, headers=headers, timeout=30)
-    assert answer.status_code == 200, f"{method} {path}: {answer.status_code} {answer.text}"
-    return answer.json()
+    def admin(self, path, **content):
+        """A request of the administrator, as JSON with an id, so it could be asked again; it must succeed."""
+        body = json.dumps({"requestId": uuid.uuid4().hex, **content})
+        query = urllib.parse.urlencode({"timestamp": int(time.time() * 1000)})
+        signature = hmac.new(self.secret.encode(), (query + body).encode(), hashlib.sha256).hexdigest()
+        url = f"{self.url}/v1/admin{path}?{query}&signature={signature}"
+        headers = {"X-MBX-APIKEY": self.key, "Content-Type": "application/json"}
+        answer = requests.post(url, data=body, headers=headers, timeout=30)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
 
 
 def ed25519_pair():
@@ -101,13 +91,6 @@ def ed25519_pair():
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     return pem.decode(), public.decode()
-
-
-def ed25519_raw(public_pem):
-    """The 32 bytes of a public key, in base64."""
-    key = serialization.load_pem_public_key(public_pem.encode())
-    raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return base64.b64encode(raw).decode()
 
 
 def read_lines(stream, lines):
