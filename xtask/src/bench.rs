@@ -1,66 +1,77 @@
-//! `bench`: a measurement of the venue, with what one must know to read it.
-
-use std::path::{Path, PathBuf};
+//! `bench`: measurements of the venue, built in release. The venue measures, and says on which machine.
 
 use anyhow::{Context as _, bail};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::machine::Machine;
 use crate::process;
 use crate::workspace::Workspace;
 
+/// Runs one measurement, or with the name `all` every one that the venue has, one after the other.
 pub(crate) fn run(workspace: &Workspace, name: &str, arguments: &[String]) -> anyhow::Result<()> {
     let mut build = workspace.cargo();
     process::run(build.args(["build", "--release", "--package", "venue", "--bin", "buttonwood"]))?;
+    let commit = commit(workspace);
+    println!("{:12} {commit}", "commit");
 
-    let machine = Machine::of(&data_directory(arguments));
-    println!("{machine}");
-    println!("{:>8}  {}", "date", date(workspace));
-    println!("{:>8}  {}", "commit", commit(workspace));
-    println!();
-
-    let binary = workspace.target().join("release/buttonwood");
-    let mut bench = workspace.command(&binary.to_string_lossy());
-    bench.args(["bench", name]).args(arguments);
-    if !arguments.iter().any(|argument| argument == "--json") {
-        return process::run(&mut bench);
+    let as_json = arguments.iter().any(|argument| argument == "--json");
+    let names = if name == "all" { all(workspace)? } else { vec![name.to_owned()] };
+    let mut reports = Vec::new();
+    for name in &names {
+        println!();
+        let mut bench = buttonwood(workspace);
+        bench.args(["bench", name]).args(arguments);
+        if !as_json {
+            // In the foreground, where it can show its progress.
+            process::run(&mut bench)?;
+            continue;
+        }
+        let heard = process::overhear(&mut bench)?;
+        if !heard.status.success() {
+            bail!("failed ({}): {}", heard.status, process::shown(&bench));
+        }
+        reports.push(heard.text);
     }
-    let heard = process::overhear(&mut bench)?;
-    if !heard.status.success() {
-        bail!("failed ({}): {}", heard.status, process::shown(&bench));
+    if as_json {
+        println!("{}", combined(&reports, commit)?);
     }
-    println!("{}", complete(&heard.text, &machine, date(workspace), commit(workspace))?);
     Ok(())
 }
 
-/// The object on the venue's last line, with the machine, the date and the commit added.
-fn complete(text: &str, machine: &Machine, date: String, commit: String) -> anyhow::Result<Value> {
-    let last = text.lines().rev().find(|line| !line.trim().is_empty()).context("the bench printed nothing")?;
-    let mut report: Map<String, Value> =
-        serde_json::from_str(last).context("the bench's last line is not a JSON object")?;
-    report.insert("machine".to_owned(), machine.to_json());
-    report.insert("date".to_owned(), Value::String(date));
-    report.insert("commit".to_owned(), Value::String(commit));
-    Ok(Value::Object(report))
+/// The objects on the last lines, as one: a single report as it is, several as a list; either with the commit.
+fn combined(reports: &[String], commit: String) -> anyhow::Result<Value> {
+    let mut objects = reports.iter().map(|report| object(report)).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut object = match objects.as_mut_slice() {
+        [only] => std::mem::take(only),
+        _ => Map::from_iter([("benches".to_owned(), json!(objects))]),
+    };
+    object.insert("commit".to_owned(), Value::String(commit));
+    Ok(Value::Object(object))
 }
 
-/// The directory that is measured: `--data`, else the temporary directory, as in the venue.
-fn data_directory(arguments: &[String]) -> PathBuf {
-    let mut rest = arguments.iter();
-    while let Some(argument) = rest.next() {
-        if argument == "--data" {
-            return rest.next().map_or_else(std::env::temp_dir, PathBuf::from);
-        }
-        if let Some(path) = argument.strip_prefix("--data=") {
-            return Path::new(path).to_path_buf();
-        }
-    }
-    std::env::temp_dir()
+fn object(report: &str) -> anyhow::Result<Map<String, Value>> {
+    let last = report.lines().rev().find(|line| !line.trim().is_empty()).context("the bench printed nothing")?;
+    serde_json::from_str(last).context("the bench's last line is not a JSON object")
 }
 
-fn date(workspace: &Workspace) -> String {
-    process::output(workspace.command("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]))
-        .unwrap_or_else(|| "unknown".to_owned())
+/// What the venue can measure, from its own help, so that there is no second list to keep.
+fn all(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
+    let help =
+        process::output(buttonwood(workspace).args(["bench", "--help"])).context("`buttonwood bench --help` failed")?;
+    Ok(subcommands(&help))
+}
+
+fn subcommands(help: &str) -> Vec<String> {
+    help.lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .map_while(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+fn buttonwood(workspace: &Workspace) -> std::process::Command {
+    workspace.command(&workspace.target().join("release/buttonwood").to_string_lossy())
 }
 
 fn commit(workspace: &Workspace) -> String {
@@ -70,31 +81,26 @@ fn commit(workspace: &Workspace) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
-
     use serde_json::json;
 
-    use super::{complete, data_directory};
-    use crate::machine::Machine;
+    use super::{combined, subcommands};
 
     #[test]
-    fn the_report_is_completed_on_its_last_line() {
-        let machine = Machine::of(Path::new("/"));
-        let done = complete("orders/s 7\n{\"orders\":7}\n\n", &machine, "today".to_owned(), "abc".to_owned()).unwrap();
-        assert_eq!(done, json!({"orders": 7, "date": "today", "commit": "abc", "machine": machine.to_json()}));
+    fn reports_are_combined_into_one_object() {
+        let report = |text: &str| text.to_owned();
+        let one = combined(&[report("orders/s 7\n{\"orders\":7}\n\n")], "abc".to_owned()).unwrap();
+        assert_eq!(one, json!({"orders": 7, "commit": "abc"}));
+        let two = combined(&[report("{\"a\":1}"), report("x\n{\"b\":2}\n")], "abc".to_owned()).unwrap();
+        assert_eq!(two, json!({"benches": [{"a": 1}, {"b": 2}], "commit": "abc"}));
         for wrong in ["", "no object\n", "[1]\n"] {
-            assert!(complete(wrong, &machine, String::new(), String::new()).is_err(), "{wrong:?}");
+            assert!(combined(&[report(wrong)], String::new()).is_err(), "{wrong:?}");
         }
     }
 
     #[test]
-    fn the_measured_directory_is_the_one_named() {
-        let check = |arguments: &[&str], expected: PathBuf| {
-            let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-            assert_eq!(data_directory(&arguments), expected);
-        };
-        check(&["--json"], std::env::temp_dir());
-        check(&["--data", "d", "--json"], PathBuf::from("d"));
-        check(&["--orders", "5", "--data=e"], PathBuf::from("e"));
+    fn the_list_of_measurements_is_the_help_s() {
+        let help = "Measure\n\nUsage: x\n\nCommands:\n  book    The books\n  rest    Orders\n  help    Print\n\nOptions:\n  -h\n";
+        assert_eq!(subcommands(help), ["book", "rest"]);
+        assert!(subcommands("nothing").is_empty());
     }
 }

@@ -10,7 +10,6 @@ mod tidy;
 mod test;
 mod ci;
 mod bench;
-mod machine;
 mod venue;
 mod workspace;
 mod process;
@@ -65,8 +64,7 @@ enum Task {
     },
     /// Build the venue in release and measure it: `bench NAME [--json] [ARGUMENTS]`, or `bench all`
     ///
-    /// The report begins with the machine, the date and the commit. With `--json` its last line is one JSON object that has
-    /// them too.
+    /// The report says on which machine, on which day and of which commit. With `--json` its last line is one JSON object.
     Bench {
         /// Which measurement; `all` for every one
         name: String,

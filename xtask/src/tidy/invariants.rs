@@ -6,7 +6,7 @@ use super::tree::Tree;
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     tree.files()
         .filter(|(path, text)| {
-            path.ends_with("/src/lib.rs") && !text.lines().any(|line| line.starts_with("//! **Invariant:** "))
+            path.ends_with("/lib.rs") && !text.lines().any(|line| line.starts_with("//! **Invariant:** "))
         })
         .map(|(path, _)| Finding::error(path, 1, "no `//! **Invariant:** …` line"))
         .collect()
@@ -25,7 +25,7 @@ mod tests {
             &[],
         );
         finding::check(check, &[("crates/a/src/main.rs", "")], &[]);
-        let found = ["crates/a/src/lib.rs:1: error: no `//! **Invariant:** …` line"];
-        finding::check(check, &[("crates/a/src/lib.rs", "//! Words.\n// **Invariant:** x\n")], &found);
+        let found = ["crates/a/src/b/lib.rs:1: error: no `//! **Invariant:** …` line"];
+        finding::check(check, &[("crates/a/src/b/lib.rs", "//! Words.\n// **Invariant:** x\n")], &found);
     }
 }
