@@ -20,3 +20,4 @@ pub mod fold;
 pub mod store;
 pub mod follower;
 pub mod memory;
+pub mod conformance;

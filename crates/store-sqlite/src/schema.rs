@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use projector::batch::Stream;
+use projector::store::StoredRow;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::fault::Fault;
@@ -40,6 +41,25 @@ impl Role {
         match self {
             Self::Hot => &[Stream::Reference, Stream::Symbols, Stream::Users],
             Self::Archive => &[Stream::Reference, Stream::Trades, Stream::Audit],
+        }
+    }
+
+    /// Whether the file has a table for such rows of its streams.
+    pub const fn keeps(self, row: &StoredRow) -> bool {
+        match row {
+            StoredRow::Asset(_) | StoredRow::Symbol(_) => true,
+            StoredRow::Trade(_) | StoredRow::Audit(_) => matches!(self, Self::Archive),
+            StoredRow::Venue(_)
+            | StoredRow::User(_)
+            | StoredRow::Key(_)
+            | StoredRow::Order(_)
+            | StoredRow::OpenOrder(_)
+            | StoredRow::Fill(_)
+            | StoredRow::Position(_)
+            | StoredRow::Balance(_)
+            | StoredRow::CreditLimit(_)
+            | StoredRow::Ledger(_)
+            | StoredRow::Withdrawal(_) => matches!(self, Self::Hot),
         }
     }
 
@@ -126,5 +146,8 @@ fn migrate(connection: &mut Connection, role: Role) -> Result<(), Fault> {
         transaction.pragma_update(None, "user_version", i64::try_from(migrations.len()).unwrap_or(i64::MAX))?;
     }
     transaction.commit()?;
+    if version < migrations.len() {
+        tracing::info!(?role, from = version, to = migrations.len(), "schema brought up to date");
+    }
     Ok(())
 }

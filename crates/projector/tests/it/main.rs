@@ -1,0 +1,12 @@
+//! One binary for all tests of the crate.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(clippy::print_stdout, reason = "a failure prints its seed")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
+
+mod history;
+mod memory;
+mod fold;
+mod state;
+mod follower;
+mod decimal;
+mod audit;

@@ -1,0 +1,92 @@
+user_version 1
+application_id 0x42576172
+CREATE TABLE checkpoints (
+    stream TEXT    NOT NULL PRIMARY KEY,
+    venue  BLOB    NOT NULL, -- id of the journal followed
+    epoch  INTEGER NOT NULL, -- epoch of the writer: an older one is fenced
+    seq    INTEGER NOT NULL, -- last sequence stored
+    hash   BLOB    NOT NULL  -- chain hash of the event log at that sequence
+) STRICT, WITHOUT ROWID;
+CREATE TABLE assets (
+    asset_id INTEGER NOT NULL PRIMARY KEY,
+    code     TEXT    NOT NULL,
+    scale    INTEGER NOT NULL, -- decimals: one unit is 10^scale minor units
+    last_seq INTEGER NOT NULL
+) STRICT;
+CREATE TABLE symbols (
+    symbol_id      INTEGER NOT NULL PRIMARY KEY,
+    code           TEXT    NOT NULL,
+    base_asset_id  INTEGER NOT NULL,
+    base_scale     INTEGER NOT NULL,
+    quote_asset_id INTEGER NOT NULL,
+    quote_scale    INTEGER NOT NULL,
+    tick_mantissa  INTEGER NOT NULL, -- one tick is tick_mantissa / 10^tick_scale of quote per base
+    tick_scale     INTEGER NOT NULL,
+    lot_mantissa   INTEGER NOT NULL, -- one lot is lot_mantissa / 10^lot_scale of base
+    lot_scale      INTEGER NOT NULL,
+    status         TEXT    NOT NULL, -- trading, halted
+    price_min      INTEGER NOT NULL,
+    price_max      INTEGER NOT NULL,
+    quantity_min   INTEGER NOT NULL,
+    quantity_max   INTEGER NOT NULL,
+    notional_min   TEXT    NOT NULL,
+    notional_max   TEXT    NOT NULL,
+    band_above_ppm INTEGER,          -- absent: no price band
+    band_below_ppm INTEGER,
+    maker_ppm      INTEGER NOT NULL,
+    taker_ppm      INTEGER NOT NULL,
+    last_seq       INTEGER NOT NULL
+) STRICT;
+CREATE VIEW v_symbol_units AS
+SELECT symbol_id, code, base_asset_id, quote_asset_id,
+       tick_mantissa, tick_scale, CAST(substr('1000000000000000000', 1, tick_scale + 1) AS INTEGER) AS tick_one,
+       lot_mantissa, lot_scale, CAST(substr('1000000000000000000', 1, lot_scale + 1) AS INTEGER) AS lot_one
+FROM symbols;
+CREATE TABLE completed_trades (
+    symbol_id      INTEGER NOT NULL,
+    trade_id       INTEGER NOT NULL, -- dense in the symbol
+    seq            INTEGER NOT NULL, -- with event_index: the event
+    event_index    INTEGER NOT NULL,
+    time           INTEGER NOT NULL, -- nanoseconds since 1970
+    price          INTEGER NOT NULL,
+    quantity       INTEGER NOT NULL,
+    quote          TEXT    NOT NULL,
+    taker_side     TEXT    NOT NULL, -- buy, sell
+    maker_order_id INTEGER NOT NULL,
+    maker_user_id  INTEGER NOT NULL,
+    taker_order_id INTEGER NOT NULL,
+    taker_user_id  INTEGER NOT NULL,
+    PRIMARY KEY (symbol_id, trade_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE audit_logs (
+    seq         INTEGER NOT NULL PRIMARY KEY,
+    time        INTEGER NOT NULL,
+    user_id     INTEGER NOT NULL,
+    key_id      INTEGER NOT NULL,
+    session_id  INTEGER NOT NULL,
+    transport   TEXT    NOT NULL,
+    address_id  INTEGER NOT NULL, -- the clear text lives elsewhere, where it can be deleted
+    client_time INTEGER,
+    deadline    INTEGER,
+    action      TEXT    NOT NULL,
+    content     TEXT    NOT NULL, -- JSON
+    outcome     TEXT    NOT NULL, -- accepted, repeated, or refused with the reason
+    block       BLOB    NOT NULL  -- hash of the journal block: the audit chain
+) STRICT;
+CREATE VIEW v_trades AS
+SELECT u.code AS symbol, t.trade_id,
+       CASE WHEN typeof(t.price * u.tick_mantissa) <> 'integer' THEN NULL
+            WHEN u.tick_scale = 0 THEN CAST(t.price * u.tick_mantissa AS TEXT)
+            ELSE rtrim(rtrim(printf('%d.%0*d', t.price * u.tick_mantissa / u.tick_one, u.tick_scale,
+                                    t.price * u.tick_mantissa % u.tick_one), '0'), '.') END AS price,
+       CASE WHEN typeof(t.quantity * u.lot_mantissa) <> 'integer' THEN NULL
+            WHEN u.lot_scale = 0 THEN CAST(t.quantity * u.lot_mantissa AS TEXT)
+            ELSE rtrim(rtrim(printf('%d.%0*d', t.quantity * u.lot_mantissa / u.lot_one, u.lot_scale,
+                                    t.quantity * u.lot_mantissa % u.lot_one), '0'), '.') END AS quantity,
+       t.quote, t.taker_side, t.maker_order_id, t.maker_user_id, t.taker_order_id, t.taker_user_id, t.seq,
+       strftime('%Y-%m-%dT%H:%M:%S', t.time / 1000000000, 'unixepoch') || printf('.%09dZ', t.time % 1000000000) AS at
+FROM completed_trades AS t JOIN v_symbol_units AS u USING (symbol_id);
+CREATE VIEW v_audit AS
+SELECT seq, user_id, key_id, action, content, outcome, lower(hex(block)) AS block,
+       strftime('%Y-%m-%dT%H:%M:%S', time / 1000000000, 'unixepoch') || printf('.%09dZ', time % 1000000000) AS at
+FROM audit_logs;
