@@ -20,6 +20,12 @@ pub trait Store {
     /// Writes the batch and its checkpoint if the store is where the batch begins. Where it is interrupted, the same batch
     /// or any other that begins at the stored checkpoint completes it.
     fn commit(&mut self, batch: &Batch) -> Outcome;
+
+    /// Makes everything committed so far survive a loss of power. Before the logs give up blocks for good, the checkpoints behind
+    /// them must be durable. Nothing to do where every commit is.
+    fn make_durable(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// What came of [`Store::commit`].

@@ -77,6 +77,10 @@ impl Store for SqliteStore {
     fn commit(&mut self, batch: &Batch) -> Outcome {
         self.write(batch).unwrap_or_else(Outcome::from)
     }
+
+    fn make_durable(&mut self) -> Result<(), StoreError> {
+        Ok(self.sync()?)
+    }
 }
 
 /// How far a stream is, in the snapshot of the connection.

@@ -17,6 +17,9 @@ use crate::source::{Joined, Logs};
 /// Longest sleep of a follower with nothing to do: bounds how late it hears of a shutdown.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
 
+/// How often a store's checkpoints are made durable: only those let segments go.
+const DURABLE_EVERY: Duration = Duration::from_secs(5);
+
 /// How one stream of one store is doing.
 #[derive(Debug)]
 pub(crate) struct FollowerStatus {
@@ -24,6 +27,7 @@ pub(crate) struct FollowerStatus {
     pub(crate) name: String,
     pub(crate) stream: Stream,
     reached: AtomicU64,
+    durable: AtomicU64,
     stopped: Mutex<Option<String>>,
 }
 
@@ -31,6 +35,11 @@ impl FollowerStatus {
     /// Last sequence that the store has.
     pub(crate) fn reached(&self) -> Seq {
         Seq(self.reached.load(Ordering::Acquire))
+    }
+
+    /// Last sequence that the store has and will still have after a loss of power.
+    pub(crate) fn durable(&self) -> Seq {
+        Seq(self.durable.load(Ordering::Acquire))
     }
 
     /// Why it stopped for good, if it did.
@@ -62,6 +71,7 @@ pub(crate) fn start(
             name: format!("{store_name}/{}", stream_name(*stream)),
             stream: *stream,
             reached: AtomicU64::new(0),
+            durable: AtomicU64::new(0),
             stopped: Mutex::new(None),
         })
     };
@@ -71,7 +81,8 @@ pub(crate) fn start(
         source: Joined::new(shared.logs.clone(), Arc::clone(&shared.written)),
         status: Arc::clone(status),
     });
-    let mut runner = Runner { lanes: lanes.collect(), store, shared: shared.clone(), started: Instant::now() };
+    let (lanes, shared, started) = (lanes.collect(), shared.clone(), Instant::now());
+    let mut runner = Runner { lanes, store, shared, started, made_durable: started };
     let thread = std::thread::Builder::new().name(store_name.into()).spawn(move || runner.run())?;
     Ok((statuses, thread))
 }
@@ -98,6 +109,7 @@ struct Runner {
     store: Box<dyn Store + Send>,
     shared: Shared,
     started: Instant,
+    made_durable: Instant,
 }
 
 impl Runner {
@@ -108,12 +120,30 @@ impl Runner {
             let written = self.shared.written.committed();
             let wait = self.step_all();
             let level = |lane: &Lane| lane.status.reached() >= written || lane.follower.stopped().is_some();
-            if stopping && self.lanes.iter().all(level) {
+            let done = stopping && self.lanes.iter().all(level);
+            if done || self.made_durable.elapsed() >= DURABLE_EVERY {
+                self.make_durable();
+            }
+            if done {
                 return;
             }
             if let Some(wait) = wait {
                 // Sleeps until more is written, or as long as a store asked for.
                 self.shared.written.wait_committed(written.next(), wait.min(IDLE_WAIT));
+            }
+        }
+    }
+
+    fn make_durable(&mut self) {
+        self.made_durable = Instant::now();
+        match self.store.make_durable() {
+            Ok(()) => {
+                for lane in &self.lanes {
+                    lane.status.durable.store(lane.status.reached().0, Ordering::Release);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a store cannot make its checkpoints durable; no segment goes until it can")
             }
         }
     }

@@ -61,10 +61,8 @@ pub(crate) struct Beside {
 /// How things stand, for `status` and the status line.
 #[derive(Debug)]
 pub(crate) struct Status {
-    pub(crate) venue: VenueId,
     pub(crate) epoch: Epoch,
     pub(crate) journal: Arc<Progress>,
-    pub(crate) written: Arc<Progress>,
     pub(crate) replayed: Arc<AtomicU64>,
     pub(crate) followers: Vec<Arc<FollowerStatus>>,
 }
@@ -163,7 +161,7 @@ impl Live {
         };
         let replayer = replayer.map(start_maintainer).transpose().context(NO_THREAD)?;
         let journal = Arc::clone(&core.committed);
-        let status = Arc::new(Status { venue, epoch, journal, written, replayed, followers: statuses });
+        let status = Arc::new(Status { epoch, journal, replayed, followers: statuses });
         let (entrance, controls) = (core.entrance.clone(), Arc::clone(&core.controls));
         Ok(Self {
             entrance,

@@ -117,7 +117,7 @@ impl Maintainer {
     }
 
     fn purge(&self) {
-        let followers = self.watch.followers.iter().map(|follower| follower.reached());
+        let followers = self.watch.followers.iter().map(|follower| follower.durable());
         let oldest = match self.snapshots.oldest_kept() {
             Ok(Some(seq)) => seq,
             Ok(None) => return,
