@@ -14,6 +14,9 @@ pub(crate) fn demo(workspace: &Workspace, arguments: &[String]) -> anyhow::Resul
 pub(crate) fn torture(workspace: &Workspace, rounds: u64, seed: Option<u64>) -> anyhow::Result<()> {
     let seed = seed.unwrap_or_else(fresh_seed);
     println!("seed {seed}; again with: cargo xtask torture --rounds {rounds} --seed {seed}");
+    // The one that kills, and the one that is killed, which it expects beside itself.
+    let mut build = workspace.cargo();
+    process::run(build.args(["build", "--release", "--package", "venue", "--bins"]))?;
     let mut command = workspace.cargo();
     command.args(["run", "--release", "--package", "venue", "--bin", "torture", "--"]);
     command.args(["--rounds", &rounds.to_string(), "--seed", &seed.to_string()]);

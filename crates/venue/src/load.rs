@@ -86,6 +86,18 @@ impl Load {
         Self { world, first_user, symbols, random: Random::new(world.seed), sent: 0, far: Vec::new() }
     }
 
+    /// The same flow whose first command has this number.
+    pub(crate) fn numbered_from(mut self, number: u64) -> Self {
+        self.sent = number;
+        self
+    }
+
+    /// Everybody who trades.
+    pub(crate) fn users(&self) -> impl Iterator<Item = UserId> + use<> {
+        let first = self.first_user.0;
+        (first..first + self.world.users).map(UserId)
+    }
+
     /// The next command; its client order id, if it places an order, is `name_of` the count of commands before it.
     pub(crate) fn next(&mut self) -> Command {
         let number = self.sent;

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** wiring only: threads, environment, configuration, roles; no rule of trade is decided here.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to whoever started it")]
+
 mod config;
 mod live;
 mod stores;
@@ -15,6 +17,7 @@ mod demo;
 mod meter;
 mod random;
 mod load;
+mod torture_load;
 mod replay;
 mod verify;
 mod inspect;
@@ -55,6 +58,9 @@ enum Command {
     Follower(rewind::Args),
     /// Measure a part of the venue on this machine.
     Bench(bench::Cli),
+    /// Trade at full speed inside the process until killed, and print each acknowledgement.
+    #[command(hide = true)]
+    Load(torture_load::Args),
 }
 
 fn main() -> ExitCode {
@@ -81,5 +87,6 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Inspect(args) => inspect::run(args),
         Command::Follower(args) => rewind::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Load(args) => torture_load::run(args),
     }
 }

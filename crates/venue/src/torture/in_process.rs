@@ -1,0 +1,95 @@
+//! A round of load inside the venue's process: its acknowledgements come through a pipe, and are compared with the logs after
+//! the kill.
+
+use std::time::Instant;
+
+use anyhow::Context;
+use outside::process::Running;
+
+use crate::ack::Ack;
+use crate::logs;
+use crate::rig::Rig;
+
+/// Acknowledgements after which a load is killed: a power of two, up to this one.
+const ACKNOWLEDGED_LOG2_MAX: u64 = 16;
+/// Of a hundred loads, those that are killed before their first acknowledgement.
+const STARTING_PERCENT: u64 = 10;
+/// How long after its beginning such a load is killed at the latest.
+const STARTING_MS: u64 = 400;
+/// Bits that the number of a command has within its round.
+const NUMBER_BITS: u32 = 32;
+
+/// All loads so far.
+#[derive(Debug)]
+pub(crate) struct InProcess {
+    acknowledged: u64,
+}
+
+impl InProcess {
+    /// Lists what the load trades. This is not killed: the load expects its users side by side.
+    pub(crate) fn set_up(rig: &Rig) -> anyhow::Result<Self> {
+        let output = rig.binary.run(&["load", "--seed", "0", "--commands", "0"], &rig.data)?;
+        anyhow::ensure!(output.status.success(), "load: {}", outside::process::said(&output));
+        Ok(Self { acknowledged: 0 })
+    }
+
+    /// Commands acknowledged.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    pub(crate) fn round(&mut self, rig: &mut Rig, round: u64) -> anyhow::Result<String> {
+        if rig.random.below(2) == 0 {
+            rig.stop()?;
+        } else {
+            rig.venue()?;
+            rig.kill()?;
+        }
+        let acks = load(rig, round)?;
+        let begun = Instant::now();
+        rig.venue()?;
+        let up = begun.elapsed();
+        logs::check(rig, &acks)?;
+        self.acknowledged += u64::try_from(acks.len())?;
+        Ok(format!(
+            "in process, killed, up again after {:.2} s; {} acknowledged commands are in the logs as answered",
+            up.as_secs_f64(),
+            acks.len()
+        ))
+    }
+}
+
+/// Runs the load and kills it; what it has acknowledged.
+fn load(rig: &mut Rig, round: u64) -> anyhow::Result<Vec<Ack>> {
+    let (seed, first) = (rig.random.next().to_string(), (round << NUMBER_BITS).to_string());
+    let data = rig.data.to_str().context("a path that is text")?;
+    let command = rig.binary.command(&["load", "--data", data, "--seed", &seed, "--first", &first]);
+    let mut load = Running::spawn(command, rig.data.with_extension("log"))?;
+    let mut lines = Vec::new();
+    if rig.random.below(100) < STARTING_PERCENT {
+        std::thread::sleep(rig.moment(STARTING_MS));
+        rig.kills.starting += 1;
+    } else {
+        let goal = usize::try_from(1_u64 << rig.random.below(ACKNOWLEDGED_LOG2_MAX + 1))?;
+        // One more line, which says that it is ready.
+        while lines.len() <= goal {
+            lines.push(load.line().with_context(|| format!("the load stalls:\n{}", load.logged()))?);
+        }
+        std::thread::sleep(rig.moment(2));
+    }
+    load.kill()?;
+    rig.kills.all += 1;
+    while let Some(line) = load.line() {
+        lines.push(line);
+    }
+    let mut acks = Vec::new();
+    for (index, line) in lines.iter().enumerate().skip(1) {
+        match line.parse() {
+            Ok(ack) => acks.push(ack),
+            // The kill may have cut it off.
+            Err(_) if index + 1 == lines.len() => {}
+            Err(_) => anyhow::bail!("the load said {line:?}"),
+        }
+    }
+    Ok(acks)
+}

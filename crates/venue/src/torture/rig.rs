@@ -1,0 +1,141 @@
+//! The venue under torture: one data directory that lives through all rounds, and whatever process has it at the moment.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use outside::client::{Client, Key};
+use outside::process::{Binary, Running};
+
+use crate::random::Random;
+
+/// Commands between two snapshots: few, so that every few rounds begin from another one.
+const SNAPSHOT_EVERY: u64 = 5_000;
+/// The smallest segments there are: they are closed and copied away often.
+const SEGMENT_MIB: u64 = 16;
+/// Of a hundred starts, those that are killed before, or just after, they are through.
+const START_KILLED_PERCENT: u64 = 30;
+/// How long after its beginning a start is killed at the latest. Few take longer.
+const START_KILLED_MS: u64 = 300;
+
+/// How often the venue was killed.
+#[derive(Debug, Default)]
+pub(crate) struct Kills {
+    pub(crate) all: u64,
+    pub(crate) starting: u64,
+    pub(crate) stopping: u64,
+}
+
+/// The venue.
+#[derive(Debug)]
+pub(crate) struct Rig {
+    pub(crate) binary: Binary,
+    pub(crate) data: PathBuf,
+    /// Where closed segments are copied to.
+    pub(crate) segments: PathBuf,
+    pub(crate) random: Random,
+    pub(crate) kills: Kills,
+    pub(crate) verified: u64,
+    venue: Option<Running>,
+}
+
+impl Rig {
+    pub(crate) fn new(program: &Path, directory: &Path, seed: u64) -> Self {
+        let segments = directory.join("segments");
+        let binary = Binary::new(program)
+            .with("SEGMENT_MIB", SEGMENT_MIB)
+            .with("SNAPSHOT_EVERY", SNAPSHOT_EVERY)
+            .with("SEGMENT_STORE", segments.display())
+            .with("GATEWAY_THREADS", 2);
+        Self {
+            binary,
+            data: directory.join("venue"),
+            segments,
+            random: Random::new(seed),
+            kills: Kills::default(),
+            verified: 0,
+            venue: None,
+        }
+    }
+
+    /// A random duration below so many milliseconds.
+    pub(crate) fn moment(&mut self, below_ms: u64) -> Duration {
+        Duration::from_micros(self.random.below(below_ms * 1_000))
+    }
+
+    /// The very first starts, when nothing is there yet: killed like all others.
+    pub(crate) fn first_starts(&mut self) -> anyhow::Result<()> {
+        for _ in 0..3 {
+            self.killed_start()?;
+        }
+        Ok(())
+    }
+
+    /// The venue, listening. If it has to be started, a start or two may be killed first.
+    pub(crate) fn venue(&mut self) -> anyhow::Result<&mut Running> {
+        if self.venue.is_none() {
+            while self.random.below(100) < START_KILLED_PERCENT {
+                self.killed_start()?;
+            }
+            let mut venue = Running::serve(&self.binary, &self.data)?;
+            venue.address()?;
+            self.venue = Some(venue);
+        }
+        self.venue.as_mut().context("started above")
+    }
+
+    /// A client of the running venue.
+    pub(crate) fn client(&mut self, key: &Key) -> anyhow::Result<Client> {
+        self.venue()?.client(key)
+    }
+
+    fn killed_start(&mut self) -> anyhow::Result<()> {
+        let moment = self.moment(START_KILLED_MS);
+        let mut venue = Running::serve(&self.binary, &self.data)?;
+        venue.wait_listening(moment)?;
+        venue.kill()?;
+        self.kills.starting += 1;
+        self.kills.all += 1;
+        Ok(())
+    }
+
+    /// Kills the running venue.
+    pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
+        self.kills.all += 1;
+        self.venue.take().context("a running venue")?.kill()
+    }
+
+    /// Asks the running venue to shut down, and kills it while it does; says whether it was faster.
+    pub(crate) fn kill_stopping(&mut self) -> anyhow::Result<bool> {
+        let moment = self.moment(150);
+        let mut venue = self.venue.take().context("a running venue")?;
+        venue.terminate()?;
+        if let Some(status) = venue.wait(moment)? {
+            anyhow::ensure!(status.success(), "the venue ended with {status}:\n{}", venue.logged());
+            return Ok(false);
+        }
+        venue.kill()?;
+        self.kills.stopping += 1;
+        self.kills.all += 1;
+        Ok(true)
+    }
+
+    /// Shuts the running venue down, if there is one.
+    pub(crate) fn stop(&mut self) -> anyhow::Result<()> {
+        self.venue.take().map_or(Ok(()), Running::stop)
+    }
+
+    /// Kills what is still running, without asking.
+    pub(crate) fn drop_venue(&mut self) {
+        self.venue = None;
+    }
+
+    /// Proves chain, digests, store and conservation; says how long that took.
+    pub(crate) fn verify(&mut self) -> anyhow::Result<String> {
+        let begun = Instant::now();
+        let said = self.binary.verify(&self.data)?;
+        self.verified += 1;
+        let replayed = said.lines().find_map(|line| line.strip_prefix("ok    replayed ")).unwrap_or("nothing");
+        Ok(format!("verified in {:.1} s: {replayed}", begun.elapsed().as_secs_f64()))
+    }
+}
