@@ -42,10 +42,10 @@ impl Console {
     /// Lists an asset.
     pub(crate) fn asset(&self, code: &str, scale: u8) -> anyhow::Result<AssetId> {
         let code = AssetCode::new(code)?;
-        match self.request(RequestContent::CreateAsset(domain::command::create_asset::CreateAsset { code, scale }))? {
-            Created::Asset(asset) => Ok(asset),
-            other => anyhow::bail!("an asset was asked for, {other:?} came"),
-        }
+        let created =
+            self.request(RequestContent::CreateAsset(domain::command::create_asset::CreateAsset { code, scale }))?;
+        let Created::Asset(asset) = created else { anyhow::bail!("an asset was asked for, {created:?} came") };
+        Ok(asset)
     }
 
     /// Lists a symbol.
@@ -54,18 +54,16 @@ impl Console {
         let code = SymbolCode::new(new.code)?;
         let content =
             domain::command::create_symbol::CreateSymbol { code, base, quote, tick_size, lot_size, limits, fees };
-        match self.request(RequestContent::CreateSymbol(Box::new(content)))? {
-            Created::Symbol(symbol) => Ok(symbol),
-            other => anyhow::bail!("a symbol was asked for, {other:?} came"),
-        }
+        let created = self.request(RequestContent::CreateSymbol(Box::new(content)))?;
+        let Created::Symbol(symbol) = created else { anyhow::bail!("a symbol was asked for, {created:?} came") };
+        Ok(symbol)
     }
 
     /// Opens an account.
     pub(crate) fn user(&self) -> anyhow::Result<UserId> {
-        match self.request(RequestContent::CreateUser(domain::command::create_user::CreateUser))? {
-            Created::User(user) => Ok(user),
-            other => anyhow::bail!("a user was asked for, {other:?} came"),
-        }
+        let created = self.request(RequestContent::CreateUser(domain::command::create_user::CreateUser))?;
+        let Created::User(user) = created else { anyhow::bail!("a user was asked for, {created:?} came") };
+        Ok(user)
     }
 
     /// Credits a user.
@@ -88,15 +86,11 @@ impl Console {
     pub(crate) fn request(&self, content: RequestContent) -> anyhow::Result<Created> {
         let answer = self.ask(&self.command(content)?)?;
         for event in &answer.events {
-            match event {
-                Event::Refused(refused) => anyhow::bail!("the venue refused its own request: {:?}", refused.reason),
-                Event::RequestRepeated(repeated) => return Ok(repeated.created),
-                Event::AssetCreated(asset) => return Ok(Created::Asset(asset.id)),
-                Event::SymbolCreated(symbol) => return Ok(Created::Symbol(symbol.instrument.id())),
-                Event::UserCreated(user) => return Ok(Created::User(user.user)),
-                Event::ApiKeyCreated(key) => return Ok(Created::Key(key.key)),
-                Event::WithdrawalRequested(requested) => return Ok(Created::Withdrawal(requested.withdrawal)),
-                _ => {}
+            if let Event::Refused(refused) = event {
+                anyhow::bail!("the venue refused its own request: {:?}", refused.reason);
+            }
+            if let Some(created) = created_by(event) {
+                return Ok(created);
             }
         }
         Ok(Created::Nothing)
@@ -128,4 +122,27 @@ impl Console {
             }
         }
     }
+}
+
+/// What an event says was created, if it is one of those.
+fn created_by(event: &Event) -> Option<Created> {
+    if let Event::RequestRepeated(repeated) = event {
+        return Some(repeated.created);
+    }
+    if let Event::AssetCreated(asset) = event {
+        return Some(Created::Asset(asset.id));
+    }
+    if let Event::SymbolCreated(symbol) = event {
+        return Some(Created::Symbol(symbol.instrument.id()));
+    }
+    if let Event::UserCreated(user) = event {
+        return Some(Created::User(user.user));
+    }
+    if let Event::ApiKeyCreated(key) = event {
+        return Some(Created::Key(key.key));
+    }
+    if let Event::WithdrawalRequested(requested) = event {
+        return Some(Created::Withdrawal(requested.withdrawal));
+    }
+    None
 }

@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     };
     let total = watch(&live, &meter, args.seconds.map(Duration::from_secs), &stop);
     stop.store(true, Ordering::Release);
-    trading.join().map_err(|_| anyhow::anyhow!("the simulated traders failed"))??;
+    trading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     served.stop();
     live.shutdown().context("the venue did not shut down cleanly")?;
     println!("\n{total} orders answered; everything is journaled, stored and sealed");

@@ -143,7 +143,7 @@ impl Runner {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "a store cannot make its checkpoints durable; no segment goes until it can")
+                tracing::warn!(%error, "a store cannot make its checkpoints durable; no segment goes until it can");
             }
         }
     }

@@ -381,17 +381,19 @@ fn retention(config: &Config, venue: VenueId, places: &Places) -> Retention {
 
 /// What to do about it, where that can be said.
 fn explain(error: RecoveryError, data: &Path) -> anyhow::Error {
-    let help = match &error {
-        RecoveryError::Open(OpenError::Corruption(corruption)) if matches!(corruption.what, Damage::Short { .. }) => {
-            format!(
-                "the journal ends before what a store already has. If {0} was restored to an earlier point on purpose, run \
-             `buttonwood follower rewind --data {0}`; otherwise bring back the newer journal",
-                data.display()
-            )
-        }
-        RecoveryError::Open(OpenError::Locked(_)) => "another buttonwood uses this data directory".to_owned(),
-        _ => format!("cannot start from {}", data.display()),
-    };
+    let data = data.display();
+    let mut help = format!("cannot start from {data}");
+    if let RecoveryError::Open(OpenError::Locked(_)) = &error {
+        "another buttonwood uses this data directory".clone_into(&mut help);
+    }
+    if let RecoveryError::Open(OpenError::Corruption(corruption)) = &error
+        && matches!(corruption.what, Damage::Short { .. })
+    {
+        help = format!(
+            "the journal ends before what a store already has. If {data} was restored to an earlier point on purpose, run \
+             `buttonwood follower rewind --data {data}`; otherwise bring back the newer journal"
+        );
+    }
     anyhow::Error::new(error).context(help)
 }
 

@@ -204,7 +204,7 @@ fn named(id: u64) -> OrderRef {
 /// Waits until the store has everything.
 fn wait_for_followers(live: &Live) -> anyhow::Result<()> {
     let all = live.read_model.seq();
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + Duration::from_mins(2);
     for follower in &live.status.followers {
         while follower.reached() < all {
             if let Some(reason) = follower.stopped() {

@@ -49,15 +49,19 @@ pub(crate) struct Args {
 /// What is said on the way, and whether it was all good.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
+    good: u64,
+    notes: u64,
     bad: u64,
 }
 
 impl Verdict {
-    fn good(&self, what: impl Display) {
+    fn good(&mut self, what: impl Display) {
+        self.good += 1;
         println!("ok    {what}");
     }
 
-    fn note(&self, what: impl Display) {
+    fn note(&mut self, what: impl Display) {
+        self.notes += 1;
         println!("note  {what}");
     }
 
@@ -101,10 +105,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         verdict.wrong(format_args!("the event log is at {}, past the journal at {}", event_log.0, journal.0));
     }
     if let Some(base) = find_base(&config, &logs, &places, &mut verdict)? {
-        check_stores(&config, &logs, base, event_log, stored, &mut verdict)?;
+        check_stores(&logs, &base, event_log, stored, &mut verdict)?;
     }
     anyhow::ensure!(verdict.bad == 0, "not clean: {} findings", verdict.bad);
-    println!("clean");
+    println!("clean: {} checks passed, {} notes", verdict.good, verdict.notes);
     Ok(())
 }
 
@@ -173,34 +177,23 @@ fn find_base(config: &Config, logs: &Logs, places: &Places, verdict: &mut Verdic
         return Ok(Some(Base { state: engine::Engine::new(cell).state(), snapshot: None }));
     }
     let found = usable.into_iter().find(|(header, _)| header.seq.next() >= oldest);
-    match found {
-        Some((header, state)) => {
-            verdict.note(format_args!(
-                "the logs begin at {}: rows from {} on are compared one by one, earlier ones by the state of the snapshot",
-                oldest.0,
-                header.seq.next().0
-            ));
-            Ok(Some(Base { state, snapshot: Some(header) }))
-        }
-        None => {
-            verdict.wrong(format_args!("no snapshot reaches the beginning of the logs at {}", oldest.0));
-            Ok(None)
-        }
-    }
+    let Some((header, state)) = found else {
+        verdict.wrong(format_args!("no snapshot reaches the beginning of the logs at {}", oldest.0));
+        return Ok(None);
+    };
+    verdict.note(format_args!(
+        "the logs begin at {}: rows from {} on are compared one by one, earlier ones by the state of the snapshot",
+        oldest.0,
+        header.seq.next().0
+    ));
+    Ok(Some(Base { state, snapshot: Some(header) }))
 }
 
-fn check_stores(
-    config: &Config,
-    logs: &Logs,
-    base: Base,
-    end: Seq,
-    stored: Vec<Stored>,
-    verdict: &mut Verdict,
-) -> anyhow::Result<()> {
+fn check_stores(logs: &Logs, base: &Base, end: Seq, stored: Vec<Stored>, verdict: &mut Verdict) -> anyhow::Result<()> {
     let base_seq = base.state.seq;
     let wanted: Vec<_> = stored.iter().map(|stored| (stored.store, stored.stream, stored.checkpoint)).collect();
     let progress = Arc::new(Progress::new(end));
-    let expectation = expect::build(logs, &base, &wanted, &progress, verdict)?;
+    let expectation = expect::build(logs, base, &wanted, &progress, verdict)?;
     verdict.good(format_args!(
         "replayed {} commands from {}: events equal to the event log byte by byte, money conserved, state {}",
         end.0 - base_seq.0,
@@ -216,7 +209,6 @@ fn check_stores(
         let found = compare::compare(expected, &stored.rows, base_seq);
         report(&name, &stored, &found, verdict);
     }
-    let _ = config;
     Ok(())
 }
 

@@ -15,6 +15,8 @@ use domain::order::{OrderKind, Side, TimeInForce};
 use domain::text::{AssetCode, ClientOrderId, RequestId, SymbolCode};
 use domain::units::{Amount, Lots, Ppm, Ticks};
 
+use crate::random::Random;
+
 /// The price around which orders are placed.
 const MID: u64 = 50_000;
 /// How far from it they are at most; near it they are densest.
@@ -69,7 +71,7 @@ pub(crate) struct Flow {
 impl Flow {
     /// Of users `1 ..= users` on symbols `0 .. symbols`.
     pub(crate) fn new(seed: u64, users: u32, symbols: u32) -> Self {
-        Self { random: Random(seed), users, symbols, live: Vec::new(), places: Vec::new(), placed: 0 }
+        Self { random: Random::new(seed), users, symbols, live: Vec::new(), places: Vec::new(), placed: 0 }
     }
 
     /// Orders that rest, as far as is known.
@@ -144,20 +146,18 @@ impl Flow {
     /// Takes note of what the engine answered to one step or to many.
     pub(crate) fn answered(&mut self, events: &[Event]) {
         for event in events {
-            match event {
-                Event::OrderPlaced(placed) => {
-                    let rests = match placed.kind {
-                        OrderKind::Limit { time_in_force, .. } => time_in_force == TimeInForce::GoodTilCanceled,
-                        OrderKind::Market { .. } => false,
-                    };
-                    if rests {
-                        self.rested(Live { order: placed.order, user: placed.user, symbol: placed.symbol });
-                    }
-                }
-                Event::OrderFilled(filled) if filled.filled => self.gone(filled.order),
-                Event::OrderClosed(closed) => self.gone(closed.order),
-                #[expect(clippy::wildcard_enum_match_arm, reason = "a driver of orders looks at orders")]
-                _ => {}
+            if let Event::OrderPlaced(placed) = event
+                && let OrderKind::Limit { time_in_force: TimeInForce::GoodTilCanceled, .. } = placed.kind
+            {
+                self.rested(Live { order: placed.order, user: placed.user, symbol: placed.symbol });
+            }
+            if let Event::OrderFilled(filled) = event
+                && filled.filled
+            {
+                self.gone(filled.order);
+            }
+            if let Event::OrderClosed(closed) = event {
+                self.gone(closed.order);
             }
         }
     }
@@ -218,28 +218,4 @@ fn name(number: u64) -> ClientOrderId {
         left /= 10;
     }
     ClientOrderId::from_bytes(&text).expect("digits")
-}
-
-/// SplitMix64: small, and good enough to shuffle orders.
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// `0 .. limit`; zero where that is empty.
-    fn below(&mut self, limit: u64) -> u64 {
-        let product = u128::from(self.next()) * u128::from(limit);
-        u64::try_from(product >> 64).expect("the high half")
-    }
-
-    fn below_u32(&mut self, limit: u32) -> u32 {
-        u32::try_from(self.below(u64::from(limit))).expect("below 32 bits")
-    }
 }

@@ -36,6 +36,7 @@ impl Run {
 }
 
 /// Latency of one order, in microseconds.
+#[expect(clippy::struct_field_names, reason = "a unit is part of a name")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Latency {
     pub(crate) p50_us: u64,
@@ -124,7 +125,6 @@ impl Report {
 }
 
 /// Prints the table; with `as_json`, also one object on the last line: the report, or `reports` where there are several.
-#[expect(clippy::print_stdout, reason = "the answer of a command")]
 pub(crate) fn print(name: &str, reports: &[Report], as_json: bool) {
     let machine = machine();
     for (key, value) in &machine {

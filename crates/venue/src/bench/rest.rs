@@ -152,7 +152,7 @@ async fn connection(
 fn write_request(request: &mut Vec<u8>, client: &Client, keyed: &Hmac<Sha256>, number: u64) {
     use std::io::Write as _;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let side = if number % 2 == 0 { "BUY" } else { "SELL" };
+    let side = if number.is_multiple_of(2) { "BUY" } else { "SELL" };
     let query = format!(
         "symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce=GTC&quantity=0.01&price=65000.00&newClientOrderId=r{number}\
          &newOrderRespType=ACK&timestamp={now}"

@@ -67,17 +67,18 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Line>> {
 
 fn parse(text: &str) -> anyhow::Result<Line> {
     let fields: Vec<&str> = text.split(',').collect();
-    let [op, row, a, b, c, d, e] = fields[..] else {
+    // A check of the best prices has them in the four columns behind the row.
+    let [operation, row, id, sign, at, size, rest] = fields[..] else {
         anyhow::bail!("seven columns are expected, not {}", fields.len())
     };
-    let what = match op {
-        "A" => What::Add { id: a.parse()?, side: side(b)?, price: price(c)?, size: Lots(d.parse()?) },
-        "R" => What::Reduce { id: a.parse()?, size: Lots(d.parse()?) },
-        "C" => What::Cancel { id: a.parse()? },
-        "X" => What::Cross { side: side(b)?, price: price(c)?, size: Lots(d.parse()?), makers: makers(e)? },
-        "B" => What::Best { bid: at_price(a, b)?, ask: at_price(c, d)? },
+    let what = match operation {
+        "A" => What::Add { id: id.parse()?, side: side(sign)?, price: price(at)?, size: Lots(size.parse()?) },
+        "R" => What::Reduce { id: id.parse()?, size: Lots(size.parse()?) },
+        "C" => What::Cancel { id: id.parse()? },
+        "X" => What::Cross { side: side(sign)?, price: price(at)?, size: Lots(size.parse()?), makers: makers(rest)? },
+        "B" => What::Best { bid: at_price(id, sign)?, ask: at_price(at, size)? },
         "D" => {
-            let (bids, asks) = e.split_once('|').context("a bar between bids and asks")?;
+            let (bids, asks) = rest.split_once('|').context("a bar between bids and asks")?;
             What::Depth { bids: levels(bids)?, asks: levels(asks)? }
         }
         other => anyhow::bail!("unknown operation {other:?}"),

@@ -91,32 +91,29 @@ impl Judge {
     }
 
     fn fold(&mut self, line: &Line, event: &Event) {
-        match event {
-            Event::OrderPlaced(placed) => {
-                if let What::Add { id, .. } = line.what {
-                    self.numbers.insert(placed.order, id);
-                }
-                if let OrderKind::Limit { price, quantity, time_in_force: TimeInForce::GoodTilCanceled } = placed.kind {
-                    *self.side(placed.side).entry(price).or_default() += quantity.0;
-                }
+        if let Event::OrderPlaced(placed) = event {
+            if let What::Add { id, .. } = line.what {
+                self.numbers.insert(placed.order, id);
             }
-            Event::OrderFilled(fill) => {
-                self.fills += u64::from(fill.liquidity == Liquidity::Maker);
-                if fill.liquidity == Liquidity::Maker {
-                    self.take(fill.side, fill.price, fill.quantity);
-                }
+            if let OrderKind::Limit { price, quantity, time_in_force: TimeInForce::GoodTilCanceled } = placed.kind {
+                *self.side(placed.side).entry(price).or_default() += quantity.0;
             }
-            Event::OrderClosed(closed) => {
-                if let Some(rested) = closed.rested {
-                    self.take(closed.side, rested.price, rested.quantity);
-                }
-            }
-            Event::OrderAmended(amended) => {
-                if let What::Reduce { size, .. } = line.what {
-                    self.take(amended.side, amended.price, size);
-                }
-            }
-            _ => {}
+        }
+        if let Event::OrderFilled(fill) = event
+            && fill.liquidity == Liquidity::Maker
+        {
+            self.fills += 1;
+            self.take(fill.side, fill.price, fill.quantity);
+        }
+        if let Event::OrderClosed(closed) = event
+            && let Some(rested) = closed.rested
+        {
+            self.take(closed.side, rested.price, rested.quantity);
+        }
+        if let Event::OrderAmended(amended) = event
+            && let What::Reduce { size, .. } = line.what
+        {
+            self.take(amended.side, amended.price, size);
         }
     }
 
@@ -138,28 +135,24 @@ impl Judge {
     }
 
     fn check_answer(&mut self, line: &Line, events: &[Event]) {
-        let makers: Vec<Maker> = events
-            .iter()
-            .filter_map(|event| match event {
-                Event::Trade(trade) => Some(Maker {
-                    id: self.numbers.get(&trade.maker_order).copied().unwrap_or(0),
-                    size: trade.quantity,
-                    price: trade.price,
-                }),
-                _ => None,
-            })
-            .collect();
-        let right = match (&line.what, events.first()) {
-            (What::Add { .. }, Some(Event::OrderPlaced(_))) => makers.is_empty(),
-            (What::Reduce { .. }, Some(Event::OrderAmended(_)))
-            | (What::Cancel { .. }, Some(Event::OrderClosed(_))) => true,
-            (What::Cross { makers: expected, .. }, Some(Event::OrderPlaced(_))) => {
-                makers == *expected && !events.iter().any(|event| matches!(event, Event::OrderClosed(_)))
-            }
-            _ => false,
+        let makers: Vec<Maker> = events.iter().filter_map(|event| self.maker_of(event)).collect();
+        let placed = matches!(events.first(), Some(Event::OrderPlaced(_)));
+        let closed = events.iter().any(|event| matches!(event, Event::OrderClosed(_)));
+        let right = match &line.what {
+            What::Add { .. } => placed && makers.is_empty(),
+            What::Reduce { .. } => matches!(events.first(), Some(Event::OrderAmended(_))),
+            What::Cancel { .. } => closed,
+            What::Cross { makers: expected, .. } => placed && !closed && makers == *expected,
+            What::Best { .. } | What::Depth { .. } => false,
         };
         if !right {
             self.differences.push(format!("row {}: {:?} gave {events:?}", line.row, line.what));
         }
+    }
+
+    fn maker_of(&self, event: &Event) -> Option<Maker> {
+        let Event::Trade(trade) = event else { return None };
+        let id = self.numbers.get(&trade.maker_order).copied().unwrap_or(0);
+        Some(Maker { id, size: trade.quantity, price: trade.price })
     }
 }

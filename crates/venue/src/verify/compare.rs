@@ -165,9 +165,6 @@ pub(crate) fn differs_from_state(
 
 /// A balance or limit of nothing, which a state need not have.
 fn is_nothing(row: &StoredRow) -> bool {
-    match row {
-        StoredRow::Balance(row) => row.free.is_zero() && row.locked.is_zero(),
-        StoredRow::CreditLimit(row) => row.limit.is_zero(),
-        _ => false,
-    }
+    matches!(row, StoredRow::Balance(row) if row.free.is_zero() && row.locked.is_zero())
+        || matches!(row, StoredRow::CreditLimit(row) if row.limit.is_zero())
 }

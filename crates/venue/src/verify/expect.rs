@@ -108,10 +108,9 @@ impl Lane {
 
     fn flush(&mut self) -> anyhow::Result<()> {
         let Some(batch) = self.projector.take() else { return Ok(()) };
-        match self.memory.commit(&batch) {
-            Outcome::Committed => Ok(()),
-            other => anyhow::bail!("the expectation cannot be built: {other:?}"),
-        }
+        let outcome = self.memory.commit(&batch);
+        anyhow::ensure!(outcome == Outcome::Committed, "the expectation cannot be built: {outcome:?}");
+        Ok(())
     }
 
     fn rows(&mut self) -> anyhow::Result<Rows> {
