@@ -16,7 +16,7 @@ use crate::model::{ReadModel, Stream};
 use crate::money::{At, LedgerEvent};
 use crate::reference::Reference;
 use crate::shard::{Allowances, Shard, placed_row, shard_of};
-use crate::sync::{lock, write};
+use crate::sync::{lock, read, write};
 use crate::tail::Allowance;
 
 const _: () = assert!(USER_SHARDS <= 64, "a set of shards is 64 bits");
@@ -60,10 +60,11 @@ impl ReadModel {
     fn apply_to_markets(&self, command: &Sequenced<Command>, events: &[Event], reduced: Lots) {
         let mut rest =
             (0..).zip(events).filter_map(|(index, event)| Some((market_of(event)?, index, event))).peekable();
+        let (markets, stored) = (read(&self.markets), self.stored(Stream::Trades));
         while let Some((symbol, ..)) = rest.peek().copied() {
-            let market = self.market(symbol).expect("an event names a symbol that exists");
-            let stored = self.stored(Stream::Trades);
-            let mut run = Run { market: lock(&market), reduced, arriving: None };
+            let market = usize::try_from(symbol.0).ok().and_then(|index| markets.get(index));
+            let market = market.expect("an event names a symbol that exists");
+            let mut run = Run { market: lock(market), reduced, arriving: None };
             while let Some((_, index, event)) = rest.next_if(|(other, ..)| *other == symbol) {
                 let at = At { id: EventId { seq: command.seq, index }, time: command.time };
                 run.apply(event, at, stored, &self.allow.trades);

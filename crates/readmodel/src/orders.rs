@@ -1,6 +1,6 @@
 //! The orders of one shard of users: open ones, and closed ones that a store may not have yet.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
 
 use domain::ids::{OrderId, UserId};
 use domain::text::ClientOrderId;
@@ -26,10 +26,10 @@ pub(crate) struct Orders {
     chunks: Vec<Vec<OrderRow>>,
     free: Vec<Slot>,
     by_id: HashTable<(OrderId, Slot)>,
-    /// More than one order may have had the same client order id.
-    by_client: HashTable<Slot>,
-    /// Seeded: the ids come from outside.
-    hash: RandomState,
+    /// With its hash, so that growing does not look at every order. More than one order may have had the same client order id.
+    by_client: HashTable<(u32, Slot)>,
+    /// Seeded: client order ids come from outside.
+    client_hash: RandomState,
 }
 
 impl Orders {
@@ -43,23 +43,23 @@ impl Orders {
     }
 
     pub(crate) fn find(&self, order: OrderId) -> Option<Slot> {
-        let hash = self.hash.hash_one(order);
-        self.by_id.find(hash, |(id, _)| *id == order).map(|(_, slot)| *slot)
+        self.by_id.find(id_hash(order), |(id, _)| *id == order).map(|(_, slot)| *slot)
     }
 
     /// The latest placed that has this client order id now.
     pub(crate) fn find_by_client(&self, user: UserId, client_order_id: &ClientOrderId) -> Option<Slot> {
+        let hash = self.client_hash(user, client_order_id);
         self.by_client
-            .iter_hash(self.client_hash(user, client_order_id))
-            .filter(|slot| self.row(**slot).user == user && self.row(**slot).client_order_id == *client_order_id)
-            .max_by_key(|slot| self.row(**slot).order)
-            .copied()
+            .iter_hash(spread(hash))
+            .filter(|(other, _)| *other == hash)
+            .map(|(_, slot)| *slot)
+            .filter(|slot| self.row(*slot).user == user && self.row(*slot).client_order_id == *client_order_id)
+            .max_by_key(|slot| self.row(*slot).order)
     }
 
     pub(crate) fn insert(&mut self, row: OrderRow) -> Slot {
         let slot = self.place(row);
-        let hash = &self.hash;
-        self.by_id.insert_unique(hash.hash_one(row.order), (row.order, slot), |(order, _)| hash.hash_one(order));
+        self.by_id.insert_unique(id_hash(row.order), (row.order, slot), |(order, _)| id_hash(*order));
         self.insert_client(slot);
         slot
     }
@@ -68,7 +68,7 @@ impl Orders {
         let order = self.row(slot).order;
         self.remove_client(slot);
         self.by_id
-            .find_entry(self.hash.hash_one(order), |(id, _)| *id == order)
+            .find_entry(id_hash(order), |(id, _)| *id == order)
             .expect("an order kept is found by its id")
             .remove();
         self.free.push(slot);
@@ -98,30 +98,40 @@ impl Orders {
     }
 
     fn insert_client(&mut self, slot: Slot) {
-        let row = self.row(slot);
-        let hash = self.client_hash(row.user, &row.client_order_id);
-        let mut table = std::mem::take(&mut self.by_client);
-        table.insert_unique(hash, slot, |slot| {
-            let row = self.row(*slot);
-            self.client_hash(row.user, &row.client_order_id)
-        });
-        self.by_client = table;
+        let hash = self.hash_of(slot);
+        self.by_client.insert_unique(spread(hash), (hash, slot), |(hash, _)| spread(*hash));
     }
 
     fn remove_client(&mut self, slot: Slot) {
-        let row = self.row(slot);
-        let hash = self.client_hash(row.user, &row.client_order_id);
+        let hash = self.hash_of(slot);
         self.by_client
-            .find_entry(hash, |other| *other == slot)
+            .find_entry(spread(hash), |(_, other)| *other == slot)
             .expect("an order kept is found by its client order id")
             .remove();
     }
 
-    /// Hashes the id's own bytes, not the padding behind them.
-    fn client_hash(&self, user: UserId, client_order_id: &ClientOrderId) -> u64 {
-        let mut hasher = self.hash.build_hasher();
-        user.hash(&mut hasher);
-        hasher.write(client_order_id.as_bytes());
-        hasher.finish()
+    fn hash_of(&self, slot: Slot) -> u32 {
+        let row = self.row(slot);
+        self.client_hash(row.user, &row.client_order_id)
     }
+
+    /// Hashes the id's own bytes, not the padding behind them.
+    fn client_hash(&self, user: UserId, client_order_id: &ClientOrderId) -> u32 {
+        let mut hasher = self.client_hash.build_hasher();
+        hasher.write_u32(user.0);
+        hasher.write(client_order_id.as_bytes());
+        let high = hasher.finish() >> 32;
+        u32::try_from(high).expect("half of 64 bits")
+    }
+}
+
+/// Order ids are dense and ours: nobody can make them collide.
+fn id_hash(order: OrderId) -> u64 {
+    let spread = order.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    spread ^ (spread >> 32)
+}
+
+/// All bits of a hash from half of them: the table looks at both ends.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

@@ -100,11 +100,7 @@ impl Shard {
     }
 
     pub(crate) fn account_mut(&mut self, user: UserId) -> &mut Account {
-        let index = index(user.0) / USER_SHARDS;
-        if index >= self.accounts.len() {
-            self.accounts.resize_with(index + 1, || None);
-        }
-        self.accounts[index].get_or_insert_default()
+        account_in(&mut self.accounts, user)
     }
 
     /// An order that is open from now on.
@@ -174,9 +170,8 @@ impl Shard {
             return;
         }
         let row = fill_row(filled, at);
-        let older = self.account(row.user).and_then(|account| account.last_fill(row.symbol));
-        let place = self.fills.push(row, older);
-        self.account_mut(row.user).traded(row.symbol).last_fill = Some(place);
+        let traded = account_in(&mut self.accounts, row.user).traded(row.symbol);
+        traded.last_fill = Some(self.fills.push(row, traded.last_fill));
         if allow.take() {
             self.fills.pop();
             allow.give_back(1);
@@ -187,9 +182,8 @@ impl Shard {
     pub(crate) fn keep_ledger(&mut self, event: &LedgerEvent<'_>, at: At, allow: &Allowance) {
         event.rows(at, |row| {
             let Some(user) = row.user.filter(|user| self.has(*user)) else { return };
-            let older = self.account(user).and_then(|account| account.last_ledger);
-            let place = self.ledger.push(row, older);
-            self.account_mut(user).last_ledger = Some(place);
+            let account = account_in(&mut self.accounts, user);
+            account.last_ledger = Some(self.ledger.push(row, account.last_ledger));
             if allow.take() {
                 self.ledger.pop();
                 allow.give_back(1);
@@ -216,17 +210,14 @@ impl Shard {
 
     fn close_slot(&mut self, slot: Slot, allow: &Allowance) {
         let row = self.orders.row(slot);
-        let (user, order) = (row.user, row.order);
-        self.account_mut(user).remove_open(order);
+        account_in(&mut self.accounts, row.user).remove_open(row.order);
         self.push_closed(slot, allow);
     }
 
     fn push_closed(&mut self, slot: Slot, allow: &Allowance) {
         let row = self.orders.row(slot);
-        let (user, seq) = (row.user, row.last_seq);
-        let older = self.account(user).and_then(|account| account.last_closed);
-        let place = self.closed.push(Closed { seq, slot }, older);
-        self.account_mut(user).last_closed = Some(place);
+        let account = account_in(&mut self.accounts, row.user);
+        account.last_closed = Some(self.closed.push(Closed { seq: row.last_seq, slot }, account.last_closed));
         if allow.take()
             && let Some(oldest) = self.closed.pop()
         {
@@ -238,6 +229,15 @@ impl Shard {
     fn slot(&self, order: OrderId) -> Slot {
         self.orders.find(order).expect("an event names an order that is open")
     }
+}
+
+/// The account of a user, opened if need be.
+fn account_in(accounts: &mut Vec<Option<Box<Account>>>, user: UserId) -> &mut Account {
+    let index = index(user.0) / USER_SHARDS;
+    if index >= accounts.len() {
+        accounts.resize_with(index + 1, || None);
+    }
+    accounts[index].get_or_insert_default()
 }
 
 impl Account {

@@ -74,24 +74,30 @@ impl<T: Dated + Copy> Tail<T> {
     }
 }
 
-/// How many rows of one kind there may be, over all tails.
+/// How many rows of one kind there may be, over all tails. One thread takes; any may give back.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     rows_max: usize,
-    rows: AtomicUsize,
+    /// Rows ever taken: written by one thread, so it needs no atomic addition.
+    taken: AtomicUsize,
+    /// Rows ever given back.
+    given_back: AtomicUsize,
 }
 
 impl Allowance {
     pub(crate) fn new(rows_max: usize) -> Self {
-        Self { rows_max, rows: AtomicUsize::new(0) }
+        Self { rows_max, taken: AtomicUsize::new(0), given_back: AtomicUsize::new(0) }
     }
 
     /// One row more; true: one too many, so the tail it went to drops its oldest.
     pub(crate) fn take(&self) -> bool {
-        self.rows.fetch_add(1, Ordering::Relaxed) >= self.rows_max
+        let taken = self.taken.load(Ordering::Relaxed) + 1;
+        self.taken.store(taken, Ordering::Relaxed);
+        // Another thread may give back what it dropped before this one sees that it was taken.
+        taken.saturating_sub(self.given_back.load(Ordering::Relaxed)) > self.rows_max
     }
 
     pub(crate) fn give_back(&self, rows: usize) {
-        self.rows.fetch_sub(rows, Ordering::Relaxed);
+        self.given_back.fetch_add(rows, Ordering::Relaxed);
     }
 }
