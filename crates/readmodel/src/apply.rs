@@ -13,8 +13,7 @@ use crate::account::Position;
 use crate::limits::USER_SHARDS;
 use crate::market::{Market, trade_row};
 use crate::model::{ReadModel, Stream};
-use crate::money::{At, LedgerEvent};
-use crate::reference::Reference;
+use crate::money::{At, rows_of};
 use crate::shard::{Allowances, Shard, placed_row, shard_of};
 use crate::sync::{lock, read, write};
 use crate::tail::Allowance;
@@ -29,13 +28,16 @@ impl ReadModel {
         if touched.directory {
             self.apply_to_directory(events);
         }
-        let reference = touched.trades.then(|| self.directory.reference());
+        let ledger = if touched.money { rows_of(events, command.seq, command.time) } else { Vec::new() };
         let mut reduced = Lots::ZERO;
         for shard in touched.shards() {
             let shard = lock(&self.shards[shard]);
-            let mut part = Part { shard, allow: &self.allow, reference: reference.as_deref(), reduced };
+            let mut part = Part { shard, allow: &self.allow, reduced };
             for (index, event) in (0..).zip(events) {
                 part.apply(event, At { id: EventId { seq: command.seq, index }, time: command.time });
+            }
+            for row in &ledger {
+                part.shard.keep_ledger(row, &self.allow.ledger_rows);
             }
             reduced = part.reduced;
         }
@@ -81,7 +83,7 @@ struct Touched {
     shards: u64,
     directory: bool,
     markets: bool,
-    trades: bool,
+    money: bool,
 }
 
 impl Touched {
@@ -105,15 +107,21 @@ impl Touched {
                 }
             }
             Event::Trade(trade) => {
-                (self.trades, self.markets) = (true, true);
+                (self.money, self.markets) = (true, true);
                 self.user(trade.maker_user);
                 self.user(trade.taker_user);
             }
             Event::BalanceChanged(changed) => self.user(changed.user),
             Event::PositionChanged(changed) => self.user(changed.user),
             Event::CreditLimitChanged(changed) => self.user(changed.user),
-            Event::Deposited(deposited) => self.user(deposited.user),
-            Event::WithdrawalSettled(settled) => self.user(settled.user),
+            Event::Deposited(deposited) => {
+                self.money = true;
+                self.user(deposited.user);
+            }
+            Event::WithdrawalSettled(settled) => {
+                self.money = true;
+                self.user(settled.user);
+            }
             Event::AssetCreated(_)
             | Event::SymbolCreated(_)
             | Event::SymbolStatusChanged(_)
@@ -156,7 +164,6 @@ impl Touched {
 struct Part<'a> {
     shard: MutexGuard<'a, Shard>,
     allow: &'a Allowances,
-    reference: Option<&'a Reference>,
     /// By how much the command reduced an order in the book.
     reduced: Lots,
 }
@@ -181,7 +188,6 @@ impl Part<'_> {
                     self.shard.fill(filled, seq, time, &self.allow.closed_orders);
                 }
                 self.shard.keep_fill(filled, at, &self.allow.fills);
-                self.shard.keep_ledger(&LedgerEvent::Fee(filled), at, &self.allow.ledger_rows);
             }
             Event::BalanceChanged(changed) if self.has(changed.user) => {
                 self.shard.account_mut(changed.user).set_balance(changed.asset, changed.free, changed.locked);
@@ -193,24 +199,15 @@ impl Part<'_> {
             Event::CreditLimitChanged(changed) if self.has(changed.user) => {
                 self.shard.account_mut(changed.user).set_credit_limit(changed.asset, changed.limit);
             }
-            Event::Trade(trade) => {
-                let symbol = self.reference.and_then(|reference| reference.symbol(trade.symbol));
-                let instrument = &symbol.expect("a trade's symbol exists").instrument;
-                let (base, quote) = (instrument.base(), instrument.quote());
-                self.shard.keep_ledger(&LedgerEvent::Trade { trade, base, quote }, at, &self.allow.ledger_rows);
-            }
-            Event::Deposited(deposited) => {
-                self.shard.keep_ledger(&LedgerEvent::Deposit(deposited), at, &self.allow.ledger_rows);
-            }
-            Event::WithdrawalSettled(settled) => {
-                self.shard.keep_ledger(&LedgerEvent::Withdrawal(settled), at, &self.allow.ledger_rows);
-            }
             Event::OrderPlaced(_)
             | Event::OrderAmended(_)
             | Event::OrderClosed(_)
             | Event::BalanceChanged(_)
             | Event::PositionChanged(_)
             | Event::CreditLimitChanged(_)
+            | Event::Trade(_)
+            | Event::Deposited(_)
+            | Event::WithdrawalSettled(_)
             | Event::Refused(_)
             | Event::OrderRepeated(_)
             | Event::RequestRepeated(_)

@@ -15,9 +15,9 @@ use crate::day::{Day, earliest_kept};
 use crate::limits::{RECENT_MINUTES, RECENT_TRADES};
 use crate::market::trade_row;
 use crate::model::ReadModel;
-use crate::money::{At, LedgerEvent};
+use crate::money::{At, rows_of};
 use crate::ring::Place;
-use crate::shard::{placed_row, shard_of};
+use crate::shard::placed_row;
 use crate::sync::{lock, read};
 use crate::tail::Tail;
 
@@ -65,6 +65,11 @@ impl Replay<'_> {
             let at = At { id: EventId { seq: command.seq, index }, time: command.time };
             self.apply_to_orders(event, at)?;
             self.apply_to_rows(event, at);
+        }
+        for row in rows_of(events, command.seq, command.time) {
+            if let Some(user) = row.user {
+                self.model.shard(user).keep_ledger(&row, &self.model.allow.ledger_rows);
+            }
         }
         self.seq = command.seq;
         Ok(())
@@ -126,52 +131,11 @@ impl Replay<'_> {
     }
 
     fn apply_to_rows(&self, event: &Event, at: At) {
-        let (model, allow) = (self.model, &self.model.allow);
-        let ledger = |user: UserId, event: LedgerEvent<'_>| {
-            model.shard(user).keep_ledger(&event, at, &allow.ledger_rows);
-        };
-        match event {
-            Event::OrderFilled(filled) => {
-                model.shard(filled.user).keep_fill(filled, at, &allow.fills);
-                ledger(filled.user, LedgerEvent::Fee(filled));
-                if shard_of(filled.user) != shard_of(UserId::VENUE) {
-                    ledger(UserId::VENUE, LedgerEvent::Fee(filled));
-                }
-            }
-            Event::Trade(trade) => {
-                let reference = model.reference();
-                let instrument = &reference.symbol(trade.symbol).expect("a trade's symbol exists").instrument;
-                let rows = LedgerEvent::Trade { trade, base: instrument.base(), quote: instrument.quote() };
-                ledger(trade.maker_user, rows);
-                if shard_of(trade.maker_user) != shard_of(trade.taker_user) {
-                    ledger(trade.taker_user, rows);
-                }
-                self.trade(&trade_row(trade, at.id, at.time));
-            }
-            Event::Deposited(deposited) => ledger(deposited.user, LedgerEvent::Deposit(deposited)),
-            Event::WithdrawalSettled(settled) => ledger(settled.user, LedgerEvent::Withdrawal(settled)),
-            Event::Refused(_)
-            | Event::OrderPlaced(_)
-            | Event::OrderRepeated(_)
-            | Event::OrderAmended(_)
-            | Event::OrderClosed(_)
-            | Event::BalanceChanged(_)
-            | Event::PositionChanged(_)
-            | Event::RequestRepeated(_)
-            | Event::AssetCreated(_)
-            | Event::SymbolCreated(_)
-            | Event::SymbolStatusChanged(_)
-            | Event::SymbolLimitsChanged(_)
-            | Event::SymbolFeesChanged(_)
-            | Event::UserFeesChanged(_)
-            | Event::UserCreated(_)
-            | Event::ApiKeyCreated(_)
-            | Event::ApiKeyRevoked(_)
-            | Event::WithdrawalRequested(_)
-            | Event::WithdrawalCanceled(_)
-            | Event::CreditLimitChanged(_)
-            | Event::VenueKillSwitchChanged(_)
-            | Event::UserKillSwitchChanged(_) => {}
+        if let Event::OrderFilled(filled) = event {
+            self.model.shard(filled.user).keep_fill(filled, at, &self.model.allow.fills);
+        }
+        if let Event::Trade(trade) = event {
+            self.trade(&trade_row(trade, at.id, at.time));
         }
     }
 

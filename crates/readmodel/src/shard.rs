@@ -8,7 +8,7 @@ use projector::rows::{FillRow, LedgerRow, OrderRow, OrderStatus};
 
 use crate::account::{Balance, Position};
 use crate::limits::USER_SHARDS;
-use crate::money::{At, LedgerEvent};
+use crate::money::At;
 use crate::orders::{Orders, Slot};
 use crate::ring::Place;
 use crate::tail::{Allowance, Dated, Tail};
@@ -178,17 +178,15 @@ impl Shard {
         }
     }
 
-    /// Keeps this shard's rows of a movement of money.
-    pub(crate) fn keep_ledger(&mut self, event: &LedgerEvent<'_>, at: At, allow: &Allowance) {
-        event.rows(at, |row| {
-            let Some(user) = row.user.filter(|user| self.has(*user)) else { return };
-            let account = account_in(&mut self.accounts, user);
-            account.last_ledger = Some(self.ledger.push(row, account.last_ledger));
-            if allow.take() {
-                self.ledger.pop();
-                allow.give_back(1);
-            }
-        });
+    /// Keeps a movement of money, if it is of one of this shard's users.
+    pub(crate) fn keep_ledger(&mut self, row: &LedgerRow, allow: &Allowance) {
+        let Some(user) = row.user.filter(|user| self.has(*user)) else { return };
+        let account = account_in(&mut self.accounts, user);
+        account.last_ledger = Some(self.ledger.push(*row, account.last_ledger));
+        if allow.take() {
+            self.ledger.pop();
+            allow.give_back(1);
+        }
     }
 
     /// Drops up to `rows_max` closed orders that the store has; returns how many.

@@ -5,3 +5,4 @@ mod stores;
 mod state;
 mod history;
 mod restart;
+mod rows;
