@@ -4,7 +4,8 @@ use std::path::Path;
 
 use projector::batch::Stream;
 use projector::store::StoredRow;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::fault::Fault;
 
@@ -26,7 +27,7 @@ const ARCHIVE: &[&[&str]] = &[&[include_str!("../schema/reference_1.sql"), inclu
 
 /// Bytes of a page of a new file.
 const PAGE_BYTES: u32 = 16_384;
-/// Pages in the WAL after which a commit copies them into the file. Rows that are written again meanwhile are copied once.
+/// Pages in the WAL from which on a commit copies them into the file. Pages that are written again meanwhile are copied once.
 const WAL_PAGES: u32 = 16_384;
 /// Size to which the WAL is cut once it was copied.
 const WAL_BYTES: u32 = PAGE_BYTES * WAL_PAGES;
@@ -86,7 +87,7 @@ pub(crate) fn open_writer(path: &Path, role: Role) -> Result<Connection, Fault> 
     check_version(&connection, role)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
-    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+    connection.wal_hook(Some(copy_when_long))?;
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
     connection.pragma_update(None, "cache_size", -i64::from(CACHE_KIB))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -105,6 +106,18 @@ pub(crate) fn open_reader(path: &Path, role: Role) -> Result<Connection, Fault> 
     }
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
+}
+
+/// What SQLite does by itself, but for the error: where the file could not be synced, the commit says so, and nobody tries again
+/// before a restart has read the WAL anew.
+fn copy_when_long(wal: &mut Wal, pages: i32) -> rusqlite::Result<()> {
+    if u32::try_from(pages).is_ok_and(|pages| pages < WAL_PAGES) {
+        return Ok(());
+    }
+    match wal.checkpoint() {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+        copied => copied,
+    }
 }
 
 fn check_application(connection: &Connection, role: Role, path: &Path) -> Result<(), Fault> {

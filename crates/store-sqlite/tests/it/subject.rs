@@ -25,6 +25,7 @@ impl SqliteSubject {
         let path = directory.path().join("store.db");
         let store = SqliteStore::open(&path, role).unwrap();
         let fuse = Connection::open(&path).unwrap();
+        fuse.pragma_update(None, "synchronous", "off").unwrap();
         lay(&fuse);
         Self { store: Some(store), role, fuse, directory }
     }
