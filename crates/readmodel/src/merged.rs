@@ -133,7 +133,7 @@ impl ReadModel {
                 };
                 let head = |shard: &Shard| shard.account(query.user).and_then(|account| account.last_ledger);
                 let later = self.newest(query.user, page.through, |shard| &shard.ledger, head, wanted)?;
-                Ok(select(joined(page.rows, later), selection))
+                Ok(select(joined(page, later), selection))
             },
         )
     }
@@ -148,7 +148,7 @@ impl ReadModel {
             |page| page.through,
             |page: Page<TradeRow>| {
                 let later = self.trades_after(query, page.through)?;
-                Ok(select(joined(page.rows, later), &query.selection))
+                Ok(select(joined(page, later), &query.selection))
             },
         )
     }
@@ -192,7 +192,7 @@ impl ReadModel {
         };
         let head = |shard: &Shard| shard.account(query.user).and_then(|account| account.last_fill(query.symbol));
         let later = self.newest(query.user, page.through, |shard| &shard.fills, head, wanted)?;
-        Ok(select(joined(page.rows, later), selection))
+        Ok(select(joined(page, later), selection))
     }
 
     /// Rows of a user later than `through`, oldest first: follows the chain from the newest, a few rows to a lock.
@@ -297,8 +297,11 @@ fn check_floor(floor: Seq, through: Seq) -> Result<(), Behind> {
     if floor <= through { Ok(()) } else { Err(Behind { floor }) }
 }
 
-/// Rows of the store, then later ones.
-fn joined<T>(mut rows: Vec<T>, later: Vec<T>) -> Vec<T> {
+/// Rows of the store, then later ones. A store without transactions may show rows newer than its checkpoint: they come from
+/// memory, or they would come twice.
+fn joined<T: Dated>(page: Page<T>, later: Vec<T>) -> Vec<T> {
+    let mut rows = page.rows;
+    rows.retain(|row| row.seq() <= page.through);
     rows.extend(later);
     rows
 }
