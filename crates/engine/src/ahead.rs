@@ -16,7 +16,7 @@ use crate::names::NameHash;
 use crate::slab::Slot;
 
 /// Commands from one step to the next.
-const STEP: usize = 6;
+const STEP: usize = 4;
 /// Steps before a command is applied.
 const STEPS: usize = 4;
 /// Commands that are between the first step and being applied, rounded up to a power of two.

@@ -112,9 +112,6 @@ impl<T> Books<T> {
 
     /// Gives an order a slot; it is in no queue yet.
     pub fn insert(&mut self, order: OrderId, user: UserId, symbol: SymbolId, side: Side, kept: T) -> Slot {
-        if let Some(slot) = self.records.reused_soon() {
-            self.records.prefetch(slot);
-        }
         let (of_user, rests, name) = (Link::default(), None, NameHash::default());
         let hot = Hot { order, user, symbol, of_user, rests, name, side };
         self.records.insert(Record { hot, kept })

@@ -60,8 +60,12 @@ impl<T: Default> Entries<T> {
         index
     }
 
-    /// The gap for a new id, after growing where more than seven eighths would be in use (small tables: all).
+    /// The gap for a new id: its own place, or the next one, after growing where seven eighths would be passed (small tables: all).
     fn room_for(&mut self, id: u32) -> usize {
+        let home = self.home(id);
+        if self.places.get(home).is_some_and(Option::is_none) {
+            return home;
+        }
         let used = self.places.iter().flatten().count();
         let full = self.places.len().wrapping_sub(self.places.len() >> 3);
         if used >= full {

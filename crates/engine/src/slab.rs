@@ -4,9 +4,6 @@ use std::num::NonZeroU32;
 
 use crate::chunks::Chunks;
 
-/// How many frees ahead of its reuse a place is fetched.
-const REUSE_AHEAD: usize = 4;
-
 /// Place of a value in a slab, stable for the value's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot(NonZeroU32);
@@ -51,17 +48,6 @@ impl<T> Slab<T> {
     /// Gives the place free. The value stays until the place is used again; the caller must hold no copy of `slot`.
     pub(crate) fn free(&mut self, slot: Slot) {
         self.free.push(slot);
-    }
-
-    /// Fetches the value ahead of use.
-    pub(crate) fn prefetch(&self, slot: Slot) {
-        self.values.prefetch(slot.index());
-    }
-
-    /// The free place that will be used after a few others.
-    pub(crate) fn reused_soon(&self) -> Option<Slot> {
-        let index = self.free.len().checked_sub(REUSE_AHEAD)?;
-        self.free.get(index).copied()
     }
 }
 
