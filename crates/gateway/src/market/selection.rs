@@ -1,5 +1,7 @@
 //! Which symbols a request is about: one, some, or all.
 
+use std::collections::HashSet;
+
 use domain::instrument::SymbolStatus;
 use readmodel::reference::Reference;
 
@@ -46,10 +48,9 @@ fn status(call: &Call<'_>) -> Result<Option<SymbolStatus>, Error> {
 fn some(call: &Call<'_>, list: &str) -> Result<Vec<Units>, Error> {
     let codes: Vec<String> = serde_json::from_str(list)
         .or(Err(Error::illegal("symbols", "^\\[\"[A-Z0-9-_.]{1,32}\"(,\"[A-Z0-9-_.]{1,32}\"){0,}\\]$")))?;
-    for (index, code) in codes.iter().enumerate() {
-        if codes.iter().take(index).any(|other| other == code) {
-            return Err(Error::bad(-1151, "Symbol is present multiple times in the list."));
-        }
+    let different: HashSet<&str> = codes.iter().map(String::as_str).collect();
+    if different.len() < codes.len() {
+        return Err(Error::bad(-1151, "Symbol is present multiple times in the list."));
     }
     codes.iter().map(|code| call.symbol_named(code)).collect()
 }
