@@ -155,7 +155,8 @@ pub enum StoredRow {
 /// A store whose rows can be compared with what they should be.
 pub trait ReadStream {
     /// Visits every row of a stream, from one snapshot of the store, table by table in the order of [`StoredRow`], in the
-    /// order of their keys (ledger and fills: by event); the stream's checkpoint in that snapshot.
+    /// order of their keys (fills and ledger: by event; trades: by event, or by symbol and trade); the stream's checkpoint
+    /// in that snapshot.
     fn read_stream(
         &mut self,
         stream: Stream,
