@@ -22,9 +22,4 @@ impl Random {
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         u64::try_from((u128::from(self.next()) * u128::from(limit)) >> 64).expect("below the limit")
     }
-
-    /// As [`Random::below`], for 32 bits.
-    pub(crate) fn below_u32(&mut self, limit: u32) -> u32 {
-        u32::try_from(self.below(u64::from(limit))).expect("below 32 bits")
-    }
 }

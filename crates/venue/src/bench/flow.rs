@@ -109,8 +109,8 @@ impl Flow {
     }
 
     fn order(&mut self, rests: bool) -> Order {
-        let user = UserId(self.random.below_u32(self.users) + 1);
-        let symbol = SymbolId(self.random.below_u32(self.symbols));
+        let user = UserId(self.below(self.users) + 1);
+        let symbol = SymbolId(self.below(self.symbols));
         let side = if self.random.below(2) == 0 { Side::Buy } else { Side::Sell };
         let part = self.random.below(1_000);
         let distance = if rests { 1 + part * part * SPREAD / 1_000_000 } else { SPREAD };
@@ -160,6 +160,10 @@ impl Flow {
                 self.gone(closed.order);
             }
         }
+    }
+
+    fn below(&mut self, limit: u32) -> u32 {
+        u32::try_from(self.random.below(limit.into())).expect("below 32 bits")
     }
 
     /// A step as a command of the venue.
