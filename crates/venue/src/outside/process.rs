@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::client::{Client, Key};
 
 /// How long a start, or an end, may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The binary, and how it is called.
 #[derive(Debug, Clone)]
@@ -31,6 +31,7 @@ impl Binary {
 
     /// The same with a setting: `SEGMENT_MIB` for `BUTTONWOOD_SEGMENT_MIB`.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "a number or a text, as it comes")]
     pub fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.environment.push((format!("BUTTONWOOD_{name}"), value.to_string()));
         self

@@ -25,10 +25,11 @@ impl Ack {
     pub(crate) fn of(number: u64, seq: Seq, events: &[Event]) -> Self {
         let mut bytes = Vec::new();
         encode_events(seq, UnixNanos(0), events, &mut bytes);
-        let order = events.iter().find_map(|event| match event {
-            Event::OrderPlaced(placed) => Some(placed.order),
-            Event::OrderClosed(closed) => Some(closed.order),
-            _ => None,
+        let order = events.iter().find_map(|event| {
+            if let Event::OrderPlaced(placed) = event {
+                return Some(placed.order);
+            }
+            if let Event::OrderClosed(closed) = event { Some(closed.order) } else { None }
         });
         Self { seq, number, order, checksum: crc32c::crc32c(&bytes) }
     }

@@ -16,7 +16,7 @@ use crate::trader::{Log, Trader};
 /// Acknowledgements of a round, at most.
 const ACKNOWLEDGED_MAX: u64 = 1_500;
 /// How long a venue may say nothing at all.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// Of a hundred venues under load, those that are asked to shut down first.
 const STOPPING_PERCENT: u64 = 25;
 /// Orders of earlier rounds that each trader asks for again.
