@@ -2,8 +2,9 @@
 
 use crate::prefetch::prefetch;
 
-/// Size of a chunk: two huge pages, so that an allocator which asks for them gets them.
-const CHUNK_BYTES: usize = 4 << 20;
+/// Largest size of a chunk: some huge pages, so that an allocator which asks for them gets them, and so that little is lost
+/// where a chunk does not end with a page.
+const CHUNK_BYTES: usize = 8 << 20;
 
 /// Values at stable places, 0, 1, 2, …
 #[derive(Debug)]
