@@ -93,9 +93,9 @@ impl Engine {
         self.check_trading(envelope.user, symbol)?;
         let canceled = match self.replaceable(envelope.user, replace) {
             Ok(slot) => {
-                let name = self.orders.details(slot).client_order_id;
+                let order = self.orders.record(slot).order;
                 self.close(slot, CloseReason::Replaced, events);
-                Some(name)
+                Some(order)
             }
             Err(reason) => {
                 events.push(Event::Refused(Refused { part: RefusedPart::ReplaceCancel, reason }));

@@ -40,14 +40,14 @@ impl Engine {
         self.place_on(envelope, order, name, None, events)
     }
 
-    /// Steps 2 and on of placing an order on a symbol that exists. `replaced`: the client order id of the order canceled by
-    /// the same command, which does not count as remembered.
+    /// Steps 2 and on of placing an order on a symbol that exists. `replaced`: the order canceled by the same
+    /// command, of which no remembered client order id counts.
     pub(crate) fn place_on(
         &mut self,
         envelope: &Envelope,
         order: &PlaceOrder,
         name: Option<NameHash>,
-        replaced: Option<ClientOrderId>,
+        replaced: Option<OrderId>,
         events: &mut Vec<Event>,
     ) -> Result<(), RejectReason> {
         let symbol = index_of(order.symbol.0);
@@ -101,7 +101,7 @@ impl Engine {
         user: UserId,
         order: &PlaceOrder,
         name: NameHash,
-        replaced: Option<ClientOrderId>,
+        replaced: Option<OrderId>,
     ) -> Result<Option<OrderRepeated>, RejectReason> {
         let Some(slot) = self.orders.by_name(name, user, &order.client_order_id) else { return Ok(None) };
         let (known, details) = (self.orders.record(slot), self.orders.details(slot));
@@ -110,7 +110,7 @@ impl Engine {
         if self.orders.is_open(slot) {
             return if same { Ok(Some(repeated)) } else { Err(RejectReason::ClientOrderIdInUse) };
         }
-        Ok((same && replaced != Some(order.client_order_id)).then_some(repeated))
+        Ok((same && replaced != Some(known.order)).then_some(repeated))
     }
 
     fn check_order(&self, symbol: usize, user: UserId, order: &PlaceOrder) -> Result<Checked, RejectReason> {
