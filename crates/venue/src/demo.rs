@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
     let stop = Arc::new(AtomicBool::new(false));
     let on_signal = Arc::clone(&stop);
-    served.on_interrupt(move || on_signal.store(true, Ordering::Release));
+    served.on_interrupt(move || on_signal.store(true, Ordering::Release))?;
     let trading = {
         let (stop, rate) = (Arc::clone(&stop), args.rate);
         std::thread::Builder::new().name("traders".into()).spawn(move || traders.run(rate, &stop))?

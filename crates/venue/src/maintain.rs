@@ -78,9 +78,22 @@ impl Maintainer {
                 }
             }
         }
-        // A start after this needs no replay.
+        self.finish();
+    }
+
+    /// Follows to the end and takes a last snapshot: a start after this needs no replay.
+    fn finish(&mut self) {
+        loop {
+            match self.replayer.step(self.watch.written.committed()) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::error!(%error, "the replay does not confirm the live engine; keep the data directory");
+                    return;
+                }
+            }
+        }
         if self.replayer.seq() > self.taken {
-            while matches!(self.replayer.step(self.watch.written.committed()), Ok(true)) {}
             self.snapshot();
         }
     }

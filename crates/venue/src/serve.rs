@@ -21,6 +21,7 @@ use projector::history::ReadError;
 use sequencer::batch::ReplyTo;
 use sequencer::execution_index::ExecutionIndex;
 use sequencer::queue::Entrance;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::config::Config;
@@ -65,22 +66,36 @@ impl Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.config()?;
+    // Before anything is made or changed.
+    refuse_exposed(&config)?;
     let mut on_progress = |replayed: u64| tracing::info!(replayed, "recovering");
     let live = Live::start(&config, Beside { store: true, replayer: true }, Vec::new(), &mut on_progress)?;
     live::log_start(&live);
     let served = Served::start(&config, &live)?;
+    // Before anybody is told that the venue is up: until then a signal ends the process as it always does.
+    let mut signals = served.signals()?;
+    accept_clock_on_hangup(&served.runtime, &live)?;
     if let Some(key) = &served.first_key {
         println!("admin api key: {}", key.api_key);
         println!("admin api secret: {}", key.secret);
         println!("(shown once; `buttonwood admin-key --data {}` shows it again)", config.data.display());
     }
     println!("listening on http://{}", served.address);
-    accept_clock_on_hangup(&served.runtime, &live);
-    served.runtime.block_on(wait_for_signal())?;
+    served.runtime.block_on(signals.end());
     tracing::info!("shutting down");
     served.stop();
     live.shutdown()?;
     tracing::info!("everything is journaled, stored and sealed");
+    Ok(())
+}
+
+fn refuse_exposed(config: &Config) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !config.is_exposed(),
+        "{} can be reached from other machines and the connection is not encrypted; put a TLS proxy in front and say \
+         --allow-plaintext, or listen on a loopback address",
+        config.listen
+    );
     Ok(())
 }
 
@@ -106,12 +121,7 @@ pub(crate) struct Served {
 impl Served {
     /// Opens the port and begins to answer.
     pub(crate) fn start(config: &Config, live: &Live) -> anyhow::Result<Self> {
-        anyhow::ensure!(
-            !config.is_exposed(),
-            "{} can be reached from other machines and the connection is not encrypted; put a TLS proxy in front and say \
-             --allow-plaintext, or listen on a loopback address",
-            config.listen
-        );
+        refuse_exposed(config)?;
         let master_key = master_key(&config.data)?;
         let first_key = first_key(live, &master_key)?;
         let history = live.history.clone().context("the venue runs without a store")?;
@@ -153,13 +163,20 @@ impl Served {
         Ok(Self { address, first_key, master_key, runtime, stop, server })
     }
 
+    /// The signals that end the venue, caught from now on.
+    fn signals(&self) -> std::io::Result<Signals> {
+        let _inside = self.runtime.enter();
+        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
     /// Does something at the first Ctrl-C or termination signal.
-    pub(crate) fn on_interrupt(&self, then: impl FnOnce() + Send + 'static) {
+    pub(crate) fn on_interrupt(&self, then: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        let mut signals = self.signals()?;
         self.runtime.spawn(async move {
-            if wait_for_signal().await.is_ok() {
-                then();
-            }
+            signals.end().await;
+            then();
         });
+        Ok(())
     }
 
     /// Takes no new connections and lets requests in progress finish for a short while.
@@ -173,26 +190,35 @@ impl Served {
     }
 }
 
-/// Waits for Ctrl-C or a termination signal.
-async fn wait_for_signal() -> anyhow::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
+/// Ctrl-C and the termination signal.
+#[derive(Debug)]
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Waits for the first of them.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
-    Ok(())
 }
 
 /// SIGHUP is the operator's word that the wall clock is right although it has jumped.
-fn accept_clock_on_hangup(runtime: &tokio::runtime::Runtime, live: &Live) {
+fn accept_clock_on_hangup(runtime: &tokio::runtime::Runtime, live: &Live) -> std::io::Result<()> {
     let controls = Arc::clone(&live.controls);
+    let _inside = runtime.enter();
+    let mut hangup = signal(SignalKind::hangup())?;
     runtime.spawn(async move {
-        let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
         while hangup.recv().await.is_some() {
             tracing::warn!(jumped = controls.clock_jumped(), "the operator accepts the wall clock");
             controls.accept_clock();
         }
     });
+    Ok(())
 }
 
 /// Reads the key that seals API secrets, or makes it at the first start.
