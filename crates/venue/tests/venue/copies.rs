@@ -1,0 +1,123 @@
+//! One journal in two places: started twice, copied, restored to an earlier point. A store never follows two histories.
+
+use std::fs;
+
+use outside::client::Client;
+use serde_json::Value;
+
+use crate::desk::{Desk, Market, copy, place, until, until_stored};
+
+#[test]
+fn a_data_directory_in_use_is_refused() {
+    let desk = Desk::new();
+    let mut venue = desk.serve();
+    let said = desk.refused_start();
+    assert!(said.contains("another buttonwood uses this data directory"), "{said}");
+    // The first one noticed nothing.
+    let market = Market::open(&desk, &mut venue, 1);
+    place(&mut market.trader(&mut venue), "BUY", 100, "a");
+    venue.stop().unwrap();
+    desk.verify();
+}
+
+/// Why each follower stopped that did.
+fn stopped(client: &mut Client) -> Vec<String> {
+    let status = client.look("/v1/status").unwrap();
+    let reasons = status["followers"].as_array().unwrap().iter().map(|follower| follower["stopped"].clone());
+    reasons.filter_map(|reason| reason.as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn of_two_copies_on_one_store_the_older_is_fenced() {
+    let desk = Desk::new();
+    let store = desk.beside("store");
+    let desk = desk.with("STORE", store.display());
+    let mut original = desk.serve();
+    let market = Market::open(&desk, &mut original, 1);
+    let mut trader = market.trader(&mut original);
+    place(&mut trader, "BUY", 100, "before");
+    until_stored(&mut trader);
+
+    let other = Desk::new().with("STORE", store.display()).at(desk.beside("copy"));
+    copy(&desk.data, &other.data);
+    let mut copied = other.serve();
+    let mut newer = market.trader(&mut copied);
+    place(&mut newer, "BUY", 101, "newer");
+    until_stored(&mut newer);
+
+    // The original still acknowledges, and its journal has it; what it may not do is write over the other's rows.
+    place(&mut trader, "BUY", 99, "older");
+    until("every follower of the original has stopped", || stopped(&mut trader).len() == 6);
+    let reasons = stopped(&mut trader);
+    assert!(reasons.iter().all(|reason| reason.contains("epoch")), "{reasons:?}");
+    assert_eq!(stopped(&mut newer), Vec::<String>::new());
+    copied.stop().unwrap();
+    original.stop().unwrap();
+    other.verify();
+
+    // Started again it takes the same epoch as the copy had, with another history.
+    let said = desk.binary.run(&["verify"], &desk.data).unwrap();
+    assert!(!said.status.success());
+    let mut again = outside::process::Running::serve(&desk.binary, &desk.data).unwrap();
+    if again.address().is_ok() {
+        let mut client = market.trader(&mut again);
+        place(&mut client, "BUY", 98, "again");
+        until("every follower has stopped", || stopped(&mut client).len() == 6);
+        again.stop().unwrap();
+    }
+    other.verify();
+}
+
+#[test]
+fn a_restore_to_an_earlier_point_is_refused_until_the_store_is_rewound() {
+    let desk = Desk::new();
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue, 2);
+    let mut trader = market.trader(&mut venue);
+    for number in 0..20 {
+        place(&mut trader, "BUY", 100 + number, &format!("kept-{number}"));
+    }
+    venue.stop().unwrap();
+    let backup = desk.beside("backup");
+    copy(&desk.data, &backup);
+
+    let mut venue = desk.serve();
+    let mut trader = market.trader(&mut venue);
+    let mut other = venue.client(&market.traders[1]).unwrap();
+    for number in 0..20 {
+        place(&mut trader, "BUY", 90, &format!("lost-{number}"));
+        place(&mut other, "SELL", 110, &format!("sold-{number}"));
+    }
+    until_stored(&mut trader);
+    venue.stop().unwrap();
+    for part in ["journal", "events", "snapshots"] {
+        fs::remove_dir_all(desk.data.join(part)).unwrap();
+        copy(&backup.join(part), &desk.data.join(part));
+    }
+
+    let said = desk.refused_start();
+    assert!(said.contains("buttonwood follower rewind"), "{said}");
+    let output = desk.binary.run(&["follower", "rewind"], &desk.data).unwrap();
+    assert!(output.status.success(), "{}", outside::process::said(&output));
+    let mut venue = desk.serve();
+    let mut trader = market.trader(&mut venue);
+    let found = crate::desk::find(&mut trader, "lost-3");
+    assert_eq!(found.code(), Some(-2013), "{}", found.body);
+    assert_eq!(crate::desk::find(&mut trader, "kept-3").body["status"], Value::from("NEW"));
+    place(&mut trader, "BUY", 95, "after");
+    until_stored(&mut trader);
+    venue.stop().unwrap();
+    desk.verify();
+}
+
+#[test]
+fn a_store_of_another_venue_is_refused() {
+    let desk = Desk::new();
+    let store = desk.beside("store");
+    let first = desk.with("STORE", store.display());
+    first.load(100);
+    let second = Desk::new().with("STORE", store.display());
+    let said = second.refused_start();
+    assert!(said.contains("venue") || said.contains("store"), "{said}");
+    first.verify();
+}

@@ -1,0 +1,17 @@
+//! The binary `buttonwood`, from outside: killed, damaged, copied, overloaded, starved, and asked to find what is wrong.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on stops, and a skipped one says so"
+)]
+
+mod desk;
+mod torture;
+mod real_day;
+mod damage;
+mod copies;
+mod overload;
+mod wrong_rows;
+mod full_disk;
+mod shutdown;
+mod arguments;
