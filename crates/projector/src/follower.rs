@@ -14,7 +14,7 @@ use crate::store::{Divergence, Outcome, Store, StoreError};
 
 /// Rows wait at most so long after the commit before them. A store that was idle is written at once; one that is not gets
 /// everything that was committed meanwhile, so batches grow with the load up to `BATCH_COMMANDS_MAX`.
-pub const COMMIT_INTERVAL_NS: u64 = 5_000_000;
+pub const COMMIT_INTERVAL_NS: u64 = 50_000_000;
 /// A checkpoint that moves without rows waits longer: nobody misses a row.
 pub const EMPTY_COMMIT_INTERVAL_NS: u64 = 200_000_000;
 /// First pause after a store asked for one; doubled with each further attempt.

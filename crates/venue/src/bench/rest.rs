@@ -1,5 +1,6 @@
 //! `rest`: signed orders over HTTP keep-alive connections, generator and venue on the same cores.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +22,9 @@ use crate::config::Config;
 use crate::console::{Console, NewSymbol};
 use crate::live::{Beside, Live};
 use crate::serve::Served;
+
+/// Orders each connection leaves resting before it begins to cancel.
+const RESTING: usize = 50;
 
 /// What to measure.
 #[derive(Debug, Clone, ClapArgs)]
@@ -116,7 +120,7 @@ async fn load(
     Ok((latency, errors))
 }
 
-/// Buys and sells in turn at one price, so that nothing piles up in the book.
+/// Half of the requests place orders that rest away from the touch, two fifths cancel those, a tenth buys and sells at one price.
 async fn connection(
     address: SocketAddr,
     client: &Client,
@@ -130,6 +134,7 @@ async fn connection(
     let keyed = Hmac::<Sha256>::new_from_slice(client.secret.as_bytes())?;
     let mut latency = Histogram::new_with_bounds(1, 60_000_000_000, 3)?;
     let (mut errors, mut request, mut buffer) = (0, Vec::new(), vec![0; 16 * 1024]);
+    let mut resting = VecDeque::new();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
         let due = if interval.is_zero() { begun.elapsed() } else { interval * u32::try_from(number)? };
@@ -139,7 +144,15 @@ async fn connection(
         if let Some(wait) = due.checked_sub(begun.elapsed()) {
             tokio::time::sleep(wait).await;
         }
-        write_request(&mut request, client, &keyed, number);
+        let what = match number % 10 {
+            0 => What::Trade,
+            1..5 if resting.len() >= RESTING => What::Cancel(resting.pop_front().unwrap_or(0)),
+            _ => {
+                resting.push_back(number);
+                What::Rest
+            }
+        };
+        write_request(&mut request, client, &keyed, number, &what);
         stream.write_all(&request).await?;
         if !read_answer(&mut stream, &mut buffer).await? {
             errors += 1;
@@ -149,24 +162,43 @@ async fn connection(
     }
 }
 
-fn write_request(request: &mut Vec<u8>, client: &Client, keyed: &Hmac<Sha256>, number: u64) {
+/// One request of the load.
+enum What {
+    Rest,
+    Trade,
+    /// The order placed as this number.
+    Cancel(u64),
+}
+
+fn write_request(request: &mut Vec<u8>, client: &Client, keyed: &Hmac<Sha256>, number: u64, what: &What) {
     use std::io::Write as _;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let side = if number.is_multiple_of(2) { "BUY" } else { "SELL" };
-    let query = format!(
-        "symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce=GTC&quantity=0.01&price=65000.00&newClientOrderId=r{number}\
-         &newOrderRespType=ACK&timestamp={now}"
-    );
+    let side = if (number / 10).is_multiple_of(2) { "BUY" } else { "SELL" };
+    let (method, query) = match what {
+        What::Cancel(placed) => ("DELETE", format!("symbol=BTCUSDT&origClientOrderId=r{placed}&timestamp={now}")),
+        What::Rest => (
+            "POST",
+            order(side, if side == "BUY" { 60_000 - number % 1_000 } else { 70_000 + number % 1_000 }, number, now),
+        ),
+        What::Trade => ("POST", order(side, 65_000, number, now)),
+    };
     let mut mac = keyed.clone();
     mac.update(query.as_bytes());
     let signature = hex::encode(mac.finalize().into_bytes());
     request.clear();
     write!(
         request,
-        "POST /api/v3/order?{query}&signature={signature} HTTP/1.1\r\nHost: venue\r\nX-MBX-APIKEY: {}\r\nContent-Length: 0\r\n\r\n",
+        "{method} /api/v3/order?{query}&signature={signature} HTTP/1.1\r\nHost: venue\r\nX-MBX-APIKEY: {}\r\nContent-Length: 0\r\n\r\n",
         client.api_key
     )
     .expect("writing to a buffer");
+}
+
+fn order(side: &str, price: u64, number: u64, now: u128) -> String {
+    format!(
+        "symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce=GTC&quantity=0.01&price={price}&newClientOrderId=r{number}\
+         &newOrderRespType=ACK&timestamp={now}"
+    )
 }
 
 /// Reads one answer; says whether it was a good one.
