@@ -46,6 +46,7 @@ impl InProcess {
             rig.kill()?;
         }
         let acks = load(rig, round)?;
+        rig.round_ended(round)?;
         let begun = Instant::now();
         rig.venue()?;
         let up = begun.elapsed();

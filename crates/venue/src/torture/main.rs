@@ -13,6 +13,7 @@ mod check;
 mod ack;
 mod in_process;
 mod logs;
+mod forget;
 #[path = "../random.rs"]
 mod random;
 
@@ -45,6 +46,9 @@ struct Args {
     /// Rounds between two clean shutdowns, each followed by `verify`.
     #[arg(long, value_name = "N", default_value_t = 10)]
     verify_every: u64,
+    /// Make the venue forget the end of its journal in this round: the torture must notice.
+    #[arg(long, value_name = "ROUND", hide = true)]
+    forget_in: Option<u64>,
     /// REST clients.
     #[arg(long, default_value_t = 6)]
     clients: u32,
@@ -70,7 +74,7 @@ fn run(args: &Args, seed: u64) -> anyhow::Result<()> {
     let temporary = tempfile::Builder::new().prefix("buttonwood-torture-").tempdir()?;
     let directory = args.data.clone().unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
-    let mut rig = Rig::new(&program, &directory, seed);
+    let mut rig = Rig::new(&program, &directory, seed, args.forget_in);
     let outcome = rounds(args, &mut rig);
     // Whoever looks for the reason needs the files, and nobody writing to them.
     rig.drop_venue();

@@ -58,6 +58,7 @@ impl Rest {
             }
         };
         let logs: Vec<Log> = traders.into_iter().map(join).collect::<Result<_, _>>()?;
+        rig.round_ended(round)?;
         let begun = Instant::now();
         rig.venue()?;
         let up = begun.elapsed();

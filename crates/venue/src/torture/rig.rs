@@ -7,6 +7,7 @@ use anyhow::Context;
 use outside::client::{Client, Key};
 use outside::process::{Binary, Running};
 
+use crate::forget::forget;
 use crate::random::Random;
 
 /// Commands between two snapshots: few, so that every few rounds begin from another one.
@@ -36,11 +37,13 @@ pub(crate) struct Rig {
     pub(crate) random: Random,
     pub(crate) kills: Kills,
     pub(crate) verified: u64,
+    /// The round in which what was acknowledged is thrown away.
+    forget_in: Option<u64>,
     venue: Option<Running>,
 }
 
 impl Rig {
-    pub(crate) fn new(program: &Path, directory: &Path, seed: u64) -> Self {
+    pub(crate) fn new(program: &Path, directory: &Path, seed: u64, forget_in: Option<u64>) -> Self {
         let segments = directory.join("segments");
         let binary = Binary::new(program)
             .with("SEGMENT_MIB", SEGMENT_MIB)
@@ -54,8 +57,14 @@ impl Rig {
             random: Random::new(seed),
             kills: Kills::default(),
             verified: 0,
+            forget_in,
             venue: None,
         }
+    }
+
+    /// The load of this round has ended, and nobody runs.
+    pub(crate) fn round_ended(&self, round: u64) -> anyhow::Result<()> {
+        if self.forget_in == Some(round) { forget(&self.data) } else { Ok(()) }
     }
 
     /// A random duration below so many milliseconds.
