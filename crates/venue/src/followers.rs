@@ -17,9 +17,6 @@ use crate::source::{Joined, Logs};
 /// Longest sleep of a follower with nothing to do: bounds how late it hears of a shutdown.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
 
-/// How often a store's checkpoints are made durable: only those let segments go.
-const DURABLE_EVERY: Duration = Duration::from_secs(5);
-
 /// How one stream of one store is doing.
 #[derive(Debug)]
 pub(crate) struct FollowerStatus {
@@ -28,6 +25,7 @@ pub(crate) struct FollowerStatus {
     pub(crate) stream: Stream,
     reached: AtomicU64,
     durable: AtomicU64,
+    durable_wanted: AtomicBool,
     stopped: Mutex<Option<String>>,
 }
 
@@ -40,6 +38,12 @@ impl FollowerStatus {
     /// Last sequence that the store has and will still have after a loss of power.
     pub(crate) fn durable(&self) -> Seq {
         Seq(self.durable.load(Ordering::Acquire))
+    }
+
+    /// Asks for [`Self::durable`] to be brought up to date, soon. Syncing a store holds up the journal's own syncs on the same
+    /// disk, so nobody does it unasked.
+    pub(crate) fn want_durable(&self) {
+        self.durable_wanted.store(true, Ordering::Release);
     }
 
     /// Why it stopped for good, if it did.
@@ -72,6 +76,7 @@ pub(crate) fn start(
             stream: *stream,
             reached: AtomicU64::new(0),
             durable: AtomicU64::new(0),
+            durable_wanted: AtomicBool::new(false),
             stopped: Mutex::new(None),
         })
     };
@@ -82,7 +87,7 @@ pub(crate) fn start(
         status: Arc::clone(status),
     });
     let (lanes, shared, started) = (lanes.collect(), shared.clone(), Instant::now());
-    let mut runner = Runner { lanes, store, shared, started, made_durable: started };
+    let mut runner = Runner { lanes, store, shared, started };
     let thread = std::thread::Builder::new().name(store_name.into()).spawn(move || runner.run())?;
     Ok((statuses, thread))
 }
@@ -109,7 +114,6 @@ struct Runner {
     store: Box<dyn Store + Send>,
     shared: Shared,
     started: Instant,
-    made_durable: Instant,
 }
 
 impl Runner {
@@ -121,7 +125,7 @@ impl Runner {
             let wait = self.step_all();
             let level = |lane: &Lane| lane.status.reached() >= written || lane.follower.stopped().is_some();
             let done = stopping && self.lanes.iter().all(level);
-            if done || self.made_durable.elapsed() >= DURABLE_EVERY {
+            if done || self.durable_is_wanted() {
                 self.make_durable();
             }
             if done {
@@ -134,8 +138,12 @@ impl Runner {
         }
     }
 
+    fn durable_is_wanted(&self) -> bool {
+        let asked = self.lanes.iter().filter(|lane| lane.status.durable_wanted.swap(false, Ordering::AcqRel));
+        asked.count() > 0
+    }
+
     fn make_durable(&mut self) {
-        self.made_durable = Instant::now();
         match self.store.make_durable() {
             Ok(()) => {
                 for lane in &self.lanes {

@@ -130,6 +130,10 @@ impl Maintainer {
     }
 
     fn purge(&self) {
+        // For the next time: what is durable now was asked for after the last snapshot.
+        for follower in &self.watch.followers {
+            follower.want_durable();
+        }
         let followers = self.watch.followers.iter().map(|follower| follower.durable());
         let oldest = match self.snapshots.oldest_kept() {
             Ok(Some(seq)) => seq,
