@@ -94,6 +94,9 @@ impl Live {
     ) -> anyhow::Result<Self> {
         let places = Places::in_directory(&config.data);
         let mut stores = if beside.store { Some(Stores::open(&config.store_directory())?) } else { None };
+        if let (Some(stores), Some(venue)) = (&mut stores, places.venue()?) {
+            stores.check_venue(venue)?;
+        }
         let followers_reached = stores.as_mut().map_or(Ok(Seq::ZERO), Stores::reached)?;
         let start = Start {
             new_venue: VenueId(random_bytes()?),
@@ -111,7 +114,7 @@ impl Live {
         sinks: Vec<Arc<dyn AnswerSink>>,
         places: &Places,
         recovered: Recovered,
-        stores: Option<Stores>,
+        mut stores: Option<Stores>,
     ) -> anyhow::Result<Self> {
         let Recovered { venue, epoch, engine, journal, event_log, snapshots, point, report } = recovered;
         let logs = logs(config, venue, places);
@@ -121,7 +124,8 @@ impl Live {
         let executions = Arc::clone(event_log.index().context("the event log was recovered without its index")?);
         let stop = Arc::new(AtomicBool::new(false));
         let history = stores.as_ref().map(|stores| Arc::clone(&stores.history));
-        if let Some(stores) = &stores {
+        if let Some(stores) = &mut stores {
+            stores.check_history(&mut Joined::new(logs.clone(), Arc::clone(&written)))?;
             catch_up_memory(&read_model, stores, &logs, &written)?;
         }
         let replayer = if beside.replayer {

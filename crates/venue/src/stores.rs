@@ -4,12 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use domain::ids::{Checkpoint, VenueId};
 use domain::units::Seq;
 use projector::batch::Stream;
+use projector::follower::{Source, SourceError};
 use projector::history::History;
 use projector::store::Store;
 use store_sqlite::history::SqliteHistory;
 use store_sqlite::store::{Role, SqliteStore};
+
+use crate::followers::stream_name;
 
 /// Reading connections per file.
 const READERS: usize = 4;
@@ -48,15 +52,50 @@ impl Stores {
         Ok(self.checkpoints(&Stream::ALL)?.max().unwrap_or(Seq::ZERO))
     }
 
-    fn checkpoints(&mut self, streams: &[Stream]) -> anyhow::Result<impl Iterator<Item = Seq> + use<>> {
-        let mut found = Vec::new();
-        for store in [&mut self.hot, &mut self.archive] {
-            for stream in store.role().streams().iter().filter(|stream| streams.contains(stream)) {
-                let checkpoint = store.checkpoint(*stream).context("cannot read a checkpoint")?;
-                found.push(checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq));
+    /// Refuses stores of another venue.
+    pub(crate) fn check_venue(&mut self, venue: VenueId) -> anyhow::Result<()> {
+        for (name, checkpoint) in self.all_checkpoints(&Stream::ALL)? {
+            let is_foreign = checkpoint.is_some_and(|checkpoint| checkpoint.venue != venue);
+            anyhow::ensure!(
+                !is_foreign,
+                "the store {name} follows another venue; give this one a directory of its own"
+            );
+        }
+        Ok(())
+    }
+
+    /// Refuses stores that had another history than the logs at their checkpoint: what is read from them would not be this
+    /// venue's past. A store that cannot be followed for another reason is its follower's affair.
+    pub(crate) fn check_history(&mut self, source: &mut dyn Source) -> anyhow::Result<()> {
+        for (name, checkpoint) in self.all_checkpoints(&Stream::ALL)? {
+            let Some(checkpoint) = checkpoint else { continue };
+            if let Err(SourceError::Diverged(_)) = source.seek(&checkpoint) {
+                anyhow::bail!(
+                    "the store {name} has another history than the journal at sequence {}: another copy of this data \
+                     directory wrote to it, or the journal was restored to an earlier point. `buttonwood follower rewind` \
+                     takes the store back to what both have",
+                    checkpoint.seq.0
+                );
             }
         }
-        Ok(found.into_iter())
+        Ok(())
+    }
+
+    fn checkpoints(&mut self, streams: &[Stream]) -> anyhow::Result<impl Iterator<Item = Seq> + use<>> {
+        let seq = |checkpoint: Option<Checkpoint>| checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq);
+        Ok(self.all_checkpoints(streams)?.into_iter().map(move |(_, checkpoint)| seq(checkpoint)))
+    }
+
+    /// Each stream's name, and where it is, if it has anything.
+    fn all_checkpoints(&mut self, streams: &[Stream]) -> anyhow::Result<Vec<(String, Option<Checkpoint>)>> {
+        let mut found = Vec::new();
+        for (name, store) in [("hot", &mut self.hot), ("archive", &mut self.archive)] {
+            for stream in store.role().streams().iter().filter(|stream| streams.contains(stream)) {
+                let checkpoint = store.checkpoint(*stream).context("cannot read a checkpoint")?;
+                found.push((format!("{name}/{}", stream_name(*stream)), checkpoint));
+            }
+        }
+        Ok(found)
     }
 
     /// The stores, to be followed into.

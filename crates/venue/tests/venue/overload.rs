@@ -21,7 +21,7 @@ const WAVES: usize = 5;
 /// An answer that takes longer has waited for something.
 const AT_ONCE: Duration = Duration::from_secs(2);
 /// What the process may have had at most.
-const RESIDENT_KIB_MAX: u64 = 600 * 1024;
+const RESIDENT_KIB_MAX: u64 = 256 * 1024;
 
 /// Sends an order on each connection at the same time; how many were refused because the queue was full.
 fn wave(connections: &mut [Client], number: usize) -> usize {
