@@ -112,12 +112,12 @@ impl Console {
         self.submit(command, || ReplyTo::Nobody)
     }
 
-    /// Submits; an overloaded queue is waited for.
+    /// Submits; an overloaded venue is waited for.
     fn submit(&self, command: &Command, mut reply: impl FnMut() -> ReplyTo) -> anyhow::Result<()> {
         loop {
             match self.entrance.submit(command.clone(), reply()) {
                 Ok(()) => return Ok(()),
-                Err(NotTaken::Overloaded) => std::thread::yield_now(),
+                Err(NotTaken::Overloaded | NotTaken::EventLogBehind) => std::thread::yield_now(),
                 Err(refused) => anyhow::bail!("the venue does not take commands: {refused:?}"),
             }
         }

@@ -217,11 +217,13 @@ impl Core {
         engine: Engine,
         epoch: Epoch,
         mut journal: Journal,
-        event_log: EventLog,
+        mut event_log: EventLog,
         read_model: &Arc<ReadModel>,
         sinks: Vec<Arc<dyn AnswerSink>>,
     ) -> anyhow::Result<Self> {
         journal.prepare_in_background().context(NO_THREAD)?;
+        // Zeroing a segment of the event log in one go would hold up the journal's syncs on the same disk.
+        event_log.journal_mut().prepare_in_background().context(NO_THREAD)?;
         let (entrance, exit) = queue(config.queue_commands);
         let log = JournalLog::start(journal, Arc::clone(entrance.admission())).context(NO_THREAD)?;
         let committed = Arc::clone(log.progress());
