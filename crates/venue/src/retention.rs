@@ -48,7 +48,8 @@ impl Retention {
                 copy_closed(log.identity, &log.local, store, needed)?;
             }
             let closed = closed_segments(log.identity, &log.local, log.store.as_ref())?;
-            let rule = Rule { needed_from: needed.next(), now: wall_now(), retain_hours: self.retain_hours };
+            // The block that ends at a checkpoint stays: a follower that resumes there compares its hash.
+            let rule = Rule { needed_from: needed, now: wall_now(), retain_hours: self.retain_hours };
             if let Some(seq) = purgeable_before(&closed, rule) {
                 let removed = purge_before(&log.local, seq)?;
                 tracing::info!(path = %log.local.path().display(), removed, before = seq.0, "segments removed");
