@@ -12,9 +12,6 @@ use crate::block::CommittedBlock;
 use crate::fold::Projector;
 use crate::store::{Divergence, Outcome, Store, StoreError};
 
-/// Rows wait at most so long after the commit before them. A store that was idle is written at once; one that is not gets
-/// everything that was committed meanwhile, so batches grow with the load up to `BATCH_COMMANDS_MAX`.
-pub const COMMIT_INTERVAL_NS: u64 = 50_000_000;
 /// A checkpoint that moves without rows waits longer: nobody misses a row.
 pub const EMPTY_COMMIT_INTERVAL_NS: u64 = 200_000_000;
 /// First pause after a store asked for one; doubled with each further attempt.
@@ -178,7 +175,8 @@ impl Follower {
             self.state = State::Reading(projector);
             return Step::Idle;
         }
-        let interval = if projector.has_rows() { COMMIT_INTERVAL_NS } else { EMPTY_COMMIT_INTERVAL_NS };
+        let between = u64::try_from(store.commit_interval().as_nanos()).unwrap_or(u64::MAX);
+        let interval = if projector.has_rows() { between } else { between.max(EMPTY_COMMIT_INTERVAL_NS) };
         let due = self.committed_at.map_or(now, |committed_at| committed_at.plus(interval));
         if now < due && !projector.is_full() {
             self.state = State::Reading(projector);

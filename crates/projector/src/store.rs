@@ -12,6 +12,9 @@ use crate::rows::{
     TradeRow, UserRow, VenueRow, WithdrawalRow,
 };
 
+/// What a store waits between commits unless it says otherwise: short enough that a reader hardly sees it.
+pub const COMMIT_INTERVAL: Duration = Duration::from_millis(50);
+
 /// What holds the rows of one or more streams.
 pub trait Store {
     /// How far the stream is; absent: nothing was ever written.
@@ -20,6 +23,12 @@ pub trait Store {
     /// Writes the batch and its checkpoint if the store is where the batch begins. Where it is interrupted, the same batch
     /// or any other that begins at the stored checkpoint completes it.
     fn commit(&mut self, batch: &Batch) -> Outcome;
+
+    /// Rows wait at most so long after the commit before them. A store that was idle is written at once; one that is not gets
+    /// everything that was committed meanwhile, so batches grow with the load up to `BATCH_COMMANDS_MAX`.
+    fn commit_interval(&self) -> Duration {
+        COMMIT_INTERVAL
+    }
 
     /// Makes everything committed so far survive a loss of power. Before the logs give up blocks for good, the checkpoints behind
     /// them must be durable. Nothing to do where every commit is.

@@ -12,6 +12,7 @@ use projector::store::Store;
 use readmodel::model::ReadModel;
 use sequencer::log::Progress;
 
+use crate::priority::give_way;
 use crate::source::{Joined, Logs};
 
 /// Longest sleep of a follower with nothing to do: bounds how late it hears of a shutdown.
@@ -118,6 +119,7 @@ struct Runner {
 
 impl Runner {
     fn run(&mut self) {
+        give_way();
         loop {
             // Read before stepping: what is written at this moment is what must be stored before a stop.
             let stopping = self.shared.stop.load(Ordering::Acquire);

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to whoever started it")]
 
 mod config;
+mod priority;
 mod live;
 mod stores;
 mod source;

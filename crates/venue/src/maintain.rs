@@ -13,6 +13,7 @@ use sequencer::replayer::Replayer;
 use sequencer::snapshots::Snapshots;
 
 use crate::followers::FollowerStatus;
+use crate::priority::give_way;
 use crate::retention::Retention;
 
 /// Longest sleep without work: bounds how late a shutdown is heard of.
@@ -56,6 +57,7 @@ struct Maintainer {
 
 impl Maintainer {
     fn run(&mut self) {
+        give_way();
         while !self.watch.stop.load(Ordering::Acquire) {
             let written = self.watch.written.committed();
             self.watch_followers(written);

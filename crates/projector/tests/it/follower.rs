@@ -10,9 +10,9 @@ use projector::block::CommittedBlock;
 use projector::conformance::Blocks;
 use projector::fold::BATCH_COMMANDS_MAX;
 use projector::follower::{
-    COMMIT_INTERVAL_NS, EMPTY_COMMIT_INTERVAL_NS, Follower, RETRY_MAX_NS, RETRY_MIN_NS, Source, SourceError, Step, Stop,
+    EMPTY_COMMIT_INTERVAL_NS, Follower, RETRY_MAX_NS, RETRY_MIN_NS, Source, SourceError, Step, Stop,
 };
-use projector::store::{Divergence, Outcome, Store, StoreError};
+use projector::store::{COMMIT_INTERVAL, Divergence, Outcome, Store, StoreError};
 use sim::commands::Profile;
 
 use crate::history::{VENUE, history};
@@ -59,7 +59,7 @@ fn an_idle_store_is_written_at_once_and_a_busy_one_gets_more_at_a_time() {
     source.arrive(1);
     assert_eq!(follower.step(start, &mut source, &mut store), Step::Committed(at(&blocks[0])));
     source.arrive(1);
-    let due = start.plus(COMMIT_INTERVAL_NS);
+    let due = start.plus(u64::try_from(COMMIT_INTERVAL.as_nanos()).unwrap());
     assert_eq!(follower.step(start.plus(1), &mut source, &mut store), Step::Wait(due), "it was just written");
     source.arrive(2);
     assert_eq!(follower.step(due, &mut source, &mut store), Step::Committed(at(&blocks[3])), "three at once");

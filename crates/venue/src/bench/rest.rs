@@ -17,19 +17,22 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 use crate::config::Config;
 use crate::console::{Console, NewSymbol};
 use crate::live::{Beside, Live};
 use crate::serve::Served;
 
+/// Load that comes first and is not measured: connections open, and memory is touched for the first time.
+const WARM_UP: Duration = Duration::from_secs(1);
 /// Orders each connection leaves resting before it begins to cancel.
 const RESTING: usize = 50;
 
 /// What to measure.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Options {
-    /// Seconds to measure.
+    /// Seconds to measure, after one second of the same load to warm up.
     #[arg(long, default_value_t = 20)]
     pub(crate) seconds: u64,
     /// Connections, each with a user and key of its own.
@@ -64,7 +67,7 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Measured> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let begun = Instant::now();
     let (latency, errors) = runtime.block_on(load(served.address, clients, options, begun))?;
-    let elapsed = begun.elapsed();
+    let elapsed = begun.elapsed().saturating_sub(WARM_UP);
     served.stop();
     live.shutdown()?;
     let orders = u32::try_from(latency.len()).unwrap_or(u32::MAX);
@@ -102,12 +105,18 @@ async fn load(
     options: &Options,
     begun: Instant,
 ) -> anyhow::Result<(Histogram<u64>, u64)> {
-    let next = Arc::new(AtomicU64::new(0));
-    let interval = Duration::from_secs(1).checked_div(u32::try_from(options.rate)?).unwrap_or_default();
-    let end = Duration::from_secs(options.seconds);
+    let schedule = Arc::new(Schedule {
+        begun,
+        interval: Duration::from_secs(1).checked_div(u32::try_from(options.rate)?).unwrap_or_default(),
+        end: WARM_UP + Duration::from_secs(options.seconds),
+        next: AtomicU64::new(0),
+        due: Semaphore::new(0),
+    });
+    let clock = Arc::clone(&schedule);
+    let clock = std::thread::spawn(move || clock.run());
     let tasks = clients.into_iter().map(|client| {
-        let next = Arc::clone(&next);
-        tokio::spawn(async move { connection(address, &client, &next, interval, begun, end).await })
+        let schedule = Arc::clone(&schedule);
+        tokio::spawn(async move { connection(address, &client, &schedule).await })
     });
     let tasks: Vec<_> = tasks.collect();
     let mut latency = Histogram::new_with_bounds(1, 60_000_000_000, 3)?;
@@ -117,17 +126,56 @@ async fn load(
         latency.add(of_one)?;
         errors += errors_of_one;
     }
+    clock.join().expect("the clock of the load does not panic");
     Ok((latency, errors))
+}
+
+/// When each request is due, whether or not those before it have been answered.
+struct Schedule {
+    begun: Instant,
+    /// Zero: a request is due as soon as a connection is free.
+    interval: Duration,
+    end: Duration,
+    next: AtomicU64,
+    /// One permit for each request that is due and not yet taken. Given out by a thread, because tokio's timer counts whole
+    /// milliseconds.
+    due: Semaphore,
+}
+
+impl Schedule {
+    fn run(&self) {
+        if self.interval.is_zero() {
+            return;
+        }
+        let mut given = 0_u32;
+        while self.interval * given < self.end {
+            if let Some(wait) = (self.interval * given).checked_sub(self.begun.elapsed()) {
+                std::thread::sleep(wait);
+            } else {
+                self.due.add_permits(1);
+                given += 1;
+            }
+        }
+        self.due.close();
+    }
+
+    /// The next request's number and when it was due; absent: none is left.
+    async fn next(&self) -> Option<(u64, Duration)> {
+        if self.interval.is_zero() {
+            let now = self.begun.elapsed();
+            return (now < self.end).then(|| (self.next.fetch_add(1, Ordering::Relaxed), now));
+        }
+        self.due.acquire().await.ok()?.forget();
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        Some((number, self.interval * u32::try_from(number).ok()?))
+    }
 }
 
 /// Half of the requests place orders that rest away from the touch, two fifths cancel those, a tenth buys and sells at one price.
 async fn connection(
     address: SocketAddr,
     client: &Client,
-    next: &AtomicU64,
-    interval: Duration,
-    begun: Instant,
-    end: Duration,
+    schedule: &Schedule,
 ) -> anyhow::Result<(Histogram<u64>, u64)> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
@@ -135,15 +183,7 @@ async fn connection(
     let mut latency = Histogram::new_with_bounds(1, 60_000_000_000, 3)?;
     let (mut errors, mut request, mut buffer) = (0, Vec::new(), vec![0; 16 * 1024]);
     let mut resting = VecDeque::new();
-    loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        let due = if interval.is_zero() { begun.elapsed() } else { interval * u32::try_from(number)? };
-        if due >= end {
-            return Ok((latency, errors));
-        }
-        if let Some(wait) = due.checked_sub(begun.elapsed()) {
-            tokio::time::sleep(wait).await;
-        }
+    while let Some((number, due)) = schedule.next().await {
         let what = match number % 10 {
             0 => What::Trade,
             1..5 if resting.len() >= RESTING => What::Cancel(resting.pop_front().unwrap_or(0)),
@@ -157,9 +197,13 @@ async fn connection(
         if !read_answer(&mut stream, &mut buffer).await? {
             errors += 1;
         }
-        let took = begun.elapsed().saturating_sub(due);
+        let took = schedule.begun.elapsed().saturating_sub(due);
+        if due < WARM_UP {
+            continue;
+        }
         latency.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
+    Ok((latency, errors))
 }
 
 /// One request of the load.
