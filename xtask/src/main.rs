@@ -1,6 +1,6 @@
 //! `cargo xtask`: the one entry to checking, testing, measuring and showing the venue.
 //!
-//! **Invariant:** no crate of the venue depends on it, and it depends on none of them: it runs them as programs.
+//! **Invariant:** no crate of the venue depends on it, and it depends on no part of the venue: it runs it as programs.
 //!
 //! Start reading at [`Task`].
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to whoever started it")]

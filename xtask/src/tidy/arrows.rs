@@ -23,9 +23,10 @@ const ARROWS: &[(&str, Allowed)] = &[
     ("sequencer", Allowed::Only(&["domain", "codec", "journal", "engine", "readmodel"])),
     ("gateway", Allowed::Only(&["domain", "codec", "readmodel", "projector"])),
     ("store-sqlite", Allowed::Only(&["domain", "codec", "projector"])),
+    ("pg-cluster", Allowed::Only(&[])),
     ("sim", Allowed::AllBut(&["venue", "xtask"])),
     ("venue", Allowed::AllBut(&["xtask"])),
-    ("xtask", Allowed::Only(&[])),
+    ("xtask", Allowed::Only(&["pg-cluster"])),
 ];
 
 /// An arrow that a crate's manifest draws.
