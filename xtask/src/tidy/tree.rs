@@ -50,7 +50,10 @@ impl Tree {
             let Ok(name) = entry.file_name().into_string() else { continue };
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
             let kind = entry.file_type()?;
-            if kind.is_dir() && !is_made(&name, prefix) {
+            if is_made(&name, prefix) {
+                continue;
+            }
+            if kind.is_dir() {
                 self.add_directory(&entry.path(), &path)?;
             } else if kind.is_file() {
                 let bytes = std::fs::read(entry.path()).with_context(|| path.clone())?;
@@ -61,7 +64,7 @@ impl Tree {
     }
 }
 
-/// Directories that hold what was built or recorded, not what was written.
+/// What was built or recorded, not written. (`.git` is a file in a second work tree.)
 fn is_made(name: &str, prefix: &str) -> bool {
     let at_root = prefix.is_empty();
     name == "__pycache__" || (at_root && (name == ".git" || name == "target" || name.starts_with("target-")))
