@@ -23,6 +23,13 @@ use crate::recovery::RULES_VERSION;
 /// A block of the event log ends with the command that brings it to this size.
 pub const EVENT_BLOCK_BYTES: usize = 2 << 20;
 
+/// Least time between two announcements of what was written. Each one wakes whoever follows, for however little, and nobody who
+/// follows is in so much of a hurry.
+const ANNOUNCE_INTERVAL: Duration = Duration::from_millis(1);
+
+/// Most batches between two announcements.
+const BATCHES_ANNOUNCED_MAX: usize = 64;
+
 /// How long the writer waits before it looks for space again.
 const NO_SPACE_RETRY: Duration = Duration::from_millis(200);
 
@@ -134,11 +141,15 @@ impl EventLog {
     /// journal and event log side by side must never find a block of the one whose end the other does not have.
     pub fn end_block(&mut self, epoch: Epoch, time: UnixNanos) -> Result<(), JournalError> {
         self.append(epoch, time)?;
+        self.announce();
+        Ok(())
+    }
+
+    fn announce(&mut self) {
         if let Some(index) = &self.index {
             index.publish(&mut self.notes, self.journal.tip().seq);
         }
         self.progress.commit(self.journal.tip().seq, 0);
-        Ok(())
     }
 
     fn append(&mut self, epoch: Epoch, time: UnixNanos) -> Result<(), JournalError> {
@@ -149,12 +160,34 @@ impl EventLog {
         Ok(())
     }
 
-    /// Writes what came of a batch.
+    /// Writes what came of a batch, and readers hear of it.
     pub fn write(&mut self, batch: &Batch) -> Result<(), JournalError> {
+        self.append_batch(batch)?;
+        self.announce();
+        Ok(())
+    }
+
+    /// Goes on with a batch that [`EventLog::write`] found no space for: what was encoded is still there.
+    pub fn write_rest(&mut self, batch: &Batch) -> Result<(), JournalError> {
+        self.append_rest(batch)?;
+        self.announce();
+        Ok(())
+    }
+
+    fn append_batch(&mut self, batch: &Batch) -> Result<(), JournalError> {
         for (command, events) in batch.iter() {
             self.add(batch.epoch, command.seq, command.time, events)?;
         }
-        self.end_block(batch.epoch, batch.time)
+        self.append(batch.epoch, batch.time)
+    }
+
+    fn append_rest(&mut self, batch: &Batch) -> Result<(), JournalError> {
+        let encoded = self.blocks.last;
+        self.append(batch.epoch, batch.time)?;
+        for (command, events) in batch.iter().filter(|(command, _)| command.seq > encoded) {
+            self.add(batch.epoch, command.seq, command.time, events)?;
+        }
+        self.append(batch.epoch, batch.time)
     }
 
     /// Writes what comes in, waiting for space where there is none, until the release is gone or the log fails. After a
@@ -162,21 +195,26 @@ impl EventLog {
     ///
     /// `spare` should be bounded: batches that do not fit into it are freed.
     pub fn run(&mut self, incoming: &Receiver<Batch>, spare: &Sender<Batch>, admission: &Admission) {
-        while let Ok(batch) = incoming.recv() {
-            if let Err(error) = self.write_patiently(&batch, admission) {
-                tracing::error!(%error, "the event log failed; followers stand still until a restart");
-                self.progress.lose(error.to_string());
-                return;
+        while let Ok(first) = incoming.recv() {
+            for batch in std::iter::once(first).chain(incoming.try_iter()).take(BATCHES_ANNOUNCED_MAX) {
+                if let Err(error) = self.append_patiently(&batch, admission) {
+                    tracing::error!(%error, "the event log failed; followers stand still until a restart");
+                    self.progress.lose(error.to_string());
+                    return;
+                }
+                let commands = u64::try_from(batch.commands.len()).expect("bounded by BLOCK_COMMANDS_MAX");
+                admission.sub_event_backlog(commands);
+                // Nobody takes it back once the sequencer is gone, and nobody needs more than fit.
+                drop(spare.try_send(batch));
             }
-            admission.sub_event_backlog(u64::try_from(batch.commands.len()).expect("bounded by BLOCK_COMMANDS_MAX"));
-            // Nobody takes it back once the sequencer is gone, and nobody needs more than fit.
-            drop(spare.try_send(batch));
+            self.announce();
+            std::thread::sleep(ANNOUNCE_INTERVAL);
         }
     }
 
     /// Writes a batch, waiting for space as long as the doors are open.
-    fn write_patiently(&mut self, batch: &Batch, admission: &Admission) -> Result<(), JournalError> {
-        let mut written = self.write(batch);
+    fn append_patiently(&mut self, batch: &Batch, admission: &Admission) -> Result<(), JournalError> {
+        let mut written = self.append_batch(batch);
         if let Err(JournalError::NoSpace) = written {
             tracing::warn!("no space for the event log: followers stand still until there is some");
         }
@@ -185,18 +223,8 @@ impl EventLog {
                 break;
             }
             std::thread::sleep(NO_SPACE_RETRY);
-            written = self.write_rest(batch);
+            written = self.append_rest(batch);
         }
         written
-    }
-
-    /// Goes on with a batch that [`EventLog::write`] found no space for: what was encoded is still there.
-    pub fn write_rest(&mut self, batch: &Batch) -> Result<(), JournalError> {
-        let encoded = self.blocks.last;
-        self.append(batch.epoch, batch.time)?;
-        for (command, events) in batch.iter().filter(|(command, _)| command.seq > encoded) {
-            self.add(batch.epoch, command.seq, command.time, events)?;
-        }
-        self.end_block(batch.epoch, batch.time)
     }
 }

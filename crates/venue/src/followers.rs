@@ -124,7 +124,7 @@ impl Runner {
             // Read before stepping: what is written at this moment is what must be stored before a stop.
             let stopping = self.shared.stop.load(Ordering::Acquire);
             let written = self.shared.written.committed();
-            let wait = self.step_all();
+            let next = self.step_all();
             let level = |lane: &Lane| lane.status.reached() >= written || lane.follower.stopped().is_some();
             let done = stopping && self.lanes.iter().all(level);
             if done || self.durable_is_wanted() {
@@ -133,9 +133,14 @@ impl Runner {
             if done {
                 return;
             }
-            if let Some(wait) = wait {
-                // Sleeps until more is written, or as long as a store asked for.
-                self.shared.written.wait_committed(written.next(), wait.min(IDLE_WAIT));
+            match next {
+                Next::AtOnce => {}
+                Next::Written => {
+                    self.shared.written.wait_committed(written.next(), IDLE_WAIT);
+                }
+                // More of what is already waited with does not change when it is due: each look at it would be two reads
+                // of a log for a handful of commands.
+                Next::After(pause) => std::thread::sleep(pause.min(IDLE_WAIT)),
             }
         }
     }
@@ -158,26 +163,37 @@ impl Runner {
         }
     }
 
-    /// One step of each lane; how long there is nothing to do, absent if something was done.
-    fn step_all(&mut self) -> Option<Duration> {
-        let mut wait = Some(IDLE_WAIT);
+    /// One step of each lane; when the next ones are to be done.
+    fn step_all(&mut self) -> Next {
+        let mut next = Next::Written;
         for lane in &mut self.lanes {
             let now = UnixNanos(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX));
             match lane.follower.step(now, &mut lane.source, self.store.as_mut()) {
                 Step::Committed(checkpoint) | Step::Resumed(checkpoint) => {
                     lane.reached(checkpoint.seq, &self.shared.read_model);
-                    wait = None;
+                    next = Next::AtOnce;
                 }
                 Step::Idle => {}
                 Step::Wait(until) => {
                     let pause = Duration::from_nanos(until.since(now));
-                    wait = wait.map(|wait| wait.min(pause));
+                    next = next.min(Next::After(pause));
                 }
                 Step::Stopped => lane.say_stopped(),
             }
         }
-        wait
+        next
     }
+}
+
+/// When to step again, the soonest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Next {
+    /// Something was done.
+    AtOnce,
+    /// Something waits, and is due after this long.
+    After(Duration),
+    /// All streams have all that is written.
+    Written,
 }
 
 impl Lane {
