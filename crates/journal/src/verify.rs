@@ -1,10 +1,13 @@
-//! Walks a whole log and says what it holds and where it is first bad. Changes nothing, takes no lock.
+//! Walks a whole log and says what it holds and where it is first bad. Changes nothing, takes no lock: a writer may append and
+//! retention may remove the oldest segments meanwhile, and neither is taken for damage.
+
+use std::io;
 
 use domain::units::Seq;
 
 use crate::cursor::{At, Cursor};
 use crate::damage::{Corruption, Damage};
-use crate::error::ReadError;
+use crate::error::{IoFailure, ReadError};
 use crate::recover::check_end;
 use crate::segment::{Identity, Segment, list_segments};
 use crate::storage::{Directory, OpenMode};
@@ -35,9 +38,26 @@ pub struct Report {
 
 /// Checks every block of every segment in a directory: checksums, sequence, chain, joins, and zeros behind.
 pub fn verify(directory: &Directory, identity: Identity) -> Result<Report, ReadError> {
-    let mut report = Report::default();
-    let segments = list_segments(directory)?;
-    report.oldest = segments.first().copied();
+    loop {
+        let segments = list_segments(directory)?;
+        match check_all(directory, &segments, identity) {
+            Err(ReadError::Io(failure)) if is_missing(&failure) => {
+                // Each time at least the oldest has gone, never the last: this ends.
+                if list_segments(directory)?.first() <= segments.first() {
+                    return Err(failure.into());
+                }
+            }
+            checked => return checked,
+        }
+    }
+}
+
+fn is_missing(failure: &IoFailure) -> bool {
+    failure.source.kind() == io::ErrorKind::NotFound
+}
+
+fn check_all(directory: &Directory, segments: &[Seq], identity: Identity) -> Result<Report, ReadError> {
+    let mut report = Report { oldest: segments.first().copied(), ..Report::default() };
     for (index, first_seq) in segments.iter().enumerate() {
         let next = segments.get(index.saturating_add(1));
         match check_segment(directory, *first_seq, next.copied(), identity, &mut report) {
@@ -65,12 +85,32 @@ fn check_segment(
     if report.segments == 1 {
         report.tip = cursor.tip;
     }
-    let damage = count_blocks(&mut cursor, report)?;
     if let Some(next) = next {
+        let damage = count_blocks(&mut cursor, report)?;
         return check_end(&cursor, damage, &next.header);
     }
-    report.torn = Some(judge(&cursor, damage)?).filter(|tail| *tail != Tail::Clean);
+    report.torn = Some(check_tail(&mut cursor, report)?).filter(|tail| *tail != Tail::Clean);
     Ok(())
+}
+
+/// Counts the blocks of the last segment and judges what lies behind them.
+///
+/// Where a writer has gone on since a place was read, the blocks it wrote behind that place prove corruption there. But by then
+/// the place itself is written: only if it is read again and still bad was it ever bad.
+fn check_tail(cursor: &mut Cursor, report: &mut Report) -> Result<Tail, ReadError> {
+    loop {
+        let damage = count_blocks(cursor, report)?;
+        let judged = judge(cursor, damage);
+        if !matches!(judged, Err(ReadError::Corruption(_))) {
+            return judged;
+        }
+        let end = cursor.offset;
+        cursor.window.forget();
+        count_blocks(cursor, report)?;
+        if cursor.offset == end {
+            return judged;
+        }
+    }
 }
 
 fn count_blocks(cursor: &mut Cursor, report: &mut Report) -> Result<Option<Damage>, ReadError> {

@@ -49,6 +49,11 @@ impl Snapshots {
         Ok(Self { folder })
     }
 
+    /// The same without changing anything: what is unfinished may be another process's, just being written.
+    pub fn look(directory: impl Into<Folder>) -> Self {
+        Self { folder: directory.into() }
+    }
+
     /// The snapshots there are, oldest first.
     pub fn list(&self) -> io::Result<Vec<(Seq, PathBuf)>> {
         let mut found = Vec::new();

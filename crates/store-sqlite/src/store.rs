@@ -19,7 +19,7 @@ use crate::{schema, write};
 /// a second, commits 50 ms apart write 77 MB/s, and commits so far apart a third of that; the journal's own syncs wait behind it.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
 
-/// One of the two files, open to write. One process writes a file at a time; many may read it.
+/// One of the two files. One process writes a file at a time; many may read it.
 #[derive(Debug)]
 pub struct SqliteStore {
     pub(crate) connection: Connection,
@@ -31,6 +31,12 @@ impl SqliteStore {
     /// Opens the file, makes it where there is none, and brings its schema up to date.
     pub fn open(path: &Path, role: Role) -> Result<Self, Fault> {
         let connection = schema::open_writer(path, role)?;
+        Ok(Self { connection, role, units: Units::default() })
+    }
+
+    /// Opens a file that another process may be writing, to read it: every commit fails.
+    pub fn open_to_read(path: &Path, role: Role) -> Result<Self, Fault> {
+        let connection = schema::open_reader(path, role)?;
         Ok(Self { connection, role, units: Units::default() })
     }
 

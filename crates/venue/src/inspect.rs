@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match args.what {
         What::Journal => blocks(args, venue, &logs.journal),
         What::Events => blocks(args, venue, &logs.event_log),
-        What::Snapshot => snapshots(&Snapshots::open(places.snapshots)?),
+        What::Snapshot => snapshots(&Snapshots::look(places.snapshots)),
     }
 }
 

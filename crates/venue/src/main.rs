@@ -51,7 +51,7 @@ enum Command {
     AdminKey(serve::AdminKeyArgs),
     /// Play a recorded day through the real path and check every line.
     Replay(replay::Args),
-    /// Prove that journal, event log, snapshots and stores tell the same story; exits 0 only if they do.
+    /// Prove that journal, event log, snapshots and stores tell the same story; exits 0 only if they do. May run beside a venue.
     Verify(verify::Args),
     /// Show what is in the journal, the event log or the snapshots.
     Inspect(inspect::Args),

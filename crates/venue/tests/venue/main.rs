@@ -12,6 +12,7 @@ mod damage;
 mod copies;
 mod overload;
 mod wrong_rows;
+mod verify_beside;
 mod full_disk;
 mod shutdown;
 mod arguments;

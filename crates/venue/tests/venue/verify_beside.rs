@@ -1,0 +1,68 @@
+//! `verify` beside a running venue: whatever is just being written, and whatever is just being removed, is no finding.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use outside::client::{Client, Key};
+
+use crate::desk::{Desk, Market, PATIENCE, files, limit};
+
+/// Clean passes that are enough, once the first segment has gone.
+const CLEAN: usize = 6;
+/// Orders on the way at the same time.
+const PIPELINED: usize = 8;
+
+/// Places orders until told to stop; how many were taken.
+fn orders(mut client: Client, side: &str, stop: &AtomicBool) -> u64 {
+    let mut taken = 0;
+    while !stop.load(Ordering::Acquire) {
+        for number in 0..PIPELINED {
+            client.send("POST", "/api/v3/order", &limit(side, 100, &format!("{side}-{taken}-{number}"))).unwrap();
+        }
+        for _ in 0..PIPELINED {
+            let answer = client.hear().unwrap();
+            // One open order more than an account may have, where the other side is slower.
+            assert!(matches!((answer.status, answer.code()), (200, _) | (400, Some(-1013))), "{}", answer.body);
+            taken += u64::from(answer.status == 200);
+        }
+    }
+    taken
+}
+
+fn stays_clean(desk: &Desk) {
+    let mut venue = desk.serve();
+    let market = Market::open(desk, &mut venue, 2);
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut load = |key: &Key, side: &'static str| {
+        let (client, stop) = (venue.client(key).unwrap(), Arc::clone(&stop));
+        std::thread::spawn(move || orders(client, side, &stop))
+    };
+    let threads = [load(&market.traders[0], "BUY"), load(&market.traders[1], "SELL")];
+    let (begun, first) = (Instant::now(), files(&desk.data.join("journal"), "seg").remove(0));
+    let (mut clean, mut again) = (0, 0);
+    while clean < CLEAN || first.exists() {
+        let said = desk.verify();
+        clean += 1;
+        again += said.lines().filter(|line| line.starts_with("again")).count();
+        assert!(begun.elapsed() < PATIENCE, "{clean} clean, and {} is still there", first.display());
+    }
+    stop.store(true, Ordering::Release);
+    let [bought, sold] = threads.map(|thread| thread.join().unwrap());
+    println!("{clean} clean, {again} passes repeated, beside {bought} and {sold} orders in {:?}", begun.elapsed());
+    assert!(bought > 0 && sold > 0);
+    venue.stop().unwrap();
+    desk.verify();
+}
+
+#[test]
+fn verify_is_clean_beside_a_venue_that_removes_segments() {
+    stays_clean(&Desk::new().with("SNAPSHOT_EVERY", 1_000).with("RETAIN_HOURS", 0));
+}
+
+#[test]
+fn verify_is_clean_beside_a_venue_that_moves_segments_to_a_store() {
+    let desk = Desk::new();
+    let store = desk.beside("segments");
+    stays_clean(&desk.with("SNAPSHOT_EVERY", 1_000).with("SEGMENT_STORE", store.display()));
+}
