@@ -114,6 +114,11 @@ impl From<HistoryError> for Error {
 impl From<ReadError> for Error {
     fn from(error: ReadError) -> Self {
         tracing::warn!(error = %error, "a store did not answer");
-        Self::unavailable(-5021, "The store did not answer. Please try again.")
+        match error {
+            ReadError::Failed(_) => Self::unavailable(-5021, "The store did not answer. Please try again."),
+            ReadError::Foreign(why) => {
+                Self::unavailable(-5023, "The store does not hold this venue's history.").with_detail("reason", &why)
+            }
+        }
     }
 }

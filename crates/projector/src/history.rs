@@ -139,14 +139,19 @@ pub struct MinutesQuery {
 
 /// Why a store gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadError {
-    /// What the store said.
-    pub what: String,
+pub enum ReadError {
+    /// It could not; what it said.
+    Failed(String),
+    /// What it holds is not, or is no longer, this venue's history; how that shows.
+    Foreign(String),
 }
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the store did not answer: {}", self.what)
+        match self {
+            Self::Failed(what) => write!(f, "the store did not answer: {what}"),
+            Self::Foreign(why) => write!(f, "the store does not hold this venue's history: {why}"),
+        }
     }
 }
 

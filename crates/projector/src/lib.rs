@@ -19,5 +19,6 @@ pub mod audit;
 pub mod fold;
 pub mod store;
 pub mod follower;
+pub mod lineage;
 pub mod memory;
 pub mod conformance;

@@ -92,7 +92,7 @@ impl From<Fault> for StoreError {
 
 impl From<Fault> for ReadError {
     fn from(fault: Fault) -> Self {
-        Self { what: fault.to_string() }
+        Self::Failed(fault.to_string())
     }
 }
 

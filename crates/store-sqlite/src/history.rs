@@ -8,14 +8,15 @@ mod trades;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use domain::ids::OrderId;
+use domain::ids::{Checkpoint, OrderId};
 use domain::units::Seq;
 use projector::batch::Stream;
 use projector::history::{
     Candle, FillsQuery, History, LedgerQuery, MinutesQuery, OrderKey, OrdersQuery, Page, ReadError, TradesQuery,
 };
+use projector::lineage::Lineage;
 use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
 use rusqlite::Connection;
 
@@ -29,6 +30,8 @@ use crate::units::Units;
 pub struct SqliteHistory {
     idle: Mutex<Vec<Reader>>,
     returned: Condvar,
+    /// Absent: whatever the files hold is read.
+    lineage: Option<Arc<Lineage>>,
 }
 
 /// One connection to each file.
@@ -50,7 +53,13 @@ impl SqliteHistory {
         assert!(readers > 0, "somebody must read");
         let reader = |_| Ok(Reader { hot: File::open(hot, Role::Hot)?, archive: File::open(archive, Role::Archive)? });
         let idle = (0..readers).map(reader).collect::<Result<Vec<_>, Fault>>()?;
-        Ok(Self { idle: Mutex::new(idle), returned: Condvar::new() })
+        Ok(Self { idle: Mutex::new(idle), returned: Condvar::new(), lineage: None })
+    }
+
+    /// The same, answering only with what is of this lineage.
+    #[must_use]
+    pub fn of(self, lineage: Arc<Lineage>) -> Self {
+        Self { lineage: Some(lineage), ..self }
     }
 
     /// Reads rows of a stream and its checkpoint from one snapshot.
@@ -63,7 +72,11 @@ impl SqliteHistory {
         let answer = reader.file(stream).read(stream, rows);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
         self.returned.notify_one();
-        Ok(answer?)
+        let (checkpoint, rows) = answer?;
+        if let Some(lineage) = &self.lineage {
+            lineage.check(stream, checkpoint.as_ref())?;
+        }
+        Ok(Page { through: checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq), rows })
     }
 
     fn take(&self) -> Reader {
@@ -91,12 +104,12 @@ impl File {
         &mut self,
         stream: Stream,
         rows: impl FnOnce(&mut Scales<'_>) -> Result<Vec<T>, Fault>,
-    ) -> Result<Page<T>, Fault> {
+    ) -> Result<(Option<Checkpoint>, Vec<T>), Fault> {
         let transaction = self.connection.transaction()?;
         // The first read of a transaction fixes what all others see.
-        let through = checkpoint(&transaction, stream)?.map_or(Seq::ZERO, |checkpoint| checkpoint.seq);
+        let checkpoint = checkpoint(&transaction, stream)?;
         let rows = rows(&mut Scales { connection: &transaction, units: &mut self.units })?;
-        Ok(Page { through, rows })
+        Ok((checkpoint, rows))
     }
 }
 

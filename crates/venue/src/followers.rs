@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use domain::ids::Checkpoint;
 use domain::units::{Epoch, Seq, UnixNanos};
-use projector::batch::Stream;
+use projector::batch::{Batch, Stream};
 use projector::follower::{Follower, Step};
-use projector::store::Store;
+use projector::lineage::Lineage;
+use projector::store::{Outcome, Store, StoreError};
 use readmodel::model::ReadModel;
 use sequencer::log::Progress;
 
@@ -60,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) epoch: Epoch,
     pub(crate) written: Arc<Progress>,
     pub(crate) read_model: Arc<ReadModel>,
+    /// What readers of the stores go by.
+    pub(crate) lineage: Arc<Lineage>,
     /// Finish what is written, then stop.
     pub(crate) stop: Arc<AtomicBool>,
 }
@@ -168,8 +172,11 @@ impl Runner {
         let mut next = Next::Written;
         for lane in &mut self.lanes {
             let now = UnixNanos(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX));
-            match lane.follower.step(now, &mut lane.source, self.store.as_mut()) {
+            let mut store = Witnessed { store: self.store.as_mut(), lineage: &self.shared.lineage };
+            match lane.follower.step(now, &mut lane.source, &mut store) {
                 Step::Committed(checkpoint) | Step::Resumed(checkpoint) => {
+                    // Where the follower reads on from, the source has the same history.
+                    self.shared.lineage.admit(lane.status.stream, checkpoint);
                     lane.reached(checkpoint.seq, &self.shared.read_model);
                     next = Next::AtOnce;
                 }
@@ -178,7 +185,7 @@ impl Runner {
                     let pause = Duration::from_nanos(until.since(now));
                     next = next.min(Next::After(pause));
                 }
-                Step::Stopped => lane.say_stopped(),
+                Step::Stopped => lane.say_stopped(&self.shared.lineage),
             }
         }
         next
@@ -196,6 +203,31 @@ enum Next {
     Written,
 }
 
+/// A store whose next checkpoint is known to be this venue's before a reader can see it.
+struct Witnessed<'a> {
+    store: &'a mut dyn Store,
+    lineage: &'a Lineage,
+}
+
+impl Store for Witnessed<'_> {
+    fn checkpoint(&mut self, stream: Stream) -> Result<Option<Checkpoint>, StoreError> {
+        self.store.checkpoint(stream)
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Outcome {
+        self.lineage.admit(batch.stream(), batch.to);
+        self.store.commit(batch)
+    }
+
+    fn commit_interval(&self) -> Duration {
+        self.store.commit_interval()
+    }
+
+    fn make_durable(&mut self) -> Result<(), StoreError> {
+        self.store.make_durable()
+    }
+}
+
 impl Lane {
     fn reached(&self, seq: Seq, read_model: &ReadModel) {
         self.status.reached.store(seq.0, Ordering::Release);
@@ -208,8 +240,9 @@ impl Lane {
         read_model.store_reached(stream, seq);
     }
 
-    fn say_stopped(&self) {
+    fn say_stopped(&self, lineage: &Lineage) {
         let Some(stop) = self.follower.stopped() else { return };
+        lineage.close(self.status.stream, stop);
         let mut stopped = self.status.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         if stopped.is_none() {
             tracing::error!(follower = %self.status.name, reason = %stop, "follower stopped; see `buttonwood follower --help`");

@@ -137,11 +137,13 @@ impl Live {
         drop(state);
 
         let core = Core::start(config, engine, epoch, journal, event_log, &read_model, sinks)?;
+        let lineage = stores.as_ref().map(|stores| Arc::clone(&stores.lineage)).unwrap_or_default();
         let shared = Shared {
             logs: logs.clone(),
             epoch,
             written: Arc::clone(&written),
             read_model: Arc::clone(&read_model),
+            lineage,
             stop: Arc::clone(&stop),
         };
         let (mut statuses, mut followers) = (Vec::new(), Vec::new());

@@ -334,7 +334,7 @@ impl Records for VenueRecords {
 
     fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError> {
         let read = self.executions.read_executions(&self.event_log, user, from, limit);
-        let events = read.map_err(|error| ReadError { what: error.to_string() })?;
+        let events = read.map_err(|error| ReadError::Failed(error.to_string()))?;
         let first = from.0.max(1);
         let execution = |(number, (seq, time, event)): (u64, (Seq, UnixNanos, Event))| Execution {
             number: ExecutionNumber(number),

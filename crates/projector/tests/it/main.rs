@@ -8,5 +8,6 @@ mod memory;
 mod fold;
 mod state;
 mod follower;
+mod lineage;
 mod decimal;
 mod audit;

@@ -3,9 +3,10 @@
 use std::fs;
 
 use outside::client::Client;
+use outside::http::Answer;
 use serde_json::Value;
 
-use crate::desk::{Desk, Market, copy, place, until, until_stored};
+use crate::desk::{Desk, Market, copy, find, place, until, until_stored};
 
 #[test]
 fn a_data_directory_in_use_is_refused() {
@@ -27,6 +28,22 @@ fn stopped(client: &mut Client) -> Vec<String> {
     reasons.filter_map(|reason| reason.as_str().map(str::to_owned)).collect()
 }
 
+fn all_orders(client: &mut Client) -> Answer {
+    client.ask("GET", "/api/v3/allOrders", "symbol=BTCUSDT").unwrap()
+}
+
+/// Why each read that needs the store is refused.
+fn refused_history(client: &mut Client) -> String {
+    let mut reason = String::new();
+    for path in ["/api/v3/allOrders", "/api/v3/myTrades", "/v1/ledger"] {
+        let query = if path == "/v1/ledger" { "" } else { "symbol=BTCUSDT" };
+        let answer = client.ask("GET", path, query).unwrap();
+        assert_eq!((answer.status, answer.code()), (503, Some(-5023)), "{path}: {}", answer.body);
+        answer.body["reason"].as_str().unwrap().clone_into(&mut reason);
+    }
+    reason
+}
+
 #[test]
 fn of_two_copies_on_one_store_the_older_is_fenced() {
     let desk = Desk::new();
@@ -45,12 +62,23 @@ fn of_two_copies_on_one_store_the_older_is_fenced() {
     place(&mut newer, "BUY", 101, "newer");
     until_stored(&mut newer);
 
+    // Nothing has told the original yet; but the checkpoint that comes with the rows is none of its own.
+    refused_history(&mut trader);
+    assert_eq!(all_orders(&mut newer).status, 200);
+    // What is in memory needs no store.
+    let open = trader.get("/api/v3/openOrders", "symbol=BTCUSDT").unwrap();
+    assert_eq!(open.as_array().unwrap().len(), 1, "{open}");
+
     // The original still acknowledges, and its journal has it; what it may not do is write over the other's rows.
     place(&mut trader, "BUY", 99, "older");
     until("every follower of the original has stopped", || stopped(&mut trader).len() == 6);
     let reasons = stopped(&mut trader);
     assert!(reasons.iter().all(|reason| reason.contains("epoch")), "{reasons:?}");
     assert_eq!(stopped(&mut newer), Vec::<String>::new());
+    let reason = refused_history(&mut trader);
+    assert!(reason.contains("epoch"), "{reason}");
+    assert_eq!(find(&mut trader, "older").status, 200);
+    assert_eq!(all_orders(&mut newer).body.as_array().unwrap().len(), 2);
     copied.stop().unwrap();
     original.stop().unwrap();
     other.verify();
@@ -94,9 +122,9 @@ fn a_restore_to_an_earlier_point_is_refused_until_the_store_is_rewound() {
     assert!(output.status.success(), "{}", outside::process::said(&output));
     let mut venue = desk.serve();
     let mut trader = market.trader(&mut venue);
-    let found = crate::desk::find(&mut trader, "lost-3");
+    let found = find(&mut trader, "lost-3");
     assert_eq!(found.code(), Some(-2013), "{}", found.body);
-    assert_eq!(crate::desk::find(&mut trader, "kept-3").body["status"], Value::from("NEW"));
+    assert_eq!(find(&mut trader, "kept-3").body["status"], Value::from("NEW"));
     place(&mut trader, "BUY", 95, "after");
     until_stored(&mut trader);
     venue.stop().unwrap();
