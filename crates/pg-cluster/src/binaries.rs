@@ -13,6 +13,9 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 /// Names a directory with other binaries.
 const OVERRIDE: &str = "BUTTONWOOD_POSTGRES_BIN";
 
+/// The first version that will do.
+const VERSION_MIN: u32 = 15;
+
 /// What to say where there is no server. One line.
 pub const MISSING: &str = "PostgreSQL's server is not installed: apt-get install postgresql-15";
 
@@ -43,6 +46,8 @@ impl Binaries {
         let output = output.with_context(|| format!("{MISSING} (tried {})", directory.display()))?;
         let version = String::from_utf8_lossy(&output.stdout).split_whitespace().nth(2).map(str::to_owned);
         let version = version.with_context(|| format!("no version from {}/postgres", directory.display()))?;
+        let major = version.split(|letter: char| !letter.is_ascii_digit()).next().and_then(|major| major.parse().ok());
+        ensure!(major >= Some(VERSION_MIN), "PostgreSQL {version} in {} is too old: {MISSING}", directory.display());
         Ok(Self { directory, version, account: Account::needed()? })
     }
 
@@ -54,6 +59,11 @@ impl Binaries {
     /// Where one of the programs is.
     pub fn path(&self, program: &str) -> PathBuf {
         self.directory.join(program)
+    }
+
+    /// Whether a server could have its folder in this directory: the user `postgres` may not be let in where root works.
+    pub fn may_enter(&self, directory: &Path) -> bool {
+        self.account.is_none_or(|account| account.reaches(directory))
     }
 
     pub(crate) fn account(&self) -> Option<Account> {

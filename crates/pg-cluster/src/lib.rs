@@ -11,6 +11,7 @@
 pub mod server;
 pub mod options;
 pub mod binaries;
+mod standby;
 mod prepare;
 mod postmaster;
 mod state;

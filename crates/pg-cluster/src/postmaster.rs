@@ -37,6 +37,7 @@ impl Postmaster {
     /// Starts a server on a data directory. With a guard it ends with us, even if we are killed.
     pub(crate) fn spawn(binaries: &Binaries, data: &Path, port: u16, guarded: bool) -> anyhow::Result<Self> {
         let folder = data.parent().context("a folder around the data directory")?;
+        forget_unburied(folder, data)?;
         let log = File::options().create(true).append(true).open(folder.join("log"))?;
         let mut command = binaries.command("postgres");
         command.arg("-D").arg(data).args(["-c", "listen_addresses=127.0.0.1", "-p", &port.to_string()]);
@@ -163,6 +164,21 @@ impl PidFile {
         let memory = lines.get(6).and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
         Some(Self { id, memory, status: lines.get(7).unwrap_or(&"").trim().to_owned() })
     }
+}
+
+/// A postmaster that is dead but was not buried, as happens in containers, counts as running for the next one. That one still
+/// looks for orphans of the old one by their shared memory, so it may do without these files.
+fn forget_unburied(folder: &Path, data: &Path) -> std::io::Result<()> {
+    if PidFile::read(data).is_some_and(|file| state_of(file.id).is_some_and(|(state, _)| state == 'Z')) {
+        std::fs::remove_file(data.join("postmaster.pid"))?;
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "lock") {
+                std::fs::remove_file(path)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A socket's path has 107 bytes at most; without one there is TCP.

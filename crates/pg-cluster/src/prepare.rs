@@ -71,6 +71,8 @@ fn configuration(options: &Options) -> String {
         ("fsync", if options.fsync { "on" } else { "off" }),
         // Files in the data directory: a killed server leaves nothing in the machine's shared memory.
         ("dynamic_shared_memory_type", "mmap"),
+        // One call instead of one for each of a thousand files: a restart after a crash takes a fifth of the time.
+        ("recovery_init_sync_method", "syncfs"),
         // What a standby lacks is kept for it, but not until the disk is full.
         ("max_slot_wal_keep_size", "4GB"),
         ("log_line_prefix", "%m [%p] %q%u@%d "),

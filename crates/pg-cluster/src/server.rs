@@ -11,6 +11,7 @@ use crate::folder;
 use crate::options::Options;
 use crate::postmaster::{Postmaster, Shutdown};
 use crate::prepare;
+use crate::standby::temporary_folder;
 use crate::state::{State, free_port};
 
 /// How long a start may take, with a recovery after a crash, or an orderly end.
@@ -28,7 +29,7 @@ pub struct Server {
     detached: bool,
     running: Option<Postmaster>,
     /// Where the folder is ours to remove.
-    temporary: Option<TempDir>,
+    pub(crate) temporary: Option<TempDir>,
 }
 
 impl Server {
@@ -57,7 +58,7 @@ impl Server {
 
     /// A server in a new folder beside other temporary files, which goes with it.
     pub fn temporary(options: &Options) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("postgres-").tempdir()?;
+        let folder = temporary_folder()?;
         let mut server = Self::start(folder.path(), options)?;
         server.temporary = Some(folder);
         Ok(server)
@@ -139,6 +140,12 @@ impl Server {
         let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
+    /// Another server of the same binaries, not started yet, that stays as long as this one would.
+    pub(crate) fn sibling(&self, folder: PathBuf, state: State) -> Self {
+        let binaries = self.binaries.clone();
+        Self { binaries, folder, state, detached: self.detached, running: None, temporary: None }
     }
 
     /// The first start may find its port taken in the meantime, and take another.

@@ -1,5 +1,9 @@
 //! Real servers, started, stopped and killed.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
 use anyhow::Context as _;
 use pg_cluster::options::Options;
 use pg_cluster::server::Server;
@@ -35,5 +39,71 @@ fn a_server_ends_with_its_owner_and_its_folder_with_it() -> anyhow::Result<()> {
     drop(server);
     assert!(!std::path::Path::new(&format!("/proc/{process}")).exists());
     assert!(!folder.exists());
+    Ok(())
+}
+
+#[test]
+fn a_server_is_found_again_by_its_folder() -> anyhow::Result<()> {
+    let parent = tempfile::tempdir()?;
+    let folder = parent.path();
+    assert!(Server::open(folder)?.is_none());
+    let url = {
+        let server = Server::start(folder, &Options::default().without_fsync().detached())?;
+        server.query("postgres", "CREATE TABLE kept ()")?;
+        server.url("postgres")
+    };
+    let Some(mut found) = Server::open(folder)? else { anyhow::bail!("not found") };
+    assert!(found.is_running(), "it has outlived its owner");
+    assert_eq!(found.url("postgres"), url);
+    let first = found.process_id();
+    found.kill()?;
+    drop(found);
+
+    let Some(mut found) = Server::open(folder)? else { anyhow::bail!("not found") };
+    assert!(!found.is_running());
+    found.restart()?;
+    assert_ne!(found.process_id(), first);
+    let second = found.process_id();
+    drop(found);
+
+    // Started by somebody who does not know of it: that one ends, and this one dies with its owner.
+    let server = Server::start(folder, &Options::default())?;
+    assert_eq!(server.url("postgres"), url);
+    assert_ne!(server.process_id(), second);
+    assert_eq!(server.query("postgres", "SELECT count(*) FROM kept; SHOW fsync")?, "0\noff");
+    let third = server.process_id();
+    drop(server);
+    for id in [first, second, third] {
+        // Nobody may have buried it yet.
+        let status = std::fs::read_to_string(format!("/proc/{}/stat", id.unwrap_or_default())).unwrap_or_default();
+        assert!(status.is_empty() || status.contains(") Z "), "still there: {status}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_server_ends_when_its_owner_is_killed() -> anyhow::Result<()> {
+    // This test, run again as a process of its own, is the owner.
+    const FOLDER: &str = "PG_CLUSTER_TEST_FOLDER";
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        let _server = Server::start(folder, &Options::default().without_fsync())?;
+        writeln!(std::io::stdout(), "ready")?;
+        std::thread::park();
+    }
+    let folder = tempfile::tempdir()?;
+    let mut owner = Command::new(std::env::current_exe()?);
+    owner.args(["--exact", "a_server_ends_when_its_owner_is_killed", "--nocapture"]).env(FOLDER, folder.path());
+    let mut owner = owner.stdout(Stdio::piped()).spawn()?;
+    let lines = BufReader::new(owner.stdout.take().context("a pipe")?).lines();
+    let ready = lines.map_while(Result::ok).any(|line| line.ends_with("ready"));
+    owner.kill()?;
+    owner.wait()?;
+    assert!(ready, "the owner has started a server");
+    let mut server = Server::open(folder.path())?.context("it was made")?;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while server.is_running() {
+        assert!(Instant::now() < deadline, "it goes on without its owner");
+        std::thread::yield_now();
+    }
     Ok(())
 }
