@@ -2,6 +2,7 @@
 //! database snapshot as the rows, so that a reader can add exactly what came later from memory.
 
 use std::fmt;
+use std::sync::Arc;
 
 use domain::ids::{OrderId, SymbolId, TradeId, UserId};
 use domain::text::ClientOrderId;
@@ -157,8 +158,8 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// History in a store. Calls block; they may come from many threads at once.
-pub trait History: Send + Sync + fmt::Debug {
+/// Orders, fills and money in a store. Calls block; they may come from many threads at once.
+pub trait OrderHistory: Send + Sync + fmt::Debug {
     /// One order (no row: the store does not have it).
     fn order(&self, key: OrderKey) -> Result<Page<OrderRow>, ReadError>;
     /// Orders of a user, by order id.
@@ -167,10 +168,60 @@ pub trait History: Send + Sync + fmt::Debug {
     fn fills(&self, query: &FillsQuery) -> Result<Page<FillRow>, ReadError>;
     /// All fills of one order, by trade id: what a repeated request is answered with.
     fn fills_of_order(&self, order: OrderId) -> Result<Page<FillRow>, ReadError>;
-    /// Trades of a symbol, by trade id.
-    fn trades(&self, query: &TradesQuery) -> Result<Page<TradeRow>, ReadError>;
     /// Movements of a user's money, by event.
     fn ledger(&self, query: &LedgerQuery) -> Result<Page<LedgerRow>, ReadError>;
+}
+
+/// Trades in an archive. Calls block; they may come from many threads at once.
+pub trait TradeHistory: Send + Sync + fmt::Debug {
+    /// Trades of a symbol, by trade id.
+    fn trades(&self, query: &TradesQuery) -> Result<Page<TradeRow>, ReadError>;
     /// One-minute candles of trades up to the checkpoint, computed from the stored trades.
     fn minutes(&self, query: &MinutesQuery) -> Result<Page<Candle>, ReadError>;
+}
+
+/// Everything that is read back.
+pub trait History: OrderHistory + TradeHistory {}
+
+impl<T: OrderHistory + TradeHistory> History for T {}
+
+/// Orders from one store, trades from another, possibly of another kind.
+#[derive(Debug, Clone)]
+pub struct Halves {
+    /// Where orders, fills and money are read.
+    pub orders: Arc<dyn OrderHistory>,
+    /// Where trades are read.
+    pub trades: Arc<dyn TradeHistory>,
+}
+
+impl OrderHistory for Halves {
+    fn order(&self, key: OrderKey) -> Result<Page<OrderRow>, ReadError> {
+        self.orders.order(key)
+    }
+
+    fn orders(&self, query: &OrdersQuery) -> Result<Page<OrderRow>, ReadError> {
+        self.orders.orders(query)
+    }
+
+    fn fills(&self, query: &FillsQuery) -> Result<Page<FillRow>, ReadError> {
+        self.orders.fills(query)
+    }
+
+    fn fills_of_order(&self, order: OrderId) -> Result<Page<FillRow>, ReadError> {
+        self.orders.fills_of_order(order)
+    }
+
+    fn ledger(&self, query: &LedgerQuery) -> Result<Page<LedgerRow>, ReadError> {
+        self.orders.ledger(query)
+    }
+}
+
+impl TradeHistory for Halves {
+    fn trades(&self, query: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
+        self.trades.trades(query)
+    }
+
+    fn minutes(&self, query: &MinutesQuery) -> Result<Page<Candle>, ReadError> {
+        self.trades.minutes(query)
+    }
 }

@@ -14,7 +14,8 @@ use domain::ids::{Checkpoint, OrderId};
 use domain::units::Seq;
 use projector::batch::Stream;
 use projector::history::{
-    Candle, FillsQuery, History, LedgerQuery, MinutesQuery, OrderKey, OrdersQuery, Page, ReadError, TradesQuery,
+    Candle, FillsQuery, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, TradeHistory,
+    TradesQuery,
 };
 use projector::lineage::Lineage;
 use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
@@ -26,19 +27,35 @@ use crate::schema::{self, Role};
 use crate::store::checkpoint;
 use crate::units::Units;
 
-/// Readers of the two files, for many threads.
-pub struct SqliteHistory {
-    idle: Mutex<Vec<Reader>>,
-    returned: Condvar,
-    /// Absent: whatever the files hold is read.
-    lineage: Option<Arc<Lineage>>,
+/// Readers of the hot file, for many threads.
+#[derive(Debug)]
+pub struct SqliteOrders(Readers);
+
+/// Readers of the archive, for many threads.
+#[derive(Debug)]
+pub struct SqliteTrades(Readers);
+
+impl SqliteOrders {
+    /// Opens the hot file, which its store has made, `readers` times: so many calls read at the same time. With a lineage, only what is
+    /// of it is answered.
+    pub fn open(hot: &Path, readers: usize, lineage: Option<Arc<Lineage>>) -> Result<Self, Fault> {
+        Readers::open(hot, Role::Hot, readers, lineage).map(Self)
+    }
 }
 
-/// One connection to each file.
-#[derive(Debug)]
-struct Reader {
-    hot: File,
-    archive: File,
+impl SqliteTrades {
+    /// Opens the archive, which its store has made, `readers` times: so many calls read at the same time. With a lineage, only what is of
+    /// it is answered.
+    pub fn open(archive: &Path, readers: usize, lineage: Option<Arc<Lineage>>) -> Result<Self, Fault> {
+        Readers::open(archive, Role::Archive, readers, lineage).map(Self)
+    }
+}
+
+struct Readers {
+    idle: Mutex<Vec<File>>,
+    returned: Condvar,
+    /// Absent: whatever the file holds is read.
+    lineage: Option<Arc<Lineage>>,
 }
 
 #[derive(Debug)]
@@ -47,19 +64,11 @@ struct File {
     units: Units,
 }
 
-impl SqliteHistory {
-    /// Opens both files, which their stores have made, `readers` times: so many calls read at the same time.
-    pub fn open(hot: &Path, archive: &Path, readers: usize) -> Result<Self, Fault> {
+impl Readers {
+    fn open(path: &Path, role: Role, readers: usize, lineage: Option<Arc<Lineage>>) -> Result<Self, Fault> {
         assert!(readers > 0, "somebody must read");
-        let reader = |_| Ok(Reader { hot: File::open(hot, Role::Hot)?, archive: File::open(archive, Role::Archive)? });
-        let idle = (0..readers).map(reader).collect::<Result<Vec<_>, Fault>>()?;
-        Ok(Self { idle: Mutex::new(idle), returned: Condvar::new(), lineage: None })
-    }
-
-    /// The same, answering only with what is of this lineage.
-    #[must_use]
-    pub fn of(self, lineage: Arc<Lineage>) -> Self {
-        Self { lineage: Some(lineage), ..self }
+        let idle = (0..readers).map(|_| File::open(path, role)).collect::<Result<Vec<_>, Fault>>()?;
+        Ok(Self { idle: Mutex::new(idle), returned: Condvar::new(), lineage })
     }
 
     /// Reads rows of a stream and its checkpoint from one snapshot.
@@ -68,9 +77,9 @@ impl SqliteHistory {
         stream: Stream,
         rows: impl FnOnce(&mut Scales<'_>) -> Result<Vec<T>, Fault>,
     ) -> Result<Page<T>, ReadError> {
-        let mut reader = self.take();
-        let answer = reader.file(stream).read(stream, rows);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        let mut file = self.take();
+        let answer = file.read(stream, rows);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(file);
         self.returned.notify_one();
         let (checkpoint, rows) = answer?;
         if let Some(lineage) = &self.lineage {
@@ -79,19 +88,10 @@ impl SqliteHistory {
         Ok(Page { through: checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq), rows })
     }
 
-    fn take(&self) -> Reader {
+    fn take(&self) -> File {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let mut idle = self.returned.wait_while(idle, |idle| idle.is_empty()).unwrap_or_else(PoisonError::into_inner);
         idle.pop().expect("waited until there is one")
-    }
-}
-
-impl Reader {
-    fn file(&mut self, stream: Stream) -> &mut File {
-        match stream {
-            Stream::Reference | Stream::Symbols | Stream::Users => &mut self.hot,
-            Stream::Trades | Stream::Audit => &mut self.archive,
-        }
     }
 }
 
@@ -113,41 +113,43 @@ impl File {
     }
 }
 
-impl History for SqliteHistory {
+impl OrderHistory for SqliteOrders {
     fn order(&self, key: OrderKey) -> Result<Page<OrderRow>, ReadError> {
-        self.read(Stream::Symbols, |scales| match key {
+        self.0.read(Stream::Symbols, |scales| match key {
             OrderKey::Id(order) => orders::by_id(scales, order),
             OrderKey::Client(user, name) => orders::by_client(scales, user, &name),
         })
     }
 
     fn orders(&self, query: &OrdersQuery) -> Result<Page<OrderRow>, ReadError> {
-        self.read(Stream::Symbols, |scales| orders::of_user(scales, query))
+        self.0.read(Stream::Symbols, |scales| orders::of_user(scales, query))
     }
 
     fn fills(&self, query: &FillsQuery) -> Result<Page<FillRow>, ReadError> {
-        self.read(Stream::Symbols, |scales| fills::of_user(scales, query))
+        self.0.read(Stream::Symbols, |scales| fills::of_user(scales, query))
     }
 
     fn fills_of_order(&self, order: OrderId) -> Result<Page<FillRow>, ReadError> {
-        self.read(Stream::Symbols, |scales| fills::of_order(scales, order))
-    }
-
-    fn trades(&self, query: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
-        self.read(Stream::Trades, |scales| trades::of_symbol(scales, query))
+        self.0.read(Stream::Symbols, |scales| fills::of_order(scales, order))
     }
 
     fn ledger(&self, query: &LedgerQuery) -> Result<Page<LedgerRow>, ReadError> {
-        self.read(Stream::Users, |scales| ledger::of_user(scales, query))
-    }
-
-    fn minutes(&self, query: &MinutesQuery) -> Result<Page<Candle>, ReadError> {
-        self.read(Stream::Trades, |scales| trades::minutes(scales, query))
+        self.0.read(Stream::Users, |scales| ledger::of_user(scales, query))
     }
 }
 
-impl fmt::Debug for SqliteHistory {
+impl TradeHistory for SqliteTrades {
+    fn trades(&self, query: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
+        self.0.read(Stream::Trades, |scales| trades::of_symbol(scales, query))
+    }
+
+    fn minutes(&self, query: &MinutesQuery) -> Result<Page<Candle>, ReadError> {
+        self.0.read(Stream::Trades, |scales| trades::minutes(scales, query))
+    }
+}
+
+impl fmt::Debug for Readers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteHistory").finish_non_exhaustive()
+        f.debug_struct("Readers").finish_non_exhaustive()
     }
 }

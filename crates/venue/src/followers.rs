@@ -16,6 +16,7 @@ use sequencer::log::Progress;
 
 use crate::priority::give_way;
 use crate::source::{Joined, Logs};
+use crate::stores::member::{Kept, Member};
 
 /// Longest sleep of a follower with nothing to do: bounds how late it hears of a shutdown.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
@@ -69,15 +70,11 @@ pub(crate) struct Shared {
 }
 
 /// Starts the thread of one store.
-pub(crate) fn start(
-    store_name: &'static str,
-    store: Box<dyn Store + Send>,
-    streams: &'static [Stream],
-    shared: &Shared,
-) -> std::io::Result<(Vec<Arc<FollowerStatus>>, JoinHandle<()>)> {
+pub(crate) fn start(member: Member, shared: &Shared) -> std::io::Result<(Vec<Arc<FollowerStatus>>, JoinHandle<()>)> {
+    let Member { name, streams, store, .. } = member;
     let status = |stream: &Stream| {
         Arc::new(FollowerStatus {
-            name: format!("{store_name}/{}", stream_name(*stream)),
+            name: format!("{name}/{}", stream_name(*stream)),
             stream: *stream,
             reached: AtomicU64::new(0),
             durable: AtomicU64::new(0),
@@ -93,7 +90,7 @@ pub(crate) fn start(
     });
     let (lanes, shared, started) = (lanes.collect(), shared.clone(), Instant::now());
     let mut runner = Runner { lanes, store, shared, started };
-    let thread = std::thread::Builder::new().name(store_name.into()).spawn(move || runner.run())?;
+    let thread = std::thread::Builder::new().name(name).spawn(move || runner.run())?;
     Ok((statuses, thread))
 }
 
@@ -116,7 +113,7 @@ struct Lane {
 
 struct Runner {
     lanes: Vec<Lane>,
-    store: Box<dyn Store + Send>,
+    store: Box<dyn Kept>,
     shared: Shared,
     started: Instant,
 }

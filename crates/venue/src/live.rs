@@ -93,7 +93,7 @@ impl Live {
         on_progress: &mut dyn FnMut(u64),
     ) -> anyhow::Result<Self> {
         let places = Places::in_directory(&config.data);
-        let mut stores = if beside.store { Some(Stores::open(&config.store_directory())?) } else { None };
+        let mut stores = if beside.store { Some(Stores::open(config)?) } else { None };
         if let (Some(stores), Some(venue)) = (&mut stores, places.venue()?) {
             stores.check_venue(venue)?;
         }
@@ -147,8 +147,8 @@ impl Live {
             stop: Arc::clone(&stop),
         };
         let (mut statuses, mut followers) = (Vec::new(), Vec::new());
-        for (name, store, streams) in stores.into_iter().flat_map(Stores::into_followers) {
-            let (of_store, thread) = followers::start(name, store, streams, &shared).context(NO_THREAD)?;
+        for member in stores.into_iter().flat_map(|stores| stores.members) {
+            let (of_store, thread) = followers::start(member, &shared).context(NO_THREAD)?;
             statuses.extend(of_store);
             followers.push(thread);
         }

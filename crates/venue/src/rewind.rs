@@ -9,15 +9,15 @@ use domain::state::State;
 use domain::units::{Epoch, Seq};
 use engine::Engine;
 use projector::batch::Stream;
-use projector::store::{ReadStream as _, Store as _, StoredRow};
+use projector::store::StoredRow;
 use sequencer::recovery::{Places, RULES_VERSION, Recovered, Start, recover};
 use sequencer::replayer::Replay;
-use store_sqlite::store::{Role, SqliteStore};
 
 use crate::config::Config;
 use crate::followers::stream_name;
 use crate::live;
 use crate::source::Logs;
+use crate::stores::member::{Access, Member, open_present};
 
 /// What about the followers.
 #[derive(Debug, ClapArgs)]
@@ -65,15 +65,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-fn open_stores(config: &Config) -> anyhow::Result<Vec<(&'static str, SqliteStore)>> {
-    let mut stores = Vec::new();
-    for (name, role) in [("hot", Role::Hot), ("archive", Role::Archive)] {
-        let path = config.store_directory().join(format!("{name}.db"));
-        if path.exists() {
-            let store = SqliteStore::open(&path, role).with_context(|| format!("cannot open {}", path.display()))?;
-            stores.push((name, store));
-        }
-    }
+fn open_stores(config: &Config, access: Access) -> anyhow::Result<Vec<Member>> {
+    let stores = open_present(config, access)?.members;
     anyhow::ensure!(!stores.is_empty(), "there is no store in {}", config.store_directory().display());
     Ok(stores)
 }
@@ -87,8 +80,8 @@ fn status(config: &Config) -> anyhow::Result<()> {
             println!("{name:18} ends at {} in epoch {}", report.tip.seq.0, report.tip.epoch.0);
         }
     }
-    for (name, mut store) in open_stores(config)? {
-        for stream in store.role().streams() {
+    for Member { name, streams, mut store, .. } in open_stores(config, Access::Read)? {
+        for stream in streams {
             match store.checkpoint(*stream)? {
                 Some(at) => println!("{name}/{:<13} is at {} of epoch {}", stream_name(*stream), at.seq.0, at.epoch.0),
                 None => println!("{name}/{:<13} is empty", stream_name(*stream)),
@@ -101,7 +94,7 @@ fn status(config: &Config) -> anyhow::Result<()> {
 fn rewind(config: &Config) -> anyhow::Result<()> {
     let places = Places::in_directory(&config.data);
     let venue = places.venue()?.with_context(|| format!("{} holds no venue", config.data.display()))?;
-    let mut stores = open_stores(config)?;
+    let mut stores = open_stores(config, Access::Write)?;
     // Locks the journal, so that no venue runs meanwhile, and brings the event log level with it.
     let start = Start {
         new_venue: venue,
@@ -115,11 +108,11 @@ fn rewind(config: &Config) -> anyhow::Result<()> {
     let fork = last_common(&logs, end, &mut stores)?;
     let (checkpoint, state) = at_fork(&logs, &recovered, venue, config.cell, fork)?;
     println!("the journal ends at {}; it and the stores agree up to {}", end.0, fork.0);
-    for (name, store) in &mut stores {
+    for Member { name, store, .. } in &mut stores {
         for stream in store.rewind(&checkpoint, &state)? {
             println!("{name}/{} taken back to {}", stream_name(stream), fork.0);
         }
-        store.sync()?;
+        store.make_durable()?;
     }
     let Recovered { engine, journal, mut event_log, .. } = recovered;
     journal.seal(RULES_VERSION, engine.time())?;
@@ -130,10 +123,10 @@ fn rewind(config: &Config) -> anyhow::Result<()> {
 
 /// The end of the last journal block that the audit log has as well: audit records carry the hash of their block. Without any,
 /// nothing is known to be common.
-fn last_common(logs: &Logs, end: Seq, stores: &mut [(&'static str, SqliteStore)]) -> anyhow::Result<Seq> {
+fn last_common(logs: &Logs, end: Seq, stores: &mut [Member]) -> anyhow::Result<Seq> {
     let mut audited: Vec<(Seq, Hash256)> = Vec::new();
-    for (_, store) in stores.iter_mut().filter(|(name, _)| *name == "archive") {
-        store.read_stream(Stream::Audit, &mut |row| {
+    for member in stores.iter_mut().filter(|member| member.streams.contains(&Stream::Audit)) {
+        member.store.read_stream(Stream::Audit, &mut |row| {
             if let StoredRow::Audit(row) = row {
                 match audited.last_mut() {
                     Some((last, block)) if *block == row.block => *last = row.seq,

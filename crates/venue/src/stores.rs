@@ -1,6 +1,7 @@
-//! The embedded store: which files, which streams, and what can be read back.
+//! The stores of a venue: which there are, which streams each holds, and what can be read back.
 
-use std::path::Path;
+pub(crate) mod member;
+
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -8,18 +9,18 @@ use domain::ids::{Checkpoint, VenueId};
 use domain::units::Seq;
 use projector::batch::Stream;
 use projector::follower::{Source, SourceError};
-use projector::history::History;
+use projector::history::{Halves, History};
 use projector::lineage::Lineage;
-use projector::store::Store;
-use store_sqlite::history::SqliteHistory;
-use store_sqlite::store::{Role, SqliteStore};
+use store_sqlite::history::{SqliteOrders, SqliteTrades};
 
+use crate::config::Config;
 use crate::followers::stream_name;
+use crate::stores::member::Member;
 
 /// Reading connections per file.
 const READERS: usize = 4;
 
-/// Both files, opened to be followed into.
+/// All stores, opened to be followed into.
 #[derive(Debug)]
 pub(crate) struct Stores {
     pub(crate) history: Arc<dyn History>,
@@ -27,31 +28,22 @@ pub(crate) struct Stores {
     pub(crate) behind: Seq,
     /// Tells the history which rows are this venue's.
     pub(crate) lineage: Arc<Lineage>,
-    hot: SqliteStore,
-    archive: SqliteStore,
+    pub(crate) members: Vec<Member>,
 }
 
-/// A store and the streams it is fed.
-pub(crate) type Fed = (&'static str, Box<dyn Store + Send>, &'static [Stream]);
-
 impl Stores {
-    /// Opens the files in a directory, or makes them.
-    pub(crate) fn open(directory: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
-        let (hot_path, archive_path) = (directory.join("hot.db"), directory.join("archive.db"));
-        let open = |path: &Path, role| {
-            SqliteStore::open(path, role).with_context(|| format!("cannot open the store {}", path.display()))
-        };
-        let (hot, archive) = (open(&hot_path, Role::Hot)?, open(&archive_path, Role::Archive)?);
-        let history = SqliteHistory::open(&hot_path, &archive_path, READERS).context("cannot read the store")?;
+    /// Opens the stores, or makes them.
+    pub(crate) fn open(config: &Config) -> anyhow::Result<Self> {
+        let directory = config.store_directory();
+        std::fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
+        let members = member::open(config)?;
         let lineage = Arc::new(Lineage::default());
-        let history = Arc::new(history.of(Arc::clone(&lineage)));
-        let mut stores = Self { history, behind: Seq::ZERO, lineage, hot, archive };
+        let history = history(config, &lineage).context("cannot read the store")?;
+        let mut stores = Self { history, behind: Seq::ZERO, lineage, members };
         stores.behind =
             stores.checkpoints(&[Stream::Symbols, Stream::Users, Stream::Trades])?.min().unwrap_or(Seq::ZERO);
         Ok(stores)
     }
-
     /// The highest checkpoint of any stream.
     pub(crate) fn reached(&mut self) -> anyhow::Result<Seq> {
         Ok(self.checkpoints(&Stream::ALL)?.max().unwrap_or(Seq::ZERO))
@@ -97,20 +89,19 @@ impl Stores {
     /// Each stream's name, and where it is, if it has anything.
     fn all_checkpoints(&mut self, streams: &[Stream]) -> anyhow::Result<Vec<(String, Stream, Option<Checkpoint>)>> {
         let mut found = Vec::new();
-        for (name, store) in [("hot", &mut self.hot), ("archive", &mut self.archive)] {
-            for stream in store.role().streams().iter().filter(|stream| streams.contains(stream)) {
+        for Member { name, streams: held, store, .. } in &mut self.members {
+            for stream in held.iter().filter(|stream| streams.contains(stream)) {
                 let checkpoint = store.checkpoint(*stream).context("cannot read a checkpoint")?;
                 found.push((format!("{name}/{}", stream_name(*stream)), *stream, checkpoint));
             }
         }
         Ok(found)
     }
+}
 
-    /// The stores, to be followed into.
-    pub(crate) fn into_followers(self) -> [Fed; 2] {
-        [
-            ("hot", Box::new(self.hot) as Box<dyn Store + Send>, Role::Hot.streams()),
-            ("archive", Box::new(self.archive), Role::Archive.streams()),
-        ]
-    }
+fn history(config: &Config, lineage: &Arc<Lineage>) -> anyhow::Result<Arc<dyn History>> {
+    let [(_, hot), (_, archive)] = member::files(config);
+    let orders = Arc::new(SqliteOrders::open(&hot, READERS, Some(Arc::clone(lineage)))?);
+    let trades = Arc::new(SqliteTrades::open(&archive, READERS, Some(Arc::clone(lineage)))?);
+    Ok(Arc::new(Halves { orders, trades }))
 }

@@ -24,17 +24,17 @@ use domain::units::Seq;
 use journal::read::SegmentSource;
 use journal::segment::list_segments;
 use projector::batch::Stream;
-use projector::store::{ReadStream, StoredRow};
+use projector::store::StoredRow;
 use sequencer::log::Progress;
 use sequencer::recovery::Places;
 use sequencer::snapshots::Snapshots;
-use store_sqlite::store::{Role, SqliteStore};
 
 use crate::config::Config;
 use crate::followers::stream_name;
 use crate::inspect::hex;
 use crate::live;
 use crate::source::Logs;
+use crate::stores::member::{Access, Member, Present, Role, open_present};
 use compare::{Found, RowKey};
 
 /// Differences that are printed for each stream; all are counted.
@@ -79,11 +79,24 @@ impl Verdict {
     }
 }
 
+/// One stream of one store.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Of {
+    store: String,
+    role: Role,
+    stream: Stream,
+}
+
+impl Display for Of {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.store, stream_name(self.stream))
+    }
+}
+
 /// What one stream of one store has.
 #[derive(Debug)]
 struct Stored {
-    store: &'static str,
-    stream: Stream,
+    of: Of,
     checkpoint: Checkpoint,
     rows: BTreeMap<RowKey, StoredRow>,
 }
@@ -182,21 +195,20 @@ fn check_log(name: &str, source: &SegmentSource, verdict: &mut Verdict) -> anyho
 
 fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Stored>> {
     let mut all = Vec::new();
-    for (store, role) in [("hot", Role::Hot), ("archive", Role::Archive)] {
-        let path = config.store_directory().join(format!("{store}.db"));
-        if !path.exists() {
-            verdict.note(format_args!("there is no store {}", path.display()));
-            continue;
-        }
-        let mut sqlite = SqliteStore::open_to_read(&path, role)?;
-        for stream in role.streams() {
+    let Present { members, missing } = open_present(config, Access::Read)?;
+    for place in missing {
+        verdict.note(format_args!("there is no store {place}"));
+    }
+    for Member { name, role, streams, mut store } in members {
+        for stream in streams {
             let mut rows = BTreeMap::new();
-            let checkpoint = sqlite.read_stream(*stream, &mut |row| {
+            let checkpoint = store.read_stream(*stream, &mut |row| {
                 rows.insert(compare::key_of(&row), row);
             })?;
+            let of = Of { store: name.clone(), role, stream: *stream };
             match checkpoint {
-                Some(checkpoint) => all.push(Stored { store, stream: *stream, checkpoint, rows }),
-                None => verdict.note(format_args!("{store}/{} is empty", stream_name(*stream))),
+                Some(checkpoint) => all.push(Stored { of, checkpoint, rows }),
+                None => verdict.note(format_args!("{of} is empty")),
             }
         }
     }
@@ -242,7 +254,7 @@ fn find_base(
 
 fn check_stores(logs: &Logs, base: &Base, end: Seq, stored: Vec<Stored>, verdict: &mut Verdict) -> anyhow::Result<()> {
     let base_seq = base.state.seq;
-    let wanted: Vec<_> = stored.iter().map(|stored| (stored.store, stored.stream, stored.checkpoint)).collect();
+    let wanted: Vec<_> = stored.iter().map(|stored| (stored.of.clone(), stored.checkpoint)).collect();
     let progress = Arc::new(Progress::new(end));
     let expectation = expect::build(logs, base, &wanted, &progress, verdict)?;
     verdict.good(format_args!(
@@ -252,18 +264,18 @@ fn check_stores(logs: &Logs, base: &Base, end: Seq, stored: Vec<Stored>, verdict
         hex(&expectation.state_hash.0[..8])
     ));
     for stored in stored {
-        let name = format!("{}/{}", stored.store, stream_name(stored.stream));
-        let Some(expected) = expectation.streams.get(&(stored.store, stored.stream)) else {
-            verdict.wrong(format_args!("{name}: checkpoint {} is not in the log", stored.checkpoint.seq.0));
+        let Some(expected) = expectation.streams.get(&stored.of) else {
+            verdict.wrong(format_args!("{}: checkpoint {} is not in the log", stored.of, stored.checkpoint.seq.0));
             continue;
         };
         let found = compare::compare(expected, &stored.rows, base_seq);
-        report(&name, &stored, &found, verdict);
+        report(&stored, &found, verdict);
     }
     Ok(())
 }
 
-fn report(name: &str, stored: &Stored, found: &Found, verdict: &mut Verdict) {
+fn report(stored: &Stored, found: &Found, verdict: &mut Verdict) {
+    let name = &stored.of;
     for (seq, rows) in &found.rewritten {
         verdict.note(format_args!("{name}: {rows} rows were rewritten by a rewind to {}, and are right", seq.0));
     }

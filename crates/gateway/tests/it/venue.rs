@@ -19,7 +19,8 @@ use gateway::gateway::{Gateway, Ground, Settings};
 use gateway::secrets::MasterKey;
 use hmac::{Hmac, KeyInit, Mac};
 use projector::history::{
-    Candle, FillsQuery, History, LedgerQuery, MinutesQuery, OrderKey, OrdersQuery, Page, ReadError, TradesQuery,
+    Candle, FillsQuery, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, TradeHistory,
+    TradesQuery,
 };
 use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
 use readmodel::limits::Limits;
@@ -37,7 +38,7 @@ fn nothing<T>() -> Result<Page<T>, ReadError> {
     Ok(Page { through: Seq::ZERO, rows: Vec::new() })
 }
 
-impl History for NoStore {
+impl OrderHistory for NoStore {
     fn order(&self, _: OrderKey) -> Result<Page<OrderRow>, ReadError> {
         nothing()
     }
@@ -50,10 +51,13 @@ impl History for NoStore {
     fn fills_of_order(&self, _: OrderId) -> Result<Page<FillRow>, ReadError> {
         nothing()
     }
-    fn trades(&self, _: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
+    fn ledger(&self, _: &LedgerQuery) -> Result<Page<LedgerRow>, ReadError> {
         nothing()
     }
-    fn ledger(&self, _: &LedgerQuery) -> Result<Page<LedgerRow>, ReadError> {
+}
+
+impl TradeHistory for NoStore {
+    fn trades(&self, _: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
         nothing()
     }
     fn minutes(&self, _: &MinutesQuery) -> Result<Page<Candle>, ReadError> {

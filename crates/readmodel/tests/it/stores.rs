@@ -7,7 +7,8 @@ use domain::state::State;
 use domain::units::Seq;
 use engine::Engine;
 use projector::history::{
-    Candle, FillsQuery, History, LedgerQuery, MinutesQuery, OrderKey, OrdersQuery, Page, ReadError, TradesQuery,
+    Candle, FillsQuery, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, TradeHistory,
+    TradesQuery,
 };
 use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
 use readmodel::limits::Limits;
@@ -23,7 +24,7 @@ fn nothing<T>() -> Result<Page<T>, ReadError> {
     Ok(Page { through: Seq::ZERO, rows: Vec::new() })
 }
 
-impl History for Nothing {
+impl OrderHistory for Nothing {
     fn order(&self, _: OrderKey) -> Result<Page<OrderRow>, ReadError> {
         nothing()
     }
@@ -36,10 +37,13 @@ impl History for Nothing {
     fn fills_of_order(&self, _: OrderId) -> Result<Page<FillRow>, ReadError> {
         nothing()
     }
-    fn trades(&self, _: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
+    fn ledger(&self, _: &LedgerQuery) -> Result<Page<LedgerRow>, ReadError> {
         nothing()
     }
-    fn ledger(&self, _: &LedgerQuery) -> Result<Page<LedgerRow>, ReadError> {
+}
+
+impl TradeHistory for Nothing {
+    fn trades(&self, _: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
         nothing()
     }
     fn minutes(&self, _: &MinutesQuery) -> Result<Page<Candle>, ReadError> {
@@ -70,7 +74,7 @@ impl Store {
     }
 }
 
-impl History for Store {
+impl OrderHistory for Store {
     fn order(&self, key: OrderKey) -> Result<Page<OrderRow>, ReadError> {
         let row = match key {
             OrderKey::Id(_) => (0..self.users).find_map(|user| self.model.recent_order(UserId(user), key)),
@@ -88,11 +92,14 @@ impl History for Store {
         let row = self.order(OrderKey::Id(order))?.rows.into_iter().next();
         self.page(row.map(|row| self.model.fills_of_order(&Nothing, &row).unwrap()).unwrap_or_default())
     }
-    fn trades(&self, query: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
-        self.page(self.model.trades(&Nothing, query).unwrap())
-    }
     fn ledger(&self, query: &LedgerQuery) -> Result<Page<LedgerRow>, ReadError> {
         self.page(self.model.ledger(&Nothing, query).unwrap())
+    }
+}
+
+impl TradeHistory for Store {
+    fn trades(&self, query: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
+        self.page(self.model.trades(&Nothing, query).unwrap())
     }
     fn minutes(&self, query: &MinutesQuery) -> Result<Page<Candle>, ReadError> {
         self.page(self.model.minutes(&Nothing, query).unwrap())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use domain::ids::{OrderId, SymbolId, TradeId, UserId};
 use domain::order::Side;
@@ -10,7 +11,8 @@ use domain::units::{Amount, Seq, UnixNanos};
 use projector::batch::Stream;
 use projector::block::CommittedBlock;
 use projector::history::{
-    Candle, FillsQuery, History, LedgerQuery, MinutesQuery, OrderKey, OrdersQuery, Selection, TimeRange, TradesQuery,
+    Candle, FillsQuery, Halves, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Selection, TimeRange,
+    TradeHistory, TradesQuery,
 };
 use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
 use projector::store::{ReadStream, Store, StoredRow};
@@ -18,7 +20,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use rusqlite::Connection;
 use sim::commands::Profile;
-use store_sqlite::history::SqliteHistory;
+use store_sqlite::history::{SqliteOrders, SqliteTrades};
 use store_sqlite::store::{Role, SqliteStore};
 
 use crate::feed::feed;
@@ -109,8 +111,15 @@ fn candles(trades: &[TradeRow], query: &MinutesQuery) -> Vec<Candle> {
 struct Files {
     hot: SqliteStore,
     archive: SqliteStore,
-    history: SqliteHistory,
+    history: Halves,
     directory: tempfile::TempDir,
+}
+
+fn halves(hot: &Path, archive: &Path, readers: usize) -> Halves {
+    Halves {
+        orders: Arc::new(SqliteOrders::open(hot, readers, None).unwrap()),
+        trades: Arc::new(SqliteTrades::open(archive, readers, None).unwrap()),
+    }
 }
 
 fn files(blocks: &[CommittedBlock]) -> Files {
@@ -119,7 +128,7 @@ fn files(blocks: &[CommittedBlock]) -> Files {
     let mut stores = (SqliteStore::open(&hot, Role::Hot).unwrap(), SqliteStore::open(&archive, Role::Archive).unwrap());
     fill(&mut stores.0, blocks);
     fill(&mut stores.1, blocks);
-    let history = SqliteHistory::open(&hot, &archive, 2).unwrap();
+    let history = halves(&hot, &archive, 2);
     Files { hot: stores.0, archive: stores.1, history, directory }
 }
 
@@ -203,7 +212,7 @@ fn check_all(files: &mut Files, runner: &mut TestRunner) {
     check_single(&slow, history);
 }
 
-fn check_trades(slow: &Slow, history: &SqliteHistory, runner: &mut TestRunner) {
+fn check_trades(slow: &Slow, history: &Halves, runner: &mut TestRunner) {
     let symbol = || (0_u32..4).prop_map(SymbolId);
     let time = || slow.trades.iter().map(|row| row.time);
     let ends = [time().min().unwrap(), time().max().unwrap()];
@@ -225,7 +234,7 @@ fn check_trades(slow: &Slow, history: &SqliteHistory, runner: &mut TestRunner) {
 }
 
 /// Orders by either name, and the fills of each.
-fn check_single(slow: &Slow, history: &SqliteHistory) {
+fn check_single(slow: &Slow, history: &Halves) {
     for row in &slow.orders {
         assert_eq!(history.order(OrderKey::Id(row.order)).unwrap().rows, [*row]);
         let named = |other: &&OrderRow| other.user == row.user && other.client_order_id == row.client_order_id;
@@ -264,7 +273,7 @@ fn an_empty_store_has_nothing_through_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let (hot, archive) = (directory.path().join("hot.db"), directory.path().join("archive.db"));
     drop((SqliteStore::open(&hot, Role::Hot).unwrap(), SqliteStore::open(&archive, Role::Archive).unwrap()));
-    let history = SqliteHistory::open(&hot, &archive, 1).unwrap();
+    let history = halves(&hot, &archive, 1);
     let (user, symbol) = (UserId(1), SymbolId(0));
     let time = TimeRange { from: Some(UnixNanos(5)), to: Some(UnixNanos(9)) };
     let page = history.order(OrderKey::Id(OrderId(1))).unwrap();

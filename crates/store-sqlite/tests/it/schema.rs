@@ -8,7 +8,7 @@ use projector::store::{Outcome, Store};
 use rusqlite::Connection;
 use sim::commands::Profile;
 use store_sqlite::fault::Fault;
-use store_sqlite::history::SqliteHistory;
+use store_sqlite::history::{SqliteOrders, SqliteTrades};
 use store_sqlite::store::{Role, SqliteStore};
 
 use crate::feed::feed;
@@ -126,9 +126,10 @@ fn a_locked_file_is_tried_again() {
 fn history_needs_files_that_were_made() {
     let directory = tempfile::tempdir().unwrap();
     let (hot, archive) = (directory.path().join("hot.db"), directory.path().join("archive.db"));
-    assert!(SqliteHistory::open(&hot, &archive, 1).is_err(), "a reader makes no file");
+    assert!(SqliteOrders::open(&hot, 1, None).is_err(), "a reader makes no file");
     assert!(!hot.exists());
     drop((SqliteStore::open(&hot, Role::Hot).unwrap(), SqliteStore::open(&archive, Role::Archive).unwrap()));
-    assert!(SqliteHistory::open(&hot, &archive, 1).is_ok());
-    assert!(SqliteHistory::open(&archive, &hot, 1).is_err(), "not the other way round");
+    assert!(SqliteOrders::open(&hot, 1, None).is_ok());
+    assert!(SqliteTrades::open(&archive, 1, None).is_ok());
+    assert!(SqliteOrders::open(&archive, 1, None).is_err(), "not the other way round");
 }

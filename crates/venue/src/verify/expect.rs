@@ -8,7 +8,6 @@ use domain::ids::{Checkpoint, Hash256};
 use domain::state::State;
 use domain::units::{Epoch, Seq};
 use engine::Engine;
-use projector::batch::Stream;
 use projector::block::CommittedBlock;
 use projector::fold::Projector;
 use projector::follower::Source;
@@ -18,8 +17,7 @@ use sequencer::log::Progress;
 use sequencer::replayer::{EventCheck, Replay};
 
 use super::compare::{RowKey, key_of};
-use super::{Base, Verdict, seed};
-use crate::followers::stream_name;
+use super::{Base, Of, Verdict, seed};
 use crate::source::{Joined, Logs};
 
 /// The rows of each stream of each store at its checkpoint, by key.
@@ -28,14 +26,13 @@ pub(crate) type Rows = BTreeMap<RowKey, StoredRow>;
 /// What everything should be.
 #[derive(Debug)]
 pub(crate) struct Expectation {
-    pub(crate) streams: BTreeMap<(&'static str, Stream), Rows>,
+    pub(crate) streams: BTreeMap<Of, Rows>,
     /// Of the state at the end of the event log.
     pub(crate) state_hash: Hash256,
 }
 
 struct Lane {
-    store: &'static str,
-    stream: Stream,
+    of: Of,
     checkpoint: Checkpoint,
     projector: Projector,
     memory: MemoryStore,
@@ -45,12 +42,13 @@ struct Lane {
 pub(crate) fn build(
     logs: &Logs,
     base: &Base,
-    wanted: &[(&'static str, Stream, Checkpoint)],
+    wanted: &[(Of, Checkpoint)],
     written: &Arc<Progress>,
     verdict: &mut Verdict,
 ) -> anyhow::Result<Expectation> {
     let start = start_of(logs, base);
-    let mut lanes: Vec<Lane> = wanted.iter().map(|wanted| lane(*wanted, base, start)).collect();
+    let mut lanes: Vec<Lane> =
+        wanted.iter().map(|(of, checkpoint)| lane(of.clone(), *checkpoint, base, start)).collect();
     let mut source = Joined::new(logs.clone(), Arc::clone(written));
     source.start_after(base.state.seq);
     let engine = Engine::from_state(&base.state)?;
@@ -87,13 +85,14 @@ fn start_of(logs: &Logs, base: &Base) -> Checkpoint {
     }
 }
 
-fn lane((store, stream, checkpoint): (&'static str, Stream, Checkpoint), base: &Base, start: Checkpoint) -> Lane {
+fn lane(of: Of, checkpoint: Checkpoint, base: &Base, start: Checkpoint) -> Lane {
+    let stream = of.stream;
     let mut memory = MemoryStore::default();
     if base.snapshot.is_some() {
         let seeded = memory.commit(&seed::batch(stream, &base.state, start));
         assert_eq!(seeded, Outcome::Committed, "an empty store takes a batch from nothing");
     }
-    Lane { store, stream, checkpoint, projector: Projector::new(stream, start, start.epoch), memory }
+    Lane { of, checkpoint, projector: Projector::new(stream, start, start.epoch), memory }
 }
 
 impl Lane {
@@ -116,8 +115,8 @@ impl Lane {
     fn rows(&mut self) -> anyhow::Result<Rows> {
         self.flush()?;
         let mut rows = Rows::new();
-        self.memory.read_stream(self.stream, &mut |row| {
-            if keeps(self.store, &row) {
+        self.memory.read_stream(self.of.stream, &mut |row| {
+            if self.of.role.keeps(&row) {
                 rows.insert(key_of(&row), row);
             }
         })?;
@@ -125,44 +124,39 @@ impl Lane {
     }
 }
 
-/// Whether a store keeps a row: the archive keeps of the reference data only what its numbers mean, no user and no credential.
-fn keeps(store: &str, row: &StoredRow) -> bool {
-    store == "hot" || !matches!(row, StoredRow::Venue(_) | StoredRow::User(_) | StoredRow::Key(_))
-}
-
 /// Takes the rows of the streams whose checkpoint is `seq`.
 fn take_reached(
     lanes: &mut Vec<Lane>,
     seq: Seq,
     state: &State,
-    streams: &mut BTreeMap<(&'static str, Stream), Rows>,
+    streams: &mut BTreeMap<Of, Rows>,
     verdict: &mut Verdict,
 ) -> anyhow::Result<()> {
     let (reached, rest): (Vec<_>, Vec<_>) =
         std::mem::take(lanes).into_iter().partition(|lane| lane.checkpoint.seq == seq);
     *lanes = rest;
     for mut lane in reached {
-        let name = format!("{}/{}", lane.store, stream_name(lane.stream));
         let here = *lane.projector.position();
         if here.hash != lane.checkpoint.hash || here.venue != lane.checkpoint.venue {
-            verdict.wrong(format_args!("{name}: its checkpoint at {} is of another history", seq.0));
+            verdict.wrong(format_args!("{}: its checkpoint at {} is of another history", lane.of, seq.0));
         }
         let rows = lane.rows()?;
         if state.seq == seq {
-            check_state(&name, &lane, &rows, state, here, verdict);
+            check_state(&lane, &rows, state, here, verdict);
         }
-        streams.insert((lane.store, lane.stream), rows);
+        streams.insert(lane.of, rows);
     }
     Ok(())
 }
 
 /// The projectors' rows against the engine's own state: the two know nothing of each other.
-fn check_state(name: &str, lane: &Lane, rows: &Rows, state: &State, at: Checkpoint, verdict: &mut Verdict) {
+fn check_state(lane: &Lane, rows: &Rows, state: &State, at: Checkpoint, verdict: &mut Verdict) {
+    let name = &lane.of;
     let mut from_state = MemoryStore::default();
-    let seeded = from_state.commit(&seed::batch(lane.stream, state, at));
+    let seeded = from_state.commit(&seed::batch(name.stream, state, at));
     let mut expected = Rows::new();
-    let read = from_state.read_stream(lane.stream, &mut |row| {
-        if keeps(lane.store, &row) {
+    let read = from_state.read_stream(name.stream, &mut |row| {
+        if name.role.keeps(&row) {
             expected.insert(key_of(&row), row);
         }
     });
