@@ -11,6 +11,7 @@ mod test;
 mod ci;
 mod bench;
 mod venue;
+mod cluster;
 mod workspace;
 mod process;
 
@@ -72,6 +73,11 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// PostgreSQL servers of one's own, in the target directory: to serve with, to look into
+    Cluster {
+        #[command(subcommand)]
+        action: cluster::Action,
+    },
     /// Kill a venue in the middle of its work, restart it, and prove that nothing acknowledged is lost
     Torture {
         /// How many times it is killed
@@ -102,6 +108,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Ci => ci::run(&workspace),
         Task::Demo { arguments } => venue::demo(&workspace, &arguments),
         Task::Bench { name, arguments } => bench::run(&workspace, &name, &arguments),
+        Task::Cluster { action } => cluster::run(&workspace, &action),
         Task::Torture { rounds, seed } => venue::torture(&workspace, rounds, seed),
     }
 }

@@ -1,6 +1,7 @@
 //! A new data directory: by `initdb`, or in a tenth of the time from a template that an earlier `initdb` left in cargo's
 //! target directory.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -29,7 +30,7 @@ pub(crate) fn data(binaries: &Binaries, folder: &Path, state: &State, options: &
         std::fs::remove_dir_all(&data)?;
     }
     let template = if options.detached { None } else { template(binaries) };
-    match template.filter(|template| template.exists()) {
+    match template.filter(|template| is_ours(template)) {
         Some(template) => folder::copy(&template, &data, binaries.account()).context("cannot copy the template")?,
         None => initdb(binaries, &data)?,
     }
@@ -50,13 +51,24 @@ fn initdb(binaries: &Binaries, data: &Path) -> anyhow::Result<()> {
     command.args(["--no-sync", "--no-instructions", "--username=postgres", "--locale=C", "--encoding=UTF8"]);
     run(command.arg("-D").arg(data), "")?;
     if let Some(template) = template(binaries).filter(|template| !template.exists()) {
-        let parent = template.parent().context("a directory above")?;
-        let copy = tempfile::Builder::new().prefix("postgres-template-").tempdir_in(parent)?;
-        folder::copy(data, &copy.path().join("data"), None)?;
-        // Another process may have been faster; its template is as good.
-        drop(std::fs::rename(copy.path().join("data"), &template));
+        // Only for speed: where the target directory is another user's, there is none.
+        drop(keep(data, &template));
     }
     Ok(())
+}
+
+fn keep(data: &Path, template: &Path) -> std::io::Result<()> {
+    let parent = template.parent().unwrap_or(template);
+    let copy = tempfile::Builder::new().prefix("postgres-template-").tempdir_in(parent)?;
+    folder::copy(data, &copy.path().join("data"), None)?;
+    // Whole or not at all. Another process may have been faster; its template is as good.
+    std::fs::rename(copy.path().join("data"), template)
+}
+
+/// Whether there is a template, and it is not another user's.
+fn is_ours(template: &Path) -> bool {
+    let owner = std::fs::metadata(template).map(|metadata| metadata.uid());
+    owner.is_ok_and(|owner| owner == rustix::process::geteuid().as_raw())
 }
 
 /// Where the template is: in the target directory from which we were started, which cargo marks.

@@ -1,7 +1,7 @@
 //! One private server.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
@@ -137,9 +137,7 @@ impl Server {
 
     /// The end of what the server has logged.
     pub fn logged(&self) -> String {
-        let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-        let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(20)..].join("\n")
+        self.logged_since(0)
     }
 
     /// Another server of the same binaries, not started yet, that stays as long as this one would.
@@ -152,8 +150,9 @@ impl Server {
     pub(crate) fn first_launch(&mut self) -> anyhow::Result<()> {
         const ATTEMPTS: usize = 5;
         for _ in 1..ATTEMPTS {
+            let begin = self.log_bytes();
             let Err(error) = self.launch() else { return Ok(()) };
-            if !self.logged().contains("could not bind") {
+            if !self.logged_since(begin).contains("could not bind") {
                 return Err(error);
             }
             self.state.port = free_port()?;
@@ -162,12 +161,38 @@ impl Server {
         self.launch()
     }
 
+    /// After somebody else has killed the first process alone, the others take a moment to notice; until then no new one starts.
     fn launch(&mut self) -> anyhow::Result<()> {
+        const ORPHANS: Duration = Duration::from_secs(30);
+        let deadline = Instant::now() + ORPHANS;
+        loop {
+            let begin = self.log_bytes();
+            let Err(error) = self.try_launch() else { return Ok(()) };
+            if !self.logged_since(begin).contains("pre-existing shared memory block") || Instant::now() > deadline {
+                return Err(error);
+            }
+        }
+    }
+
+    fn try_launch(&mut self) -> anyhow::Result<()> {
         let mut postmaster = Postmaster::spawn(&self.binaries, &self.data(), self.state.port, !self.detached)?;
         let ready = postmaster.wait_ready(PATIENCE);
         // Kept even if it is not ready: it must still end with us.
         self.running = Some(postmaster);
         ready.with_context(|| format!("the log in {} ends with:\n{}", self.folder.display(), self.logged()))
+    }
+
+    fn log_bytes(&self) -> u64 {
+        std::fs::metadata(self.folder.join("log")).map_or(0, |metadata| metadata.len())
+    }
+
+    /// The last lines of the log, none of them older than that.
+    fn logged_since(&self, begin: u64) -> String {
+        let log = std::fs::read(self.folder.join("log")).unwrap_or_default();
+        let new = log.get(usize::try_from(begin).unwrap_or(usize::MAX)..).unwrap_or_default();
+        let text = String::from_utf8_lossy(new);
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
     }
 }
 

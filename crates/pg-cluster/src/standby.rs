@@ -36,6 +36,11 @@ impl Server {
         Ok(standby)
     }
 
+    /// Whether it follows another server: running or not, until it is promoted.
+    pub fn is_standby(&self) -> bool {
+        self.data().join("standby.signal").exists()
+    }
+
     /// Makes a standby a primary. It takes writes when this returns. The primary it had is not told.
     pub fn promote(&mut self) -> anyhow::Result<()> {
         let promoted = self.query("postgres", "SELECT pg_promote(true, 60)")?;

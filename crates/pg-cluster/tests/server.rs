@@ -43,6 +43,18 @@ fn a_server_ends_with_its_owner_and_its_folder_with_it() -> anyhow::Result<()> {
 }
 
 #[test]
+fn a_server_starts_again_although_only_its_first_process_was_killed() -> anyhow::Result<()> {
+    let mut server = Server::temporary(&Options::default().without_fsync())?;
+    for _ in 0..5 {
+        let process = server.process_id().context("it runs")?.to_string();
+        assert!(Command::new("kill").args(["-9", &process]).status()?.success());
+        server.restart()?;
+        assert_eq!(server.query("postgres", "SELECT 1")?, "1");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_server_is_found_again_by_its_folder() -> anyhow::Result<()> {
     let parent = tempfile::tempdir()?;
     let folder = parent.path();

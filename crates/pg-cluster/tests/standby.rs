@@ -31,7 +31,9 @@ fn a_promoted_standby_lacks_what_it_had_not_received() -> anyhow::Result<()> {
     primary.query("postgres", "INSERT INTO kept VALUES (3)")?;
     primary.kill()?;
     standby.restart()?;
+    assert!(standby.is_standby() && !primary.is_standby());
     standby.promote()?;
+    assert!(!standby.is_standby());
     standby.query("postgres", "INSERT INTO kept VALUES (4)")?;
     assert_eq!(standby.query("postgres", "SELECT string_agg(number::text, ',' ORDER BY number) FROM kept")?, "1,2,4");
     Ok(())
