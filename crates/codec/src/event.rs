@@ -3,6 +3,7 @@
 mod trading;
 mod money;
 mod admin;
+mod shards;
 
 use domain::event::Event;
 use domain::units::{Seq, UnixNanos};
@@ -38,6 +39,13 @@ kinds!(Event {
     CreditLimitChanged = 29,
     VenueKillSwitchChanged = 30,
     UserKillSwitchChanged = 31,
+    ShardAdded = 32,
+    ShardChanged = 33,
+    SymbolPlaced = 34,
+    UserPlaced = 35,
+    MoveBegun = 36,
+    MoveCommitted = 37,
+    MoveAborted = 38,
 });
 
 /// Of every kind, so far.

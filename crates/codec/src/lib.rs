@@ -18,3 +18,4 @@ mod order;
 mod instrument;
 mod credential;
 mod reject;
+mod shards;

@@ -49,4 +49,13 @@ tags!(RejectReason {
     TooManyOpenOrders = 41,
     WouldTrade = 42,
     InsufficientFunds = 43,
+    UnknownShard = 44,
+    SameShard = 45,
+    ShardDraining = 46,
+    AlreadyMoving = 47,
+    TooManyMoves = 48,
+    NotMoving = 49,
+    ShardNameInUse = 50,
+    WeightOutOfRange = 51,
+    LastActiveShard = 52,
 });

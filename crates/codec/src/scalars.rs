@@ -1,11 +1,11 @@
 //! Numbers, identifiers and texts.
 
 use domain::ids::{
-    AddressId, AssetId, ExecutionNumber, Hash256, KeyId, OrderId, SessionId, SymbolId, TradeId, UserId, VenueId,
-    WithdrawalId,
+    AddressId, AssetId, ExecutionNumber, Hash256, KeyId, OrderId, SessionId, ShardId, SymbolId, TradeId, UserId,
+    VenueId, WithdrawalId,
 };
 use domain::text::Text;
-use domain::units::{Amount, Epoch, Lots, Ppm, Seq, Ticks, UnixNanos};
+use domain::units::{Amount, Epoch, Lots, Ppm, Seq, Ticks, UnixNanos, Weight};
 
 use crate::error::{DecodeError, DecodeFault};
 use crate::field::Field;
@@ -43,7 +43,7 @@ macro_rules! wrappers {
 }
 
 integers!(u8, u16, u32, u64);
-wrappers!(UserId, AssetId, SymbolId, KeyId, AddressId, Ppm);
+wrappers!(UserId, AssetId, SymbolId, KeyId, AddressId, ShardId, Ppm, Weight);
 wrappers!(OrderId, TradeId, WithdrawalId, SessionId, ExecutionNumber, Seq, Epoch, Ticks, Lots, UnixNanos);
 wrappers!(VenueId, Hash256);
 

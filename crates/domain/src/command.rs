@@ -17,6 +17,11 @@ pub mod deposit;
 pub mod withdrawal;
 pub mod set_credit_limit;
 pub mod set_kill_switch;
+pub mod add_shard;
+pub mod set_shard;
+pub mod begin_move;
+pub mod commit_move;
+pub mod abort_move;
 
 use crate::ids::{AddressId, KeyId, OrderId, SessionId, UserId};
 use crate::text::{ClientOrderId, RequestId};
@@ -153,4 +158,14 @@ pub enum RequestContent {
     SetCreditLimit(set_credit_limit::SetCreditLimit),
     /// Stop (or allow again) all trading of a user or of the venue.
     SetKillSwitch(set_kill_switch::SetKillSwitch),
+    /// Add a shard.
+    AddShard(add_shard::AddShard),
+    /// Change a shard's weight and status.
+    SetShard(set_shard::SetShard),
+    /// Begin to move a symbol or a user to another shard.
+    BeginMove(begin_move::BeginMove),
+    /// The copy is made: the other shard owns it from now on.
+    CommitMove(commit_move::CommitMove),
+    /// It stays where it is.
+    AbortMove(abort_move::AbortMove),
 }

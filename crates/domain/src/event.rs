@@ -4,10 +4,11 @@
 //! each balance it touched, in the order first touched; then likewise one [`PositionChanged`] for each position.
 
 use crate::command::create_api_key::{Credential, Roles};
-use crate::ids::{AssetId, ExecutionNumber, KeyId, OrderId, SymbolId, TradeId, UserId, WithdrawalId};
+use crate::ids::{AssetId, ExecutionNumber, KeyId, OrderId, ShardId, SymbolId, TradeId, UserId, WithdrawalId};
 use crate::instrument::{Asset, Fees, Instrument, SymbolLimits, SymbolStatus};
 use crate::order::{CloseReason, Liquidity, OrderKind, Side};
 use crate::reject::RejectReason;
+use crate::shards::{Shard, Subject};
 use crate::text::{ApiKeyText, ClientOrderId};
 use crate::units::{Amount, Lots, Seq, Ticks, UnixNanos};
 
@@ -66,6 +67,20 @@ pub enum Event {
     VenueKillSwitchChanged(VenueKillSwitchChanged),
     /// A user's kill switch changed.
     UserKillSwitchChanged(UserKillSwitchChanged),
+    /// A shard was added.
+    ShardAdded(ShardAdded),
+    /// A shard's weight or status changed.
+    ShardChanged(Shard),
+    /// A symbol was placed on a shard. Follows its [`Event::SymbolCreated`] where there are shards.
+    SymbolPlaced(SymbolPlaced),
+    /// A user was placed on a shard. Follows its [`Event::UserCreated`] where there are shards.
+    UserPlaced(UserPlaced),
+    /// A symbol or a user begins to move.
+    MoveBegun(Moving),
+    /// It lives on the other shard: that owns all of its events that come after this one.
+    MoveCommitted(Moving),
+    /// It stays where it is.
+    MoveAborted(Moving),
 }
 
 /// What came of one command, once it is committed.
@@ -298,6 +313,8 @@ pub enum Created {
     Key(KeyId),
     /// A withdrawal.
     Withdrawal(WithdrawalId),
+    /// A shard.
+    Shard(ShardId),
 }
 
 /// See [`Event::SymbolCreated`].
@@ -446,4 +463,44 @@ pub struct UserKillSwitchChanged {
     pub user: UserId,
     /// Whether it is engaged now.
     pub engaged: bool,
+}
+
+/// See [`Event::ShardAdded`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShardAdded {
+    /// The shard.
+    pub shard: Shard,
+    /// The first of all shards takes everything that is there: the symbols with ids below this, since the beginning. Else 0.
+    pub symbols_placed: u32,
+    /// Likewise the users.
+    pub users_placed: u32,
+}
+
+/// See [`Event::SymbolPlaced`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SymbolPlaced {
+    /// The symbol.
+    pub symbol: SymbolId,
+    /// Where all of its events belong until it moves.
+    pub shard: ShardId,
+}
+
+/// See [`Event::UserPlaced`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserPlaced {
+    /// The user.
+    pub user: UserId,
+    /// Where all of their events belong until they move.
+    pub shard: ShardId,
+}
+
+/// See [`Event::MoveBegun`], [`Event::MoveCommitted`] and [`Event::MoveAborted`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moving {
+    /// What moves.
+    pub subject: Subject,
+    /// Where it lived when the move began.
+    pub from: ShardId,
+    /// Where to.
+    pub to: ShardId,
 }

@@ -29,6 +29,15 @@ impl KeyId {
     pub const VENUE: Self = Self(0);
 }
 
+/// A shard: one database of the several that share the rows of all symbols and users. The first shard is shard 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ShardId(pub u16);
+
+impl ShardId {
+    /// The first shard: everything that was there before it is placed on it.
+    pub const FIRST: Self = Self(0);
+}
+
 /// A client session. REST requests share session 0; streaming transports get one each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct SessionId(pub u64);

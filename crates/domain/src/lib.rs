@@ -23,4 +23,6 @@ pub mod units;
 pub mod ids;
 pub mod text;
 pub mod limits;
+pub mod shards;
+pub mod shard_map;
 pub mod state;

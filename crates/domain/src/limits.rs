@@ -43,6 +43,18 @@ pub const SYMBOLS_MAX: u32 = 65_536;
 /// Users a venue may have.
 pub const USERS_MAX: u32 = 100_000_000;
 
+/// Shards a venue may have.
+pub const SHARDS_MAX: u16 = 256;
+
+/// Largest weight of a shard.
+pub const SHARD_WEIGHT_MAX: u32 = 1_000_000;
+
+/// Moves that may be open at a time: each is a copy that somebody has to make.
+pub const OPEN_MOVES_MAX: usize = 1_024;
+
+/// Shards, one after the other, that a symbol or a user may have lived on: what is remembered of each for ever is small.
+pub const TENURES_MAX: usize = 256;
+
 /// Order ids: the cell takes the high bits, a dense counter the low ones.
 pub const ORDER_COUNTER_BITS: u32 = 47;
 

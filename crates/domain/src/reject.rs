@@ -46,6 +46,24 @@ pub enum RejectReason {
     AmountNotPositive,
     /// The total of the asset plus all credit limits would pass `AMOUNT_MAX`.
     TotalTooLarge,
+    /// The shard does not exist.
+    UnknownShard,
+    /// Begin move: the symbol or user lives on that shard.
+    SameShard,
+    /// Begin move: that shard is draining and gets nothing new.
+    ShardDraining,
+    /// Begin move: the symbol or user is moving.
+    AlreadyMoving,
+    /// Begin move: `OPEN_MOVES_MAX` moves are open, or the symbol or user has had `TENURES_MAX` tenures.
+    TooManyMoves,
+    /// Commit or abort a move: the symbol or user is not moving.
+    NotMoving,
+    /// The name is that of another shard.
+    ShardNameInUse,
+    /// The weight of a shard is zero or over `SHARD_WEIGHT_MAX`.
+    WeightOutOfRange,
+    /// Without this shard there would be none that takes what is new.
+    LastActiveShard,
 
     // Orders; the symbol is looked up first of all.
     /// The client order id belongs to an open order with other content.

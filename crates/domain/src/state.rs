@@ -4,9 +4,12 @@
 use crate::command::Request;
 use crate::command::create_api_key::{Credential, Roles};
 use crate::event::Created;
-use crate::ids::{AssetId, ExecutionNumber, KeyId, OrderId, SessionId, SymbolId, TradeId, UserId, WithdrawalId};
+use crate::ids::{
+    AssetId, ExecutionNumber, KeyId, OrderId, SessionId, ShardId, SymbolId, TradeId, UserId, WithdrawalId,
+};
 use crate::instrument::{Asset, Fees, Instrument, SymbolLimits, SymbolStatus};
 use crate::order::{OrderKind, Side};
+use crate::shards::{Move, Shard, Subject};
 use crate::text::{ApiKeyText, ClientOrderId};
 use crate::units::{Amount, Lots, Seq, Ticks, UnixNanos};
 
@@ -45,6 +48,8 @@ pub struct State {
     pub withdrawals: Vec<WithdrawalState>,
     /// By sequence.
     pub requests: Vec<RequestState>,
+    /// Which shard has what.
+    pub shards: ShardMapState,
 }
 
 /// An asset and how much of it there is.
@@ -213,4 +218,30 @@ pub struct RequestState {
     pub time: UnixNanos,
     /// What it created.
     pub created: Created,
+}
+
+/// The shard map. As long as there is no shard, all of it is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ShardMapState {
+    /// By id.
+    pub shards: Vec<Shard>,
+    /// By symbol: the first shard it was placed on.
+    pub symbols: Vec<ShardId>,
+    /// By user: the first shard they were placed on.
+    pub users: Vec<ShardId>,
+    /// Every move ever committed, by sequence.
+    pub moved: Vec<MovedState>,
+    /// Open moves, by subject.
+    pub moves: Vec<Move>,
+}
+
+/// A committed move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MovedState {
+    /// What moved.
+    pub subject: Subject,
+    /// Where to.
+    pub to: ShardId,
+    /// Sequence of the commitment: events after it are the new shard's.
+    pub seq: Seq,
 }

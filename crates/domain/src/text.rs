@@ -19,6 +19,8 @@ pub type RequestId = Text<CLIENT_ID_LEN_MAX>;
 pub type AssetCode = Text<16>;
 /// Code of a symbol, for example `BTCUSDT`.
 pub type SymbolCode = Text<32>;
+/// The operator's name for a shard, for example `frankfurt-1`.
+pub type ShardName = Text<32>;
 /// Public part of an API key (the `X-MBX-APIKEY` header).
 pub type ApiKeyText = Text<64>;
 

@@ -1,6 +1,6 @@
 //! Quantities, each with its unit.
 
-use crate::limits::{AMOUNT_MAX, LOTS_MAX, PPM_ONE, TICKS_MAX};
+use crate::limits::{AMOUNT_MAX, LOTS_MAX, PPM_ONE, SHARD_WEIGHT_MAX, TICKS_MAX};
 
 /// A price: a whole number of the symbol's tick size. In an order: `1 ..= TICKS_MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -45,6 +45,17 @@ impl Lots {
     /// Whether nothing is left.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
+    }
+}
+
+/// How much of what is new a shard takes, relative to the others. `1 ..= SHARD_WEIGHT_MAX`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Weight(pub u32);
+
+impl Weight {
+    /// Whether a shard may have this weight.
+    pub const fn is_valid(self) -> bool {
+        self.0 >= 1 && self.0 <= SHARD_WEIGHT_MAX
     }
 }
 

@@ -7,6 +7,7 @@ use domain::event::{Event, Refused, RefusedPart};
 use domain::ids::{AssetId, KeyId, SymbolId, UserId, WithdrawalId};
 use domain::instrument::{Fees, Instrument, SymbolLimits, SymbolStatus};
 use domain::reject::RejectReason;
+use domain::shard_map::ShardMap;
 use domain::state::{AssetState, KeyState, WithdrawalState};
 use domain::text::{ApiKeyText, AssetCode, SymbolCode};
 use domain::units::{Seq, Ticks, UnixNanos};
@@ -33,6 +34,7 @@ pub struct Engine {
     pub(crate) key_texts: BTreeMap<ApiKeyText, KeyId>,
     pub(crate) withdrawals: BTreeMap<WithdrawalId, WithdrawalState>,
     pub(crate) requests: Requests,
+    pub(crate) shards: ShardMap,
     pub(crate) accounts: Accounts,
     pub(crate) orders: Orders,
 }
@@ -68,6 +70,7 @@ impl Engine {
             key_texts: BTreeMap::new(),
             withdrawals: BTreeMap::new(),
             requests: Requests::default(),
+            shards: ShardMap::default(),
             accounts,
             orders: Orders::default(),
         }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use domain::ids::{AssetId, UserId};
 use domain::order::Side;
+use domain::shard_map::Load;
+use domain::shards::Subject;
 use domain::units::Amount;
 
 use crate::apply::{Engine, index_of};
@@ -20,7 +22,8 @@ impl Engine {
     pub(crate) fn check_consistency(&self) -> Result<(), RestoreError> {
         self.check_totals()?;
         self.check_holds()?;
-        self.check_books()
+        self.check_books()?;
+        self.check_shards()
     }
 
     /// Per asset, all accounts together are deposits minus withdrawals.
@@ -38,6 +41,29 @@ impl Engine {
                 return Err(RestoreError { what: "balances do not add up to deposits minus withdrawals" });
             }
             add(add(total, credit)?, self.accounts.overdrawn(asset.asset.id))?;
+        }
+        Ok(())
+    }
+
+    /// Where there is a shard, everything is placed, and the loads count it.
+    fn check_shards(&self) -> Result<(), RestoreError> {
+        let state = self.shards.state();
+        let placed = if self.shards.is_empty() { (0, 0) } else { (self.symbols.len(), self.accounts.len()) };
+        if (state.symbols.len(), state.users.len()) != placed {
+            return Err(RestoreError { what: "not every symbol and user has a shard" });
+        }
+        for shard in self.shards.shards() {
+            let mut counted = Load::default();
+            for subject in self.shards.subjects_on(shard.id) {
+                let count = match subject {
+                    Subject::Symbol(_) => &mut counted.symbols,
+                    Subject::User(_) => &mut counted.users,
+                };
+                *count = count.saturating_add(1);
+            }
+            if counted != self.shards.load(shard.id) {
+                return Err(RestoreError { what: "what lives on a shard is miscounted" });
+            }
         }
         Ok(())
     }

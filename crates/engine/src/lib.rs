@@ -20,6 +20,7 @@ mod place;
 mod matching;
 mod change;
 mod requests;
+mod shards;
 mod accounts;
 mod entries;
 mod positions;

@@ -107,12 +107,7 @@ impl Engine {
             }
             RequestContent::SetSymbolFees(request) => self.set_symbol_fees(*request, events),
             RequestContent::SetUserFees(request) => self.set_user_fees(*request, events),
-            RequestContent::CreateUser(_) => {
-                check(self.accounts.len() < index_of(USERS_MAX), RejectReason::CapacityReached)?;
-                let user = self.accounts.open_user();
-                events.push(Event::UserCreated(UserCreated { user }));
-                Ok(Created::User(user))
-            }
+            RequestContent::CreateUser(_) => self.create_user(events),
             RequestContent::CreateApiKey(request) => self.create_api_key(request, events),
             RequestContent::RevokeApiKey(request) => self.revoke_api_key(request.key, events),
             RequestContent::Deposit(request) => self.deposit(request, events),
@@ -121,6 +116,11 @@ impl Engine {
             RequestContent::CancelWithdrawal(request) => self.cancel_withdrawal(request.withdrawal, events),
             RequestContent::SetCreditLimit(request) => self.set_credit_limit(request, events),
             RequestContent::SetKillSwitch(request) => self.set_kill_switch(*request, events),
+            RequestContent::AddShard(request) => self.add_shard(*request, events),
+            RequestContent::SetShard(request) => self.set_shard(*request, events),
+            RequestContent::BeginMove(request) => self.begin_move(*request, events),
+            RequestContent::CommitMove(request) => self.commit_move(*request, events),
+            RequestContent::AbortMove(request) => self.abort_move(*request, events),
         }
     }
 
@@ -158,6 +158,7 @@ impl Engine {
         self.orders.books.open_symbol();
         self.symbol_codes.insert(request.code, id);
         events.push(Event::SymbolCreated(Box::new(SymbolCreated { instrument, limits, fees })));
+        self.place_symbol(id, events);
         Ok(Created::Symbol(id))
     }
 
@@ -175,6 +176,14 @@ impl Engine {
         check(fees.is_none_or(domain::instrument::Fees::is_valid), RejectReason::FeeTooHigh)?;
         self.accounts.user_mut(user).set_fees(fees);
         done(events, Event::UserFeesChanged(UserFeesChanged { user, fees }))
+    }
+
+    fn create_user(&mut self, events: &mut Vec<Event>) -> Result<Created, RejectReason> {
+        check(self.accounts.len() < index_of(USERS_MAX), RejectReason::CapacityReached)?;
+        let user = self.accounts.open_user();
+        events.push(Event::UserCreated(UserCreated { user }));
+        self.place_user(user, events);
+        Ok(Created::User(user))
     }
 
     fn create_api_key(&mut self, request: &CreateApiKey, events: &mut Vec<Event>) -> Result<Created, RejectReason> {
@@ -318,7 +327,7 @@ fn check_range(parts: [Amount; 3]) -> Result<(), RejectReason> {
     sum.map(|_| ()).ok_or(RejectReason::TotalTooLarge)
 }
 
-fn check(holds: bool, otherwise: RejectReason) -> Result<(), RejectReason> {
+pub(crate) fn check(holds: bool, otherwise: RejectReason) -> Result<(), RejectReason> {
     if holds { Ok(()) } else { Err(otherwise) }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use domain::ids::{OrderId, SessionId, TradeId, UserId};
 use domain::order::{OrderKind, TimeInForce};
+use domain::shard_map::ShardMap;
 use domain::state::{BalanceState, ClosedIdState, OrderState, PositionState, State, SymbolState, UserState};
 use domain::units::{Amount, Lots};
 
@@ -54,6 +55,7 @@ impl Engine {
         for request in &state.requests {
             engine.requests.remember(request.clone());
         }
+        engine.restore_shards(state)?;
         engine.check_consistency()?;
         Ok(engine)
     }
@@ -79,6 +81,11 @@ impl Engine {
             self.key_texts.insert(key.api_key, key.key);
             self.keys.push(key.clone());
         }
+        Ok(())
+    }
+
+    fn restore_shards(&mut self, state: &State) -> Result<(), RestoreError> {
+        self.shards = ShardMap::from_state(&state.shards, state.seq).map_err(|what| RestoreError { what })?;
         Ok(())
     }
 
@@ -174,6 +181,7 @@ impl Engine {
             closed_ids: self.orders.closed_ids().collect(),
             withdrawals: self.withdrawals.values().copied().collect(),
             requests: self.requests.list().to_vec(),
+            shards: self.shards.state(),
             ..State::default()
         };
         for (id, user) in self.accounts.iter() {

@@ -3,6 +3,7 @@
 use domain::command::Transport;
 use domain::instrument::SymbolStatus;
 use domain::order::{CloseReason, Liquidity, Side, TimeInForce};
+use domain::shards::ShardStatus;
 
 use crate::batch::Stream;
 use crate::rows::WithdrawalStatus;
@@ -45,6 +46,7 @@ words! {
         FillLimit = "fill_limit",
     }
     Liquidity { Maker = "maker", Taker = "taker" }
+    ShardStatus { Active = "active", Draining = "draining" }
     SymbolStatus { Trading = "trading", Halted = "halted" }
     Transport { Internal = "internal", Rest = "rest" }
     WithdrawalStatus { Pending = "pending", Settled = "settled", Canceled = "canceled" }

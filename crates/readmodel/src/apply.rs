@@ -132,7 +132,14 @@ impl Touched {
             | Event::ApiKeyCreated(_)
             | Event::ApiKeyRevoked(_)
             | Event::VenueKillSwitchChanged(_)
-            | Event::UserKillSwitchChanged(_) => self.directory = true,
+            | Event::UserKillSwitchChanged(_)
+            | Event::ShardAdded(_)
+            | Event::ShardChanged(_)
+            | Event::SymbolPlaced(_)
+            | Event::UserPlaced(_)
+            | Event::MoveBegun(_)
+            | Event::MoveCommitted(_)
+            | Event::MoveAborted(_) => self.directory = true,
             Event::Refused(_)
             | Event::OrderRepeated(_)
             | Event::RequestRepeated(_)
@@ -223,7 +230,14 @@ impl Part<'_> {
             | Event::WithdrawalRequested(_)
             | Event::WithdrawalCanceled(_)
             | Event::VenueKillSwitchChanged(_)
-            | Event::UserKillSwitchChanged(_) => {}
+            | Event::UserKillSwitchChanged(_)
+            | Event::ShardAdded(_)
+            | Event::ShardChanged(_)
+            | Event::SymbolPlaced(_)
+            | Event::UserPlaced(_)
+            | Event::MoveBegun(_)
+            | Event::MoveCommitted(_)
+            | Event::MoveAborted(_) => {}
         }
     }
 }
@@ -274,7 +288,14 @@ impl Run<'_> {
             | Event::WithdrawalCanceled(_)
             | Event::CreditLimitChanged(_)
             | Event::VenueKillSwitchChanged(_)
-            | Event::UserKillSwitchChanged(_) => {}
+            | Event::UserKillSwitchChanged(_)
+            | Event::ShardAdded(_)
+            | Event::ShardChanged(_)
+            | Event::SymbolPlaced(_)
+            | Event::UserPlaced(_)
+            | Event::MoveBegun(_)
+            | Event::MoveCommitted(_)
+            | Event::MoveAborted(_) => {}
         }
     }
 
@@ -335,6 +356,13 @@ fn market_of(event: &Event) -> Option<SymbolId> {
         | Event::WithdrawalCanceled(_)
         | Event::CreditLimitChanged(_)
         | Event::VenueKillSwitchChanged(_)
-        | Event::UserKillSwitchChanged(_) => None,
+        | Event::UserKillSwitchChanged(_)
+        | Event::ShardAdded(_)
+        | Event::ShardChanged(_)
+        | Event::SymbolPlaced(_)
+        | Event::UserPlaced(_)
+        | Event::MoveBegun(_)
+        | Event::MoveCommitted(_)
+        | Event::MoveAborted(_) => None,
     }
 }

@@ -48,7 +48,14 @@ pub(crate) fn rows_of(events: &[Event], seq: Seq, time: UnixNanos) -> Vec<Ledger
             | Event::WithdrawalCanceled(_)
             | Event::CreditLimitChanged(_)
             | Event::VenueKillSwitchChanged(_)
-            | Event::UserKillSwitchChanged(_) => {}
+            | Event::UserKillSwitchChanged(_)
+            | Event::ShardAdded(_)
+            | Event::ShardChanged(_)
+            | Event::SymbolPlaced(_)
+            | Event::UserPlaced(_)
+            | Event::MoveBegun(_)
+            | Event::MoveCommitted(_)
+            | Event::MoveAborted(_) => {}
         }
     }
     rows

@@ -228,7 +228,14 @@ impl Directory {
             | Event::WithdrawalRequested(_)
             | Event::WithdrawalSettled(_)
             | Event::WithdrawalCanceled(_)
-            | Event::CreditLimitChanged(_) => {}
+            | Event::CreditLimitChanged(_)
+            | Event::ShardAdded(_)
+            | Event::ShardChanged(_)
+            | Event::SymbolPlaced(_)
+            | Event::UserPlaced(_)
+            | Event::MoveBegun(_)
+            | Event::MoveCommitted(_)
+            | Event::MoveAborted(_) => {}
         }
     }
 

@@ -125,7 +125,14 @@ impl Replay<'_> {
             | Event::WithdrawalCanceled(_)
             | Event::CreditLimitChanged(_)
             | Event::VenueKillSwitchChanged(_)
-            | Event::UserKillSwitchChanged(_) => {}
+            | Event::UserKillSwitchChanged(_)
+            | Event::ShardAdded(_)
+            | Event::ShardChanged(_)
+            | Event::SymbolPlaced(_)
+            | Event::UserPlaced(_)
+            | Event::MoveBegun(_)
+            | Event::MoveCommitted(_)
+            | Event::MoveAborted(_) => {}
         }
         Ok(())
     }

@@ -219,7 +219,12 @@ pub fn fits_a_record(command: &Command) -> bool {
             | RequestContent::RevokeApiKey(_)
             | RequestContent::SettleWithdrawal(_)
             | RequestContent::CancelWithdrawal(_)
-            | RequestContent::SetKillSwitch(_) => true,
+            | RequestContent::SetKillSwitch(_)
+            | RequestContent::AddShard(_)
+            | RequestContent::SetShard(_)
+            | RequestContent::BeginMove(_)
+            | RequestContent::CommitMove(_)
+            | RequestContent::AbortMove(_) => true,
         },
     }
 }

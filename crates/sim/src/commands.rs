@@ -4,6 +4,7 @@
 //! that is what makes a failure small.
 
 mod small;
+mod shards;
 mod flow;
 
 use domain::command::create_asset::CreateAsset;
@@ -26,6 +27,8 @@ pub const CELL: u64 = 1;
 pub enum Profile {
     /// Adversarial: few users, symbols, prices and names, odd values, everything at once.
     Small,
+    /// As [`Profile::Small`], and symbols and users move between shards.
+    Shards,
     /// Like a real day: many small orders near the market, most of them canceled.
     Flow,
 }
@@ -43,7 +46,8 @@ pub struct Timed {
 pub fn generate(profile: Profile, seed: u64, count: usize) -> Vec<Timed> {
     let mut writer = Writer::new(seed);
     match profile {
-        Profile::Small => small::write(&mut writer, count),
+        Profile::Small => small::write(&mut writer, count, &[]),
+        Profile::Shards => small::write(&mut writer, count, small::SHARDS),
         Profile::Flow => flow::write(&mut writer, count),
     }
     writer.commands.truncate(count);

@@ -7,9 +7,10 @@ pub use follower::Follower;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use domain::ids::{AssetId, SymbolId, UserId};
-use domain::limits::{AMOUNT_MAX, CLOSED_IDS_MAX};
+use domain::ids::{AssetId, ShardId, SymbolId, UserId};
+use domain::limits::{AMOUNT_MAX, CLOSED_IDS_MAX, OPEN_MOVES_MAX};
 use domain::order::{OrderKind, Side};
+use domain::shards::{ShardStatus, Subject};
 use domain::state::State;
 use domain::units::Ticks;
 
@@ -22,6 +23,7 @@ pub fn check_state(state: &State) -> Result<(), Broken> {
     check_holds(state)?;
     check_orders(state)?;
     check_books(state)?;
+    check_shards(state)?;
     check_order_of_lists(state)
 }
 
@@ -105,6 +107,33 @@ fn check_books(state: &State) -> Result<(), Broken> {
         ensure(!crossed, "a book is crossed", &(symbol, price, opposite))?;
     }
     Ok(())
+}
+
+/// Everything has one owner at a time, tenures follow each other, and what moves goes elsewhere.
+fn check_shards(state: &State) -> Result<(), Broken> {
+    let map = &state.shards;
+    let placed = if map.shards.is_empty() { (0, 0) } else { (state.symbols.len(), state.users.len()) };
+    ensure((map.symbols.len(), map.users.len()) == placed, "not everything has a place", &placed)?;
+    let mut owners: BTreeMap<Subject, ShardId> = BTreeMap::new();
+    owners.extend((0..).zip(&map.symbols).map(|(id, shard)| (Subject::Symbol(SymbolId(id)), *shard)));
+    owners.extend((0..).zip(&map.users).map(|(id, shard)| (Subject::User(UserId(id)), *shard)));
+    ensure(map.moved.is_sorted_by(|a, b| a.seq < b.seq), "moves are not committed in order", &map.moved)?;
+    for moved in &map.moved {
+        let before = owners.insert(moved.subject, moved.to);
+        ensure(before.is_some_and(|before| before != moved.to), "a move leads nowhere", moved)?;
+    }
+    for open in &map.moves {
+        let owner = owners.get(&open.subject);
+        ensure(owner.is_some_and(|owner| *owner != open.to), "a move leads nowhere", open)?;
+        let since = map.moved.iter().filter(|moved| moved.subject == open.subject).map(|moved| moved.seq).max();
+        ensure(since.is_none_or(|since| since < open.begun), "a move begins before the last has ended", open)?;
+    }
+    ensure(map.moves.is_sorted_by(|a, b| a.subject < b.subject), "something moves twice", &map.moves)?;
+    ensure(map.moves.len() <= OPEN_MOVES_MAX, "too many open moves", &map.moves.len())?;
+    let active = map.shards.iter().any(|shard| shard.status == ShardStatus::Active);
+    ensure(active || map.shards.is_empty(), "nothing new has a place", &map.shards)?;
+    let exists = owners.values().all(|owner| usize::from(owner.0) < map.shards.len());
+    ensure(exists, "a shard does not exist", &owners)
 }
 
 /// Equal states are equal values only where every list has its canonical order.

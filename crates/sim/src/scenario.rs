@@ -7,6 +7,7 @@ mod read;
 mod read_request;
 mod ask;
 mod given;
+mod shards;
 mod tell;
 mod write;
 mod stage;

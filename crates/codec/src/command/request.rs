@@ -1,5 +1,9 @@
 //! Requests: administration and money.
 
+use domain::command::abort_move::AbortMove;
+use domain::command::add_shard::AddShard;
+use domain::command::begin_move::BeginMove;
+use domain::command::commit_move::CommitMove;
 use domain::command::create_api_key::CreateApiKey;
 use domain::command::create_asset::CreateAsset;
 use domain::command::create_symbol::CreateSymbol;
@@ -9,6 +13,7 @@ use domain::command::revoke_api_key::RevokeApiKey;
 use domain::command::set_credit_limit::SetCreditLimit;
 use domain::command::set_fees::{SetSymbolFees, SetUserFees};
 use domain::command::set_kill_switch::{KillScope, SetKillSwitch};
+use domain::command::set_shard::SetShard;
 use domain::command::set_symbol_limits::SetSymbolLimits;
 use domain::command::set_symbol_status::SetSymbolStatus;
 use domain::command::withdrawal::{CancelWithdrawal, RequestWithdrawal, SettleWithdrawal};
@@ -34,6 +39,11 @@ kinds!(RequestContent {
     CancelWithdrawal = 28,
     SetCreditLimit = 29,
     SetKillSwitch = 30,
+    AddShard = 31,
+    SetShard = 32,
+    BeginMove = 33,
+    CommitMove = 34,
+    AbortMove = 35,
 });
 
 fields!(CreateAsset { scale, code });
@@ -51,6 +61,11 @@ fields!(SettleWithdrawal { withdrawal });
 fields!(CancelWithdrawal { withdrawal });
 fields!(SetCreditLimit { user, asset, limit });
 fields!(SetKillSwitch { scope, engaged });
+fields!(AddShard { weight, name });
+fields!(SetShard { shard, weight, status });
+fields!(BeginMove { subject, to });
+fields!(CommitMove { subject });
+fields!(AbortMove { subject });
 
 tagged!(KillScope { Venue = 1, User(user) = 2 });
 

@@ -19,4 +19,12 @@ fields!(ApiKeyRevoked { key, user });
 fields!(VenueKillSwitchChanged { engaged });
 fields!(UserKillSwitchChanged { user, engaged });
 
-tagged!(Created { Nothing = 1, Asset(id) = 2, Symbol(id) = 3, User(id) = 4, Key(id) = 5, Withdrawal(id) = 6 });
+tagged!(Created {
+    Nothing = 1,
+    Asset(id) = 2,
+    Symbol(id) = 3,
+    User(id) = 4,
+    Key(id) = 5,
+    Withdrawal(id) = 6,
+    Shard(id) = 7,
+});

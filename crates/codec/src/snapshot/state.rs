@@ -1,8 +1,8 @@
 //! The state: numbers, then lists, each in its one canonical order, which is not looked at here.
 
 use domain::state::{
-    AssetState, BalanceState, ClosedIdState, KeyState, OrderState, PositionState, RequestState, State, SymbolState,
-    UserState, WithdrawalState,
+    AssetState, BalanceState, ClosedIdState, KeyState, MovedState, OrderState, PositionState, RequestState,
+    ShardMapState, State, SymbolState, UserState, WithdrawalState,
 };
 
 use crate::error::DecodeError;
@@ -26,6 +26,7 @@ fields!(State {
     closed_ids,
     withdrawals,
     requests,
+    shards,
 });
 
 fields!(AssetState { asset, total, credit });
@@ -53,9 +54,11 @@ fields!(OrderState {
 fields!(ClosedIdState { user, order, symbol, side, kind, placed, closed_time, client_order_id });
 fields!(WithdrawalState { withdrawal, user, asset, amount });
 fields!(RequestState { user, seq, time, created, request });
+fields!(ShardMapState { shards, symbols, users, moved, moves });
+fields!(MovedState { subject, to, seq });
 
-/// No element of a list is shorter (a user without fees of their own).
-const ELEMENT_BYTES_MIN: usize = 10;
+/// Few elements are shorter (the shards of symbols and users); their lists grow as they are read.
+const ELEMENT_BYTES_MOSTLY: usize = 10;
 
 /// A list: how many, then each.
 impl<T: Field> Field for Vec<T> {
@@ -68,7 +71,7 @@ impl<T: Field> Field for Vec<T> {
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let count = usize::try_from(u64::read(reader)?).unwrap_or(usize::MAX);
         // The count is from outside: it must not make us ask for memory that no bytes stand behind.
-        let mut list = Self::with_capacity(count.min(reader.rest_len() / ELEMENT_BYTES_MIN));
+        let mut list = Self::with_capacity(count.min(reader.rest_len() / ELEMENT_BYTES_MOSTLY));
         for _ in 0..count {
             list.push(T::read(reader)?);
         }

@@ -29,13 +29,14 @@ use domain::units::{Amount, Epoch, Lots, Ppm, Seq, Ticks, UnixNanos};
 use crate::payload::TIME;
 
 mod events;
+mod shards;
 mod state;
 
 pub(crate) use events::events;
 pub(crate) use state::state;
 
 /// All reasons of refusals, in the order of their tags.
-pub(crate) const REASONS: [RejectReason; 43] = [
+pub(crate) const REASONS: [RejectReason; 52] = [
     RejectReason::DeadlinePassed,
     RejectReason::UnknownUser,
     RejectReason::RequestIdReused,
@@ -79,6 +80,15 @@ pub(crate) const REASONS: [RejectReason; 43] = [
     RejectReason::TooManyOpenOrders,
     RejectReason::WouldTrade,
     RejectReason::InsufficientFunds,
+    RejectReason::UnknownShard,
+    RejectReason::SameShard,
+    RejectReason::ShardDraining,
+    RejectReason::AlreadyMoving,
+    RejectReason::TooManyMoves,
+    RejectReason::NotMoving,
+    RejectReason::ShardNameInUse,
+    RejectReason::WeightOutOfRange,
+    RejectReason::LastActiveShard,
 ];
 
 pub(crate) fn text<const N: usize>(text: &str) -> Text<N> {
@@ -161,7 +171,7 @@ pub(crate) fn request(content: RequestContent) -> Request {
     Request { id: text("req-0001"), content }
 }
 
-fn venue(content: RequestContent) -> Vec<Command> {
+pub(crate) fn venue(content: RequestContent) -> Vec<Command> {
     vec![Command { envelope: Envelope::VENUE, action: Action::Request(request(content)) }]
 }
 
@@ -252,5 +262,5 @@ fn accounts() -> Vec<(&'static str, Vec<Command>)> {
 
 /// Commands by golden file.
 pub(crate) fn commands() -> Vec<(&'static str, Vec<Command>)> {
-    [orders(), listing(), accounts()].concat()
+    [orders(), listing(), accounts(), shards::commands()].concat()
 }

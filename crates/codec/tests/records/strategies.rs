@@ -1,9 +1,13 @@
 //! Any value of the domain that the types allow, edges more often than chance would have them.
 
 use codec::snapshot::SnapshotHeader;
+use domain::command::abort_move::AbortMove;
+use domain::command::add_shard::AddShard;
 use domain::command::amend_order::AmendOrder;
+use domain::command::begin_move::BeginMove;
 use domain::command::cancel_all::CancelAll;
 use domain::command::cancel_order::CancelOrder;
+use domain::command::commit_move::CommitMove;
 use domain::command::create_api_key::{CreateApiKey, Credential, Roles};
 use domain::command::create_asset::CreateAsset;
 use domain::command::create_symbol::CreateSymbol;
@@ -15,29 +19,32 @@ use domain::command::revoke_api_key::RevokeApiKey;
 use domain::command::set_credit_limit::SetCreditLimit;
 use domain::command::set_fees::{SetSymbolFees, SetUserFees};
 use domain::command::set_kill_switch::{KillScope, SetKillSwitch};
+use domain::command::set_shard::SetShard;
 use domain::command::set_symbol_limits::SetSymbolLimits;
 use domain::command::set_symbol_status::SetSymbolStatus;
 use domain::command::withdrawal::{CancelWithdrawal, RequestWithdrawal, SettleWithdrawal};
 use domain::command::{Action, Command, Envelope, OrderRef, Request, RequestContent, Transport};
 use domain::event::{
-    ApiKeyCreated, ApiKeyRevoked, BalanceChanged, Created, CreditLimitChanged, Deposited, Event, OrderAmended,
+    ApiKeyCreated, ApiKeyRevoked, BalanceChanged, Created, CreditLimitChanged, Deposited, Event, Moving, OrderAmended,
     OrderClosed, OrderFilled, OrderPlaced, OrderRepeated, PositionChanged, Refused, RefusedPart, RequestRepeated,
-    RestedPart, SymbolCreated, SymbolFeesChanged, SymbolLimitsChanged, SymbolStatusChanged, Trade, UserCreated,
-    UserFeesChanged, UserKillSwitchChanged, VenueKillSwitchChanged, WithdrawalEnded, WithdrawalRequested,
+    RestedPart, ShardAdded, SymbolCreated, SymbolFeesChanged, SymbolLimitsChanged, SymbolPlaced, SymbolStatusChanged,
+    Trade, UserCreated, UserFeesChanged, UserKillSwitchChanged, UserPlaced, VenueKillSwitchChanged, WithdrawalEnded,
+    WithdrawalRequested,
 };
 use domain::ids::{
-    AddressId, AssetId, ExecutionNumber, Hash256, KeyId, OrderId, SessionId, SymbolId, TradeId, UserId, VenueId,
-    WithdrawalId,
+    AddressId, AssetId, ExecutionNumber, Hash256, KeyId, OrderId, SessionId, ShardId, SymbolId, TradeId, UserId,
+    VenueId, WithdrawalId,
 };
 use domain::instrument::{Asset, Fees, Instrument, Leg, PriceBand, Step, SymbolLimits, SymbolStatus};
 use domain::limits::{AMOUNT_MAX, SCALE_MAX};
 use domain::order::{CloseReason, Liquidity, MarketSize, OrderKind, Side, TimeInForce};
+use domain::shards::{Move, Shard, ShardStatus, Subject};
 use domain::state::{
-    AssetState, BalanceState, ClosedIdState, KeyState, OrderState, PositionState, RequestState, State, SymbolState,
-    UserState, WithdrawalState,
+    AssetState, BalanceState, ClosedIdState, KeyState, MovedState, OrderState, PositionState, RequestState,
+    ShardMapState, State, SymbolState, UserState, WithdrawalState,
 };
 use domain::text::Text;
-use domain::units::{Amount, Epoch, Lots, Ppm, Seq, Ticks, UnixNanos};
+use domain::units::{Amount, Epoch, Lots, Ppm, Seq, Ticks, UnixNanos, Weight};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::Union;
@@ -108,6 +115,12 @@ impl Any for u8 {
 }
 
 impl Any for bool {
+    fn any() -> BoxedStrategy<Self> {
+        any::<Self>().boxed()
+    }
+}
+
+impl Any for u16 {
     fn any() -> BoxedStrategy<Self> {
         any::<Self>().boxed()
     }
@@ -205,6 +218,7 @@ impl Any for Created {
             Any::any().prop_map(Self::User),
             Any::any().prop_map(Self::Key),
             Any::any().prop_map(Self::Withdrawal),
+            Any::any().prop_map(Self::Shard),
         ]
         .boxed()
     }
@@ -242,7 +256,7 @@ pub(crate) fn snapshots() -> impl Strategy<Value = (SnapshotHeader, State)> {
     })
 }
 
-wrapped!(UserId(u32), AssetId(u32), SymbolId(u32), KeyId(u32), AddressId(u32), Ppm(u32));
+wrapped!(UserId(u32), AssetId(u32), SymbolId(u32), KeyId(u32), AddressId(u32), ShardId(u16), Ppm(u32), Weight(u32));
 wrapped!(OrderId(u64), TradeId(u64), WithdrawalId(u64), SessionId(u64), ExecutionNumber(u64));
 wrapped!(Seq(u64), Epoch(u64), Ticks(u64), Lots(u64), UnixNanos(u64));
 wrapped!(VenueId([u8; 16]), Hash256([u8; 32]));
@@ -252,6 +266,7 @@ chosen! {
     Liquidity: [Liquidity::Maker, Liquidity::Taker];
     Transport: [Transport::Internal, Transport::Rest];
     SymbolStatus: [SymbolStatus::Trading, SymbolStatus::Halted];
+    ShardStatus: [ShardStatus::Active, ShardStatus::Draining];
     ReplaceMode: [ReplaceMode::StopOnFailure, ReplaceMode::AllowFailure];
     ReplaceOnlyIf: [ReplaceOnlyIf::Open, ReplaceOnlyIf::New, ReplaceOnlyIf::PartiallyFilled];
     RefusedPart: [RefusedPart::Whole, RefusedPart::ReplaceCancel, RefusedPart::ReplacePlace];
@@ -268,17 +283,19 @@ chosen! {
 one_of! {
     OrderRef { Id, Client }
     MarketSize { Quantity, Quote }
+    Subject { Symbol, User }
     Action { PlaceOrder, CancelOrder, AmendOrder, ReplaceOrder, CancelAll, Request }
     RequestContent {
         CreateAsset, CreateSymbol, SetSymbolStatus, SetSymbolLimits, SetSymbolFees, SetUserFees, CreateUser,
         CreateApiKey, RevokeApiKey, Deposit, RequestWithdrawal, SettleWithdrawal, CancelWithdrawal, SetCreditLimit,
-        SetKillSwitch,
+        SetKillSwitch, AddShard, SetShard, BeginMove, CommitMove, AbortMove,
     }
     Event {
         Refused, OrderPlaced, OrderRepeated, OrderAmended, Trade, OrderFilled, OrderClosed, BalanceChanged,
         PositionChanged, RequestRepeated, AssetCreated, SymbolCreated, SymbolStatusChanged, SymbolLimitsChanged,
         SymbolFeesChanged, UserFeesChanged, UserCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
         WithdrawalSettled, WithdrawalCanceled, CreditLimitChanged, VenueKillSwitchChanged, UserKillSwitchChanged,
+        ShardAdded, ShardChanged, SymbolPlaced, UserPlaced, MoveBegun, MoveCommitted, MoveAborted,
     }
 }
 
@@ -305,6 +322,11 @@ drawn! {
     CancelWithdrawal { withdrawal }
     SetCreditLimit { user, asset, limit }
     SetKillSwitch { scope, engaged }
+    AddShard { name, weight }
+    SetShard { shard, weight, status }
+    BeginMove { subject, to }
+    CommitMove { subject }
+    AbortMove { subject }
     Roles { read, trade, admin, audit }
     Step { mantissa, scale }
     Fees { maker, taker }
@@ -345,13 +367,18 @@ drawn! {
     CreditLimitChanged { user, asset, limit }
     VenueKillSwitchChanged { engaged }
     UserKillSwitchChanged { user, engaged }
+    ShardAdded { shard, symbols_placed, users_placed }
+    SymbolPlaced { symbol, shard }
+    UserPlaced { user, shard }
+    Moving { subject, from, to }
+    Shard { id, name, weight, status }
 }
 
 drawn! {
     SnapshotHeader { venue_id, epoch, seq, time, journal_hash, event_log_hash }
     State {
         seq, time, cell, last_order, last_withdrawal, killed, assets, symbols, users, keys, balances, positions,
-        orders, closed_ids, withdrawals, requests
+        orders, closed_ids, withdrawals, requests, shards
     }
     AssetState { asset, total, credit }
     SymbolState { instrument, status, limits, fees, last_price, last_trade }
@@ -366,4 +393,7 @@ drawn! {
     ClosedIdState { user, client_order_id, order, symbol, side, kind, placed, closed_time }
     WithdrawalState { withdrawal, user, asset, amount }
     RequestState { user, request, seq, time, created }
+    ShardMapState { shards, symbols, users, moved, moves }
+    MovedState { subject, to, seq }
+    Move { subject, to, begun }
 }

@@ -93,6 +93,9 @@ fn created_by(events: &[Event]) -> Created {
         if let Event::WithdrawalRequested(requested) = event {
             return Created::Withdrawal(requested.withdrawal);
         }
+        if let Event::ShardAdded(added) = event {
+            return Created::Shard(added.shard.id);
+        }
     }
     Created::Nothing
 }
@@ -105,6 +108,7 @@ fn write_created(json: &mut Json, created: Created) {
         Created::User(user) => json.number("userId", u64::from(user.0)),
         Created::Key(key) => json.number("keyId", u64::from(key.0)),
         Created::Withdrawal(WithdrawalId(withdrawal)) => json.number("withdrawalId", withdrawal),
+        Created::Shard(shard) => json.number("shardId", u64::from(shard.0)),
     }
 }
 

@@ -58,7 +58,14 @@ pub(crate) fn write_execution(json: &mut Json, reference: &Reference, execution:
             | Event::ApiKeyRevoked(_)
             | Event::CreditLimitChanged(_)
             | Event::VenueKillSwitchChanged(_)
-            | Event::UserKillSwitchChanged(_) => json.plain("event", b"OTHER"),
+            | Event::UserKillSwitchChanged(_)
+            | Event::ShardAdded(_)
+            | Event::ShardChanged(_)
+            | Event::SymbolPlaced(_)
+            | Event::UserPlaced(_)
+            | Event::MoveBegun(_)
+            | Event::MoveCommitted(_)
+            | Event::MoveAborted(_) => json.plain("event", b"OTHER"),
         }
     });
 }

@@ -11,6 +11,7 @@ use domain::command::{Action, OrderRef, Request, RequestContent};
 use domain::ids::{AssetId, SymbolId, UserId};
 use domain::instrument::{Fees, SymbolLimits};
 use domain::order::{MarketSize, OrderKind};
+use domain::shards::Subject;
 use domain::units::Amount;
 
 use super::json::Object;
@@ -108,6 +109,7 @@ fn replace_order(object: &mut Object<'_>, replace: &ReplaceOrder) {
     order.end();
 }
 
+#[expect(clippy::too_many_lines, reason = "the list of requests, a few lines for each")]
 fn request(object: &mut Object<'_>, request: &Request) -> &'static str {
     object.text("request_id", &request.id);
     match &request.content {
@@ -176,6 +178,30 @@ fn request(object: &mut Object<'_>, request: &Request) -> &'static str {
             money(object, set.user, set.asset, "limit_minor_units", set.limit);
             "set_credit_limit"
         }
+        RequestContent::AddShard(add) => {
+            object.text("name", &add.name);
+            object.number("weight", add.weight.0);
+            "add_shard"
+        }
+        RequestContent::SetShard(set) => {
+            object.number("shard", set.shard.0);
+            object.number("weight", set.weight.0);
+            object.word("status", set.status.word());
+            "set_shard"
+        }
+        RequestContent::BeginMove(begin) => {
+            subject(object, begin.subject);
+            object.number("to", begin.to.0);
+            "begin_move"
+        }
+        RequestContent::CommitMove(commit) => {
+            subject(object, commit.subject);
+            "commit_move"
+        }
+        RequestContent::AbortMove(abort) => {
+            subject(object, abort.subject);
+            "abort_move"
+        }
     }
 }
 
@@ -225,6 +251,13 @@ fn kill_switch(object: &mut Object<'_>, set: &SetKillSwitch) {
         KillScope::User(user) => object.number("user", user.0),
     }
     object.flag("engaged", set.engaged);
+}
+
+fn subject(object: &mut Object<'_>, subject: Subject) {
+    match subject {
+        Subject::Symbol(id) => symbol(object, id),
+        Subject::User(user) => object.number("user", user.0),
+    }
 }
 
 fn symbol(object: &mut Object<'_>, id: SymbolId) {

@@ -91,7 +91,14 @@ impl ReferenceFold {
             | Event::WithdrawalRequested(_)
             | Event::WithdrawalSettled(_)
             | Event::WithdrawalCanceled(_)
-            | Event::CreditLimitChanged(_) => {}
+            | Event::CreditLimitChanged(_)
+            | Event::ShardAdded(_)
+            | Event::ShardChanged(_)
+            | Event::SymbolPlaced(_)
+            | Event::UserPlaced(_)
+            | Event::MoveBegun(_)
+            | Event::MoveCommitted(_)
+            | Event::MoveAborted(_) => {}
         }
     }
 

@@ -70,7 +70,14 @@ impl SymbolsFold {
                 | Event::WithdrawalCanceled(_)
                 | Event::CreditLimitChanged(_)
                 | Event::VenueKillSwitchChanged(_)
-                | Event::UserKillSwitchChanged(_) => {}
+                | Event::UserKillSwitchChanged(_)
+                | Event::ShardAdded(_)
+                | Event::ShardChanged(_)
+                | Event::SymbolPlaced(_)
+                | Event::UserPlaced(_)
+                | Event::MoveBegun(_)
+                | Event::MoveCommitted(_)
+                | Event::MoveAborted(_) => {}
             }
         }
     }

@@ -94,7 +94,14 @@ impl UsersFold {
             | Event::ApiKeyCreated(_)
             | Event::ApiKeyRevoked(_)
             | Event::VenueKillSwitchChanged(_)
-            | Event::UserKillSwitchChanged(_) => {}
+            | Event::UserKillSwitchChanged(_)
+            | Event::ShardAdded(_)
+            | Event::ShardChanged(_)
+            | Event::SymbolPlaced(_)
+            | Event::UserPlaced(_)
+            | Event::MoveBegun(_)
+            | Event::MoveCommitted(_)
+            | Event::MoveAborted(_) => {}
         }
     }
 

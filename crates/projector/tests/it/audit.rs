@@ -4,9 +4,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use domain::command::abort_move::AbortMove;
+use domain::command::add_shard::AddShard;
 use domain::command::amend_order::AmendOrder;
+use domain::command::begin_move::BeginMove;
 use domain::command::cancel_all::CancelAll;
 use domain::command::cancel_order::CancelOrder;
+use domain::command::commit_move::CommitMove;
 use domain::command::create_api_key::{CreateApiKey, Credential, Roles};
 use domain::command::create_asset::CreateAsset;
 use domain::command::create_symbol::CreateSymbol;
@@ -18,17 +22,19 @@ use domain::command::revoke_api_key::RevokeApiKey;
 use domain::command::set_credit_limit::SetCreditLimit;
 use domain::command::set_fees::{SetSymbolFees, SetUserFees};
 use domain::command::set_kill_switch::{KillScope, SetKillSwitch};
+use domain::command::set_shard::SetShard;
 use domain::command::set_symbol_limits::SetSymbolLimits;
 use domain::command::set_symbol_status::SetSymbolStatus;
 use domain::command::withdrawal::{CancelWithdrawal, RequestWithdrawal, SettleWithdrawal};
 use domain::command::{Action, Command, Envelope, OrderRef, Request, RequestContent, Sequenced};
 use domain::event::{Created, Event, OrderRepeated, Refused, RefusedPart, RequestRepeated, UserCreated};
-use domain::ids::{AssetId, Hash256, KeyId, OrderId, SymbolId, UserId, WithdrawalId};
+use domain::ids::{AssetId, Hash256, KeyId, OrderId, ShardId, SymbolId, UserId, WithdrawalId};
 use domain::instrument::{Fees, InstrumentError, PriceBand, Step, SymbolLimits, SymbolStatus};
 use domain::order::{MarketSize, OrderKind, Side, TimeInForce};
 use domain::reject::RejectReason;
+use domain::shards::{ShardStatus, Subject};
 use domain::text::Text;
-use domain::units::{Amount, Lots, Ppm, Seq, Ticks, UnixNanos};
+use domain::units::{Amount, Lots, Ppm, Seq, Ticks, UnixNanos, Weight};
 use projector::audit;
 use projector::block::CommittedCommand;
 use projector::rows::AuditRow;
@@ -111,6 +117,12 @@ fn requests() -> Vec<Action> {
         RequestContent::SetCreditLimit(SetCreditLimit { user, asset, limit: amount }),
         kill(KillScope::Venue, true),
         kill(KillScope::User(user), false),
+        RequestContent::AddShard(AddShard { name: text("east"), weight: Weight(3) }),
+        RequestContent::SetShard(SetShard { shard: ShardId(1), weight: Weight(0), status: ShardStatus::Draining }),
+        RequestContent::BeginMove(BeginMove { subject: Subject::Symbol(SymbolId(3)), to: ShardId(1) }),
+        RequestContent::BeginMove(BeginMove { subject: Subject::User(user), to: ShardId(1) }),
+        RequestContent::CommitMove(CommitMove { subject: Subject::Symbol(SymbolId(3)) }),
+        RequestContent::AbortMove(AbortMove { subject: Subject::User(user) }),
     ];
     let request = |content| Action::Request(Request { id: text("req-1"), content });
     contents.into_iter().map(request).collect()

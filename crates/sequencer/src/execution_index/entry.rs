@@ -39,7 +39,14 @@ pub fn numbered(event: &Event) -> Option<(UserId, ExecutionNumber)> {
         | Event::ApiKeyRevoked(_)
         | Event::CreditLimitChanged(_)
         | Event::VenueKillSwitchChanged(_)
-        | Event::UserKillSwitchChanged(_) => None,
+        | Event::UserKillSwitchChanged(_)
+        | Event::ShardAdded(_)
+        | Event::ShardChanged(_)
+        | Event::SymbolPlaced(_)
+        | Event::UserPlaced(_)
+        | Event::MoveBegun(_)
+        | Event::MoveCommitted(_)
+        | Event::MoveAborted(_) => None,
     }
 }
 

@@ -29,7 +29,7 @@ use super::{CELL, Writer, fees, step, text};
 
 /// What a command may be.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Place,
     Cancel,
     Amend,
@@ -40,6 +40,7 @@ enum Kind {
     Switch,
     Rules,
     Listing,
+    Shards,
     Again,
 }
 
@@ -57,13 +58,17 @@ const KINDS: &[(u64, Kind)] = &[
     (60, Kind::Again),
 ];
 
+/// What comes on top where there are shards.
+pub(super) const SHARDS: &[(u64, Kind)] = &[(160, Kind::Shards)];
+
 const USERS: u32 = 4;
 
-pub(super) fn write(writer: &mut Writer, count: usize) {
+pub(super) fn write(writer: &mut Writer, count: usize, more: &[(u64, Kind)]) {
+    let kinds = [KINDS, more].concat();
     open(writer);
     while writer.commands.len() < count {
         pass_time(writer);
-        let kind = writer.random.weighted(KINDS);
+        let kind = writer.random.weighted(&kinds);
         let action = match kind {
             Kind::Place => Action::PlaceOrder(place(writer)),
             Kind::Cancel => Action::CancelOrder(CancelOrder { symbol: symbol(writer), order: order_ref(writer) }),
@@ -78,6 +83,7 @@ pub(super) fn write(writer: &mut Writer, count: usize) {
             Kind::Switch => request(writer, switch),
             Kind::Rules => request(writer, rules),
             Kind::Listing => request(writer, listing),
+            Kind::Shards => request(writer, super::shards::request),
             Kind::Again => {
                 let command = past(writer);
                 writer.write(command.envelope, command.action);
@@ -160,7 +166,7 @@ fn envelope(writer: &mut Writer, action: &Action) -> Envelope {
     Envelope { user: caller, session, deadline, ..Envelope::VENUE }
 }
 
-fn user(writer: &mut Writer) -> UserId {
+pub(super) fn user(writer: &mut Writer) -> UserId {
     if writer.random.chance(5) {
         return UserId(writer.random.pick(&[17, u32::MAX]));
     }
@@ -171,7 +177,7 @@ fn asset(writer: &mut Writer) -> AssetId {
     AssetId(writer.random.weighted(&[(330, 0), (330, 1), (330, 2), (5, 3), (5, u32::MAX)]))
 }
 
-fn symbol(writer: &mut Writer) -> SymbolId {
+pub(super) fn symbol(writer: &mut Writer) -> SymbolId {
     SymbolId(writer.random.weighted(&[(800, 0), (100, 1), (94, 2), (3, 3), (3, u32::MAX)]))
 }
 

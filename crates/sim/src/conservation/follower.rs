@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use domain::event::{BalanceChanged, Event, OrderFilled, OrderPlaced, PositionChanged, Trade};
 use domain::ids::{AssetId, ExecutionNumber, OrderId, SymbolId, TradeId, UserId};
 use domain::order::{Liquidity, OrderKind, TimeInForce};
+use domain::shard_map::ShardMap;
 use domain::state::State;
-use domain::units::{Amount, Lots};
+use domain::units::{Amount, Lots, Seq};
 
 use super::{Broken, ensure};
 
@@ -24,12 +25,16 @@ pub struct Follower {
     open_trade: Option<(Trade, Liquidity)>,
     /// The order of this command, if it is one that does not rest.
     passing: Option<OrderId>,
+    /// Commands followed.
+    seq: Seq,
+    shards: ShardMap,
 }
 
 impl Follower {
     /// Takes the events of one command.
     pub fn follow(&mut self, events: &[Event]) -> Result<(), Broken> {
         ensure(!events.is_empty(), "a command yields at least one event", &())?;
+        self.seq = self.seq.next();
         for event in events {
             self.follow_one(event).map_err(|broken| format!("{broken}, at {event:?}"))?;
         }
@@ -63,6 +68,7 @@ impl Follower {
             let stands = (position.quantity, position.cost, position.realised);
             ensure(seen == Some(stands), "a position was reported", &(position, seen))?;
         }
+        ensure(self.shards.state() == state.shards, "the shard map was reported", &self.shards)?;
         ensure(self.orders.len() == state.orders.len(), "every open order was reported", &self.orders.len())?;
         for order in &state.orders {
             let left = self.orders.get(&order.order).copied();
@@ -134,7 +140,19 @@ impl Follower {
             | Event::CreditLimitChanged(_)
             | Event::VenueKillSwitchChanged(_)
             | Event::UserKillSwitchChanged(_) => Ok(()),
+            Event::ShardAdded(_)
+            | Event::ShardChanged(_)
+            | Event::SymbolPlaced(_)
+            | Event::UserPlaced(_)
+            | Event::MoveBegun(_)
+            | Event::MoveCommitted(_)
+            | Event::MoveAborted(_) => self.remap(event),
         }
+    }
+
+    fn remap(&mut self, event: &Event) -> Result<(), Broken> {
+        let changed = self.shards.apply(self.seq, event);
+        ensure(changed, "the map changes once in a command", &self.seq)
     }
 
     fn place(&mut self, placed: &OrderPlaced) -> Result<(), Broken> {

@@ -63,6 +63,11 @@ impl Model {
             RequestContent::CancelWithdrawal(cancel) => self.cancel_withdrawal(*cancel, outcome),
             RequestContent::SetCreditLimit(set) => self.set_credit_limit(set, outcome),
             RequestContent::SetKillSwitch(set) => self.set_kill_switch(set, outcome),
+            RequestContent::AddShard(add) => self.add_shard(*add, outcome),
+            RequestContent::SetShard(set) => self.set_shard(*set, outcome),
+            RequestContent::BeginMove(begin) => self.begin_move(*begin, outcome),
+            RequestContent::CommitMove(commit) => self.commit_move(*commit, outcome),
+            RequestContent::AbortMove(abort) => self.abort_move(*abort, outcome),
         }
     }
 
@@ -107,6 +112,7 @@ impl Model {
             last_trade: TradeId(0),
         });
         outcome.facts.push(Event::SymbolCreated(Box::new(SymbolCreated { instrument, limits, fees })));
+        self.place_symbol(id, outcome);
         Ok(Created::Symbol(id))
     }
 
@@ -153,6 +159,7 @@ impl Model {
         let user = UserId(next_index(self.state.users.len(), USERS_MAX)?);
         self.state.users.push(UserState { fees: None, killed: false, last_execution: ExecutionNumber(0) });
         outcome.facts.push(Event::UserCreated(UserCreated { user }));
+        self.place_user(user, outcome);
         Ok(Created::User(user))
     }
 

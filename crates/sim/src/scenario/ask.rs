@@ -5,6 +5,7 @@ use domain::order::Side;
 use domain::state::OrderState;
 
 use super::names::{Names, scale_of, show_amount, show_money, show_name, show_price, show_quantity};
+use super::shards;
 use super::words::{Unreadable, Words};
 
 /// The answer, if the line is a question.
@@ -15,6 +16,9 @@ pub(super) fn ask(names: &Names<'_>, line: &str) -> Option<Result<String, Unread
         ("book", symbol) => names.symbol_or_last(symbol).map(|symbol| book(names, symbol)),
         ("last", symbol) => names.symbol_or_last(symbol).map(|symbol| last(names, symbol)),
         ("total", Some(asset)) => total(names, asset),
+        ("shards", None) => shards::shards(names.state),
+        ("moves", None) => shards::moves(names.state),
+        ("home", Some("of")) => words.word().and_then(|subject| shards::home(names, subject)),
         (user, Some("has")) => words.word().and_then(|asset| has(names, names.user(user)?, asset)),
         (user, Some("position")) => {
             let symbol = words.maybe();

@@ -7,6 +7,7 @@ use domain::state::{AssetState, ClosedIdState, State, SymbolState};
 use domain::units::{Amount, Lots, Ticks};
 
 use super::names::Names;
+use super::shards;
 use super::words::{Unreadable, Words, number, text};
 
 /// The state as the line wants it, if the line is about what is given.
@@ -40,6 +41,7 @@ fn change(names: &Names<'_>, state: &mut State, words: &mut Words<'_>) -> Result
                 let symbol = symbol(state, id)?;
                 state.symbols.push(symbol);
             }
+            shards::place_all(state);
             Ok(())
         }
         "remembered" => {
@@ -62,6 +64,11 @@ fn change(names: &Names<'_>, state: &mut State, words: &mut Words<'_>) -> Result
                 });
             }
             Ok(())
+        }
+        "shards" => shards::given_shards(state, count),
+        "tenures" => {
+            words.expect("of")?;
+            shards::given_tenures(names, state, count, words.word()?)
         }
         word => Err(format!("`{word}` cannot be given")),
     }

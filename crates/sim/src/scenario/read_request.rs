@@ -18,13 +18,14 @@ use domain::instrument::{Fees, Instrument, PriceBand, Step, SymbolLimits, Symbol
 
 use super::decimal::Decimal;
 use super::names::{Names, amount, price, quantity, rate, scale_of};
+use super::shards;
 use super::words::{Unreadable, Words, number, text};
 
 /// The words a request of the venue begins with.
 pub(super) fn is_request(first: &str) -> bool {
     let words = [
         "asset", "symbol", "user", "key", "revoke", "halt", "resume", "limits", "fees", "settle", "cancel", "kill",
-        "revive",
+        "revive", "shard", "set", "begin", "commit", "abort",
     ];
     words.contains(&first)
 }
@@ -78,6 +79,9 @@ pub(super) fn read_request(
             };
             RequestContent::SetKillSwitch(SetKillSwitch { scope, engaged: first == "kill" })
         }
+        "shard" => shards::read_add(words)?,
+        "set" => shards::read_set(names, words)?,
+        "begin" | "commit" | "abort" => shards::read_move(names, first, words)?,
         first => return Err(format!("`{first}` is no request")),
     })
 }

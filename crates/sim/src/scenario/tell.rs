@@ -10,6 +10,7 @@ use domain::text::ClientOrderId;
 use domain::units::{Amount, Lots};
 
 use super::names::{instrument, show_money, show_name, show_price, show_quantity};
+use super::shards;
 use super::words::spaced;
 
 /// More fills than this are counted, not listed.
@@ -132,6 +133,13 @@ impl Teller<'_> {
             }
             Event::VenueKillSwitchChanged(changed) => self.say(switched(changed.engaged)),
             Event::UserKillSwitchChanged(changed) => self.say(switched(changed.engaged)),
+            Event::ShardAdded(added) => self.say(shards::tell_added(added)),
+            Event::ShardChanged(shard) => self.say(shards::tell_changed(shard)),
+            Event::SymbolPlaced(placed) => self.say(shards::tell_placed(self.state, placed.shard)),
+            Event::UserPlaced(placed) => self.say(shards::tell_placed(self.state, placed.shard)),
+            Event::MoveBegun(moving) => self.say(shards::tell_move(self.state, "begins to move", moving)),
+            Event::MoveCommitted(moving) => self.say(shards::tell_move(self.state, "has moved", moving)),
+            Event::MoveAborted(moving) => self.say(shards::tell_move(self.state, "does not move", moving)),
         }
     }
 
@@ -177,6 +185,7 @@ fn created(created: Created) -> String {
         Created::User(id) => format!("user {}", id.0),
         Created::Key(id) => format!("key {}", id.0),
         Created::Withdrawal(id) => format!("withdrawal {}", id.0),
+        Created::Shard(id) => format!("shard {}", id.0),
     }
 }
 

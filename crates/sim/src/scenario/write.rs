@@ -16,6 +16,7 @@ use super::names::{
     instrument, show_amount, show_asset, show_money, show_name, show_order_ref, show_price, show_quantity, show_rate,
     show_symbol, show_user,
 };
+use super::shards;
 
 /// The line of a command; the state is the one before it. Block time is written as the wait before it.
 pub(super) fn write(state: &State, command: &Sequenced<Command>) -> String {
@@ -153,6 +154,11 @@ fn content(state: &State, content: &RequestContent) -> String {
             };
             format!("{} {scope}", if set.engaged { "kill" } else { "revive" })
         }
+        RequestContent::AddShard(add) => shards::write_add(add),
+        RequestContent::SetShard(set) => shards::write_set(state, *set),
+        RequestContent::BeginMove(begin) => shards::write_begin(state, begin),
+        RequestContent::CommitMove(commit) => shards::write_end(state, "commit", commit.subject),
+        RequestContent::AbortMove(abort) => shards::write_end(state, "abort", abort.subject),
     }
 }
 

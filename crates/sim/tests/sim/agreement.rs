@@ -42,13 +42,15 @@ fn the_engine_does_what_the_model_does() {
     for line in include_str!("../seeds.txt").lines().filter(|line| !line.starts_with('#')) {
         match line.split_once(' ') {
             Some(("Small", seed)) => check::<Engine>(Profile::Small, seed.parse().unwrap()),
+            Some(("Shards", seed)) => check::<Engine>(Profile::Shards, seed.parse().unwrap()),
             Some(("Flow", seed)) => check::<Engine>(Profile::Flow, seed.parse().unwrap()),
-            _ => panic!("a seed is written `Small 7` or `Flow 7`, not `{line}`"),
+            _ => panic!("a seed is written `Small 7`, `Shards 7` or `Flow 7`, not `{line}`"),
         }
     }
     let first = from_environment("SIM_SEED").unwrap_or(0);
     for seed in first..first + from_environment("SIM_ROUNDS").unwrap_or(64) {
         check::<Engine>(Profile::Small, seed);
+        check::<Engine>(Profile::Shards, seed);
         check::<Engine>(Profile::Flow, seed);
     }
 }

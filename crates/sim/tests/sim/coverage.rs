@@ -61,6 +61,20 @@ fn adversarial_commands_reach_what_few_commands_can() {
 }
 
 #[test]
+fn moves_meet() {
+    let reached = reached(Profile::Shards, 16);
+    let expected =
+        "ShardAdded ShardChanged SymbolPlaced UserPlaced MoveBegun MoveCommitted MoveAborted Trade Deposited";
+    let whole = "
+        UnknownShard SameShard ShardDraining AlreadyMoving NotMoving ShardNameInUse WeightOutOfRange LastActiveShard";
+    for (part, names) in [("", expected), ("Whole ", whole)] {
+        for name in names.split_whitespace() {
+            assert!(reached.contains(&format!("{part}{name}")), "never reached: {part}{name}");
+        }
+    }
+}
+
+#[test]
 fn a_day_has_trades_cancels_and_few_refusals() {
     let reached = reached(Profile::Flow, 4);
     for name in ["Trade", "OrderFilled", "OrderAmended", "Closed Canceled", "Closed Replaced", "Closed NoLiquidity"] {

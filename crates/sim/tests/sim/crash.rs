@@ -11,7 +11,7 @@ fn what_was_answered_survives_every_crash() {
     let rounds: u64 = std::env::var("SIM_CRASH_ROUNDS").ok().map_or(16, |rounds| rounds.parse().unwrap());
     let mut all = Lives::default();
     for seed in 0..rounds {
-        for profile in [Profile::Small, Profile::Flow] {
+        for profile in [Profile::Small, Profile::Shards, Profile::Flow] {
             match run(seed, profile, LIVES) {
                 Ok(lives) => all += lives,
                 Err(what) => panic!("seed {seed}, {profile:?}: {what}"),

@@ -35,7 +35,9 @@ fn scenarios_go_as_written() {
 #[test]
 fn commands_written_as_a_scenario_can_be_played() {
     let start = Model::new(CELL).state();
-    for (profile, seed) in [(Profile::Small, 0), (Profile::Small, 1), (Profile::Small, 2), (Profile::Flow, 0)] {
+    for (profile, seed) in
+        [(Profile::Small, 0), (Profile::Small, 1), (Profile::Small, 2), (Profile::Shards, 0), (Profile::Flow, 0)]
+    {
         let text = transcribe(&start, &generate(profile, seed, 500));
         let played = play(&text);
         assert!(played.failures.is_empty(), "{profile:?} {seed}: {:#?}", played.failures);
@@ -69,7 +71,16 @@ fn next(reason: RejectReason) -> Option<RejectReason> {
         R::UnknownKey => R::UnknownWithdrawal,
         R::UnknownWithdrawal => R::AmountNotPositive,
         R::AmountNotPositive => R::TotalTooLarge,
-        R::TotalTooLarge => R::ClientOrderIdInUse,
+        R::TotalTooLarge => R::UnknownShard,
+        R::UnknownShard => R::SameShard,
+        R::SameShard => R::ShardDraining,
+        R::ShardDraining => R::AlreadyMoving,
+        R::AlreadyMoving => R::TooManyMoves,
+        R::TooManyMoves => R::NotMoving,
+        R::NotMoving => R::ShardNameInUse,
+        R::ShardNameInUse => R::WeightOutOfRange,
+        R::WeightOutOfRange => R::LastActiveShard,
+        R::LastActiveShard => R::ClientOrderIdInUse,
         R::ClientOrderIdInUse => R::VenueKilled,
         R::VenueKilled => R::UserKilled,
         R::UserKilled => R::SymbolHalted,

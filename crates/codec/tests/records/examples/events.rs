@@ -6,7 +6,7 @@ use domain::event::{
     RestedPart, SymbolCreated, SymbolFeesChanged, SymbolLimitsChanged, SymbolStatusChanged, Trade, UserCreated,
     UserFeesChanged, UserKillSwitchChanged, VenueKillSwitchChanged, WithdrawalEnded, WithdrawalRequested,
 };
-use domain::ids::{AssetId, ExecutionNumber, KeyId, OrderId, SymbolId, TradeId, UserId, WithdrawalId};
+use domain::ids::{AssetId, ExecutionNumber, KeyId, OrderId, ShardId, SymbolId, TradeId, UserId, WithdrawalId};
 use domain::instrument::SymbolStatus;
 use domain::order::{CloseReason, Liquidity, Side};
 use domain::reject::RejectReason;
@@ -149,6 +149,7 @@ fn admin() -> Vec<(&'static str, Vec<Event>)> {
         Created::User(user),
         Created::Key(key),
         Created::Withdrawal(WithdrawalId(5)),
+        Created::Shard(ShardId(2)),
     ];
     let repeated =
         created.map(|created| Event::RequestRepeated(RequestRepeated { first: Seq(17), first_time: TIME, created }));
@@ -179,5 +180,5 @@ fn admin() -> Vec<(&'static str, Vec<Event>)> {
 
 /// Events by golden file.
 pub(crate) fn events() -> Vec<(&'static str, Vec<Event>)> {
-    [orders(), money(), admin()].concat()
+    [orders(), money(), admin(), super::shards::events()].concat()
 }

@@ -100,5 +100,6 @@ pub(crate) fn state() -> State {
             time: TIME,
             created: Created::User(USER),
         }],
+        shards: super::shards::map(),
     }
 }
