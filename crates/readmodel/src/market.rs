@@ -70,15 +70,9 @@ impl Market {
     pub(crate) fn push_trade(&mut self, row: TradeRow, stored: Seq, allow: &Allowance) {
         let place = self.trades.push(row, None);
         assert_eq!(place, Place(row.trade.0), "trade ids are dense");
-        let mut too_many = allow.take();
-        while self.trades.rows().len() > RECENT_TRADES {
-            let gone = if too_many { self.trades.pop() } else { self.trades.pop_stored(stored) };
-            if gone.is_none() {
-                break;
-            }
-            allow.give_back(1);
-            too_many = false;
-        }
+        let too_many = allow.take(1);
+        let surplus = self.trades.rows().len().saturating_sub(RECENT_TRADES);
+        allow.give_back(self.trades.drop_front(surplus.min(too_many.max(self.trades.stored_rows(stored, surplus)))));
     }
 
     pub(crate) fn ticker(&self, now: UnixNanos) -> Ticker {

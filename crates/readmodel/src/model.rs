@@ -11,6 +11,7 @@ use projector::history::{Candle, OrderKey, TimeRange};
 use projector::rows::{OrderRow, OrderStatus, TradeRow};
 
 use crate::account::{Balance, Position};
+use crate::apply::Writer;
 use crate::book::{Best, Depth};
 use crate::day::Window;
 use crate::limits::{Limits, ROWS_PER_LOCK, USER_SHARDS};
@@ -51,6 +52,7 @@ pub struct ReadModel {
     pub(crate) shards: Box<[Mutex<Shard>]>,
     pub(crate) markets: RwLock<Vec<Arc<Mutex<Market>>>>,
     pub(crate) allow: Allowances,
+    pub(crate) writer: Mutex<Writer>,
     stored: [AtomicU64; 3],
 }
 
@@ -62,7 +64,7 @@ impl ReadModel {
             seq: AtomicU64::new(state.seq.0),
             time: AtomicU64::new(state.time.0),
             directory: Directory::new(state),
-            shards: (0..USER_SHARDS).map(|index| Mutex::new(Shard::new(index, state.seq))).collect(),
+            shards: (0..USER_SHARDS).map(|_| Mutex::new(Shard::new(state.seq))).collect(),
             markets: RwLock::new(Vec::new()),
             allow: Allowances {
                 closed_orders: Allowance::new(limits.closed_orders_max),
@@ -70,6 +72,7 @@ impl ReadModel {
                 ledger_rows: Allowance::new(limits.ledger_rows_max),
                 trades: Allowance::new(limits.trades_max),
             },
+            writer: Mutex::default(),
             stored: [const { AtomicU64::new(0) }; 3],
         };
         model.fill(state);
@@ -193,22 +196,10 @@ impl ReadModel {
         covered.then(|| market.day.minutes().filter(|minute| time.contains(minute.open_time)).copied().collect())
     }
 
-    /// How far a stream's stores are from now on: what they have need not be remembered.
+    /// How far a stream's stores are from now on: what they have need not be remembered. Takes no lock: who writes the stores
+    /// gives way to other threads, and the one that applies must not wait for it. It drops the rows while it adds others.
     pub fn store_reached(&self, stream: Stream, seq: Seq) {
         self.stored[stream_index(stream)].fetch_max(seq.0, Ordering::Relaxed);
-        match stream {
-            Stream::Orders => {
-                self.sweep(&self.allow.closed_orders, |shard| shard.drop_closed(seq, ROWS_PER_LOCK));
-                self.sweep(&self.allow.fills, |shard| {
-                    (0..ROWS_PER_LOCK).take_while(|_| shard.fills.pop_stored(seq).is_some()).count()
-                });
-            }
-            Stream::Ledger => self.sweep(&self.allow.ledger_rows, |shard| {
-                (0..ROWS_PER_LOCK).take_while(|_| shard.ledger.pop_stored(seq).is_some()).count()
-            }),
-            // The next trade of each symbol drops those before it: memory keeps the last ones anyway.
-            Stream::Trades => {}
-        }
     }
 
     pub(crate) fn stored(&self, stream: Stream) -> Seq {
@@ -221,18 +212,6 @@ impl ReadModel {
 
     pub(crate) fn market(&self, symbol: SymbolId) -> Option<Arc<Mutex<Market>>> {
         read(&self.markets).get(usize::try_from(symbol.0).ok()?).cloned()
-    }
-
-    fn sweep(&self, allow: &Allowance, drop_some: impl Fn(&mut Shard) -> usize) {
-        for shard in &self.shards {
-            loop {
-                let dropped = drop_some(&mut lock(shard));
-                allow.give_back(dropped);
-                if dropped < ROWS_PER_LOCK {
-                    break;
-                }
-            }
-        }
     }
 
     fn fill(&self, state: &State) {
@@ -253,7 +232,10 @@ impl ReadModel {
         for order in orders {
             let row = open_row(order);
             let left = order.quantity.checked_sub(order.executed).expect("an open order has something left");
-            self.shard(order.user).open(row);
+            let mut shard = self.shard(order.user);
+            let hash = shard.orders.hash(row.user, &row.client_order_id);
+            shard.open(row, hash);
+            drop(shard);
             let market = self.market(order.symbol).expect("an order's symbol exists");
             lock(&market).book.add(order.side, order.price, left);
         }

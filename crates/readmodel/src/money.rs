@@ -16,47 +16,51 @@ pub(crate) struct At {
 /// The rows of a command, in the order of its events.
 pub(crate) fn rows_of(events: &[Event], seq: Seq, time: UnixNanos) -> Vec<LedgerRow> {
     let mut rows = Vec::new();
-    for (index, event) in (0..).zip(events) {
-        let id = EventId { seq, index };
-        match event {
-            Event::Trade(trade) => {
-                let place = usize::try_from(index).expect("events are counted by usize");
-                let fills = ledger::fills_of(trade, &events[place + 1..]);
-                ledger::traded(id, time, trade, fills, &mut rows);
-            }
-            Event::OrderFilled(filled) => ledger::charged(id, time, filled, &mut rows),
-            Event::Deposited(deposited) => ledger::deposited(id, time, deposited, &mut rows),
-            Event::WithdrawalSettled(settled) => ledger::withdrawn(id, time, settled, &mut rows),
-            Event::Refused(_)
-            | Event::OrderPlaced(_)
-            | Event::OrderRepeated(_)
-            | Event::OrderAmended(_)
-            | Event::OrderClosed(_)
-            | Event::BalanceChanged(_)
-            | Event::PositionChanged(_)
-            | Event::RequestRepeated(_)
-            | Event::AssetCreated(_)
-            | Event::SymbolCreated(_)
-            | Event::SymbolStatusChanged(_)
-            | Event::SymbolLimitsChanged(_)
-            | Event::SymbolFeesChanged(_)
-            | Event::UserFeesChanged(_)
-            | Event::UserCreated(_)
-            | Event::ApiKeyCreated(_)
-            | Event::ApiKeyRevoked(_)
-            | Event::WithdrawalRequested(_)
-            | Event::WithdrawalCanceled(_)
-            | Event::CreditLimitChanged(_)
-            | Event::VenueKillSwitchChanged(_)
-            | Event::UserKillSwitchChanged(_)
-            | Event::ShardAdded(_)
-            | Event::ShardChanged(_)
-            | Event::SymbolPlaced(_)
-            | Event::UserPlaced(_)
-            | Event::MoveBegun(_)
-            | Event::MoveCommitted(_)
-            | Event::MoveAborted(_) => {}
-        }
+    for (index, place) in (0..).zip(0..events.len()) {
+        add_rows_of(&events[place..], EventId { seq, index }, time, &mut rows);
     }
     rows
+}
+
+/// Adds the rows of the first of the events, which are all that are left of its command.
+pub(crate) fn add_rows_of(events: &[Event], id: EventId, time: UnixNanos, rows: &mut Vec<LedgerRow>) {
+    let Some((event, following)) = events.split_first() else { return };
+    match event {
+        Event::Trade(trade) => {
+            let fills = ledger::fills_of(trade, following);
+            ledger::traded(id, time, trade, fills, rows);
+        }
+        Event::OrderFilled(filled) => ledger::charged(id, time, filled, rows),
+        Event::Deposited(deposited) => ledger::deposited(id, time, deposited, rows),
+        Event::WithdrawalSettled(settled) => ledger::withdrawn(id, time, settled, rows),
+        Event::Refused(_)
+        | Event::OrderPlaced(_)
+        | Event::OrderRepeated(_)
+        | Event::OrderAmended(_)
+        | Event::OrderClosed(_)
+        | Event::BalanceChanged(_)
+        | Event::PositionChanged(_)
+        | Event::RequestRepeated(_)
+        | Event::AssetCreated(_)
+        | Event::SymbolCreated(_)
+        | Event::SymbolStatusChanged(_)
+        | Event::SymbolLimitsChanged(_)
+        | Event::SymbolFeesChanged(_)
+        | Event::UserFeesChanged(_)
+        | Event::UserCreated(_)
+        | Event::ApiKeyCreated(_)
+        | Event::ApiKeyRevoked(_)
+        | Event::WithdrawalRequested(_)
+        | Event::WithdrawalCanceled(_)
+        | Event::CreditLimitChanged(_)
+        | Event::VenueKillSwitchChanged(_)
+        | Event::UserKillSwitchChanged(_)
+        | Event::ShardAdded(_)
+        | Event::ShardChanged(_)
+        | Event::SymbolPlaced(_)
+        | Event::UserPlaced(_)
+        | Event::MoveBegun(_)
+        | Event::MoveCommitted(_)
+        | Event::MoveAborted(_) => {}
+    }
 }

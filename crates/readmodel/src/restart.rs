@@ -17,7 +17,7 @@ use crate::market::trade_row;
 use crate::model::ReadModel;
 use crate::money::{At, rows_of};
 use crate::ring::Place;
-use crate::shard::placed_row;
+use crate::shard::{Shard, placed_row};
 use crate::sync::{lock, read};
 use crate::tail::Tail;
 
@@ -68,7 +68,7 @@ impl Replay<'_> {
         }
         for row in rows_of(events, command.seq, command.time) {
             if let Some(user) = row.user {
-                self.model.shard(user).keep_ledger(&row, &self.model.allow.ledger_rows);
+                self.push(user, |shard| shard.push_ledger(&row));
             }
         }
         self.seq = command.seq;
@@ -139,7 +139,7 @@ impl Replay<'_> {
 
     fn apply_to_rows(&self, event: &Event, at: At) {
         if let Event::OrderFilled(filled) = event {
-            self.model.shard(filled.user).keep_fill(filled, at, &self.model.allow.fills);
+            self.push(filled.user, |shard| shard.push_fill(filled, at));
         }
         if let Event::Trade(trade) = event {
             self.trade(&trade_row(trade, at.id, at.time));
@@ -161,6 +161,13 @@ impl Replay<'_> {
         if through.is_none_or(|through| row.id.seq > *through) {
             market.day.add(row);
         }
+    }
+
+    fn push(&self, user: UserId, push: impl FnOnce(&mut Shard)) {
+        let mut shard = self.model.shard(user);
+        let before = shard.ends();
+        push(&mut shard);
+        shard.make_room(before, &self.model.room());
     }
 
     fn is_open(&self, user: UserId, order: OrderId) -> bool {
@@ -192,7 +199,7 @@ impl Replay<'_> {
         if !row.status.is_open() && row.last_seq <= seq {
             let row = *row;
             self.closing.remove(&order);
-            self.model.shard(user).insert_closed(row, &self.model.allow.closed_orders);
+            self.push(user, |shard| shard.insert_closed(row));
         }
         Ok(())
     }

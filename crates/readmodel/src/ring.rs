@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 
 const CHUNK_ROWS: usize = 256;
+/// Empty chunks kept for the next rows: the memory is there and has been written to before.
+const SPARE_CHUNKS_MAX: usize = 4;
 
 /// Where a row is: counts up from the ring's beginning and is never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,12 +27,14 @@ pub(crate) struct Ring<T> {
     /// Chunks dropped from the front.
     chunks_gone: usize,
     chunks: VecDeque<Vec<Entry<T>>>,
+    spare: Vec<Vec<Entry<T>>>,
 }
 
 impl<T: Copy> Ring<T> {
     /// Empty; the first row will be at `first`.
     pub(crate) fn beginning_at(first: Place) -> Self {
-        Self { origin: first.0, front: first.0, end: first.0, chunks_gone: 0, chunks: VecDeque::new() }
+        let (chunks, spare) = (VecDeque::new(), Vec::new());
+        Self { origin: first.0, front: first.0, end: first.0, chunks_gone: 0, chunks, spare }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -51,7 +55,7 @@ impl<T: Copy> Ring<T> {
         let place = Place(self.end);
         let (chunk, _) = self.position(place);
         if chunk == self.chunks.len() {
-            self.chunks.push_back(Vec::with_capacity(CHUNK_ROWS));
+            self.chunks.push_back(self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK_ROWS)));
         }
         self.chunks[chunk].push(Entry { row, older });
         self.end += 1;
@@ -68,16 +72,29 @@ impl<T: Copy> Ring<T> {
         Some((&entry.row, entry.older))
     }
 
-    pub(crate) fn pop_front(&mut self) -> Option<T> {
-        let (row, _) = self.get(Place(self.front))?;
-        let row = *row;
-        self.front += 1;
-        let (chunk, _) = self.position(Place(self.front));
-        if chunk > 0 {
-            self.chunks.pop_front();
-            self.chunks_gone += 1;
+    /// The row that is so many places behind the oldest.
+    pub(crate) fn nth(&self, rows: usize) -> Option<&T> {
+        let place = Place(self.front.checked_add(u64::try_from(rows).ok()?)?);
+        self.get(place).map(|(row, _)| row)
+    }
+
+    /// The rows, oldest first.
+    pub(crate) fn oldest(&self) -> impl Iterator<Item = &T> {
+        (self.front..self.end).map_while(|place| self.get(Place(place))).map(|(row, _)| row)
+    }
+
+    /// Drops so many of the oldest rows.
+    pub(crate) fn drop_front(&mut self, rows: usize) {
+        assert!(rows <= self.len(), "only rows that are there are dropped");
+        self.front += u64::try_from(rows).expect("rows in memory are counted by u64");
+        let (chunks, _) = self.position(Place(self.front));
+        for mut chunk in self.chunks.drain(..chunks) {
+            chunk.clear();
+            if self.spare.len() < SPARE_CHUNKS_MAX {
+                self.spare.push(chunk);
+            }
         }
-        Some(row)
+        self.chunks_gone += chunks;
     }
 
     /// Chunk among those kept, and the row's offset in it.
@@ -98,7 +115,8 @@ mod tests {
         for number in 0..1_000_u64 {
             older = Some(ring.push(number, older));
             if number >= 300 {
-                assert_eq!(ring.pop_front(), Some(number - 300));
+                assert_eq!(ring.nth(0), Some(&(number - 300)));
+                ring.drop_front(1);
             }
         }
         assert_eq!((ring.len(), ring.front(), ring.end()), (300, Place(707), Place(1_007)));
@@ -106,8 +124,8 @@ mod tests {
         assert_eq!(ring.get(Place(1_007)), None);
         assert_eq!(ring.get(Place(1_006)), Some((&999, Some(Place(1_005)))));
         assert!(ring.chunks.len() <= 3, "chunks are dropped with their rows");
-        while ring.pop_front().is_some() {}
-        assert_eq!(ring.len(), 0);
+        ring.drop_front(300);
+        assert_eq!((ring.len(), ring.nth(0)), (0, None));
         assert_eq!(ring.push(1, None), Place(1_007));
     }
 }

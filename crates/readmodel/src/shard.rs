@@ -1,15 +1,18 @@
 //! Some of the users: what they have, their orders, and their rows that a store may not have yet.
 
 use domain::event::{OrderAmended, OrderClosed, OrderFilled, OrderPlaced};
-use domain::ids::{AssetId, OrderId, SymbolId, UserId};
+use domain::ids::{OrderId, UserId};
 use domain::order::{MarketSize, OrderKind};
 use domain::units::{Amount, Lots, Seq, UnixNanos};
 use projector::rows::{FillRow, LedgerRow, OrderRow, OrderStatus};
 
-use crate::account::{Balance, Position};
-use crate::limits::USER_SHARDS;
+use crate::account::Account;
+use crate::kept::Slot;
+use crate::limits::{ROWS_PER_LOCK, USER_SHARDS};
+use crate::model::Stored;
 use crate::money::At;
-use crate::orders::{Orders, Slot};
+use crate::orders::{ClientHash, Orders};
+use crate::prefetch::prefetch;
 use crate::ring::Place;
 use crate::tail::{Allowance, Dated, Tail};
 
@@ -37,8 +40,6 @@ impl Dated for Closed {
 
 #[derive(Debug)]
 pub(crate) struct Shard {
-    /// Which of the shards this is.
-    index: usize,
     /// By user id / [`USER_SHARDS`].
     accounts: Vec<Option<Box<Account>>>,
     pub(crate) orders: Orders,
@@ -47,27 +48,23 @@ pub(crate) struct Shard {
     pub(crate) ledger: Tail<LedgerRow>,
 }
 
-/// One user.
-#[derive(Debug, Default)]
-pub(crate) struct Account {
-    /// By asset.
-    balances: Vec<Balance>,
-    /// By symbol.
-    traded: Vec<Traded>,
-    /// By id, which is the order they came in; an order that is gone leaves its place empty for a while.
-    open: Vec<(OrderId, Option<Slot>)>,
-    gone: usize,
-    pub(crate) last_closed: Option<Place>,
-    pub(crate) last_ledger: Option<Place>,
+/// What decides how many rows a shard keeps.
+#[derive(Debug)]
+pub(crate) struct Room<'a> {
+    pub(crate) allow: &'a Allowances,
+    pub(crate) stored: Stored,
 }
 
-/// What one user has traded on one symbol.
-#[derive(Debug)]
-struct Traded {
-    symbol: SymbolId,
-    position: Option<Position>,
-    last_fill: Option<Place>,
+/// Where the next rows go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    closed: Place,
+    fills: Place,
+    ledger: Place,
 }
+
+/// Orders that are dropped together: what all of them need is on its way before the first of them goes.
+const DROPPED_TOGETHER: usize = 16;
 
 pub(crate) fn shard_of(user: UserId) -> usize {
     index(user.0) % USER_SHARDS
@@ -79,20 +76,14 @@ fn index(id: u32) -> usize {
 
 impl Shard {
     /// Without rows; every row later than `floor` will be here.
-    pub(crate) fn new(index: usize, floor: Seq) -> Self {
+    pub(crate) fn new(floor: Seq) -> Self {
         Self {
-            index,
             accounts: Vec::new(),
             orders: Orders::default(),
             closed: Tail::beginning_at(Place(0), floor),
             fills: Tail::beginning_at(Place(0), floor),
             ledger: Tail::beginning_at(Place(0), floor),
         }
-    }
-
-    /// Whether a user is one of this shard's.
-    pub(crate) fn has(&self, user: UserId) -> bool {
-        shard_of(user) == self.index
     }
 
     pub(crate) fn account(&self, user: UserId) -> Option<&Account> {
@@ -103,39 +94,43 @@ impl Shard {
         account_in(&mut self.accounts, user)
     }
 
-    /// An order that is open from now on.
-    pub(crate) fn open(&mut self, row: OrderRow) {
-        let slot = self.orders.insert(row);
-        self.account_mut(row.user).push_open(row.order, slot);
+    pub(crate) fn prefetch_account(&self, user: UserId) {
+        if let Some(account) = self.account(user) {
+            prefetch(account);
+        }
     }
 
-    pub(crate) fn fill(&mut self, filled: &OrderFilled, seq: Seq, time: UnixNanos, allow: &Allowance) {
-        let slot = self.slot(filled.order);
+    /// An order that is open from now on; `hash` is that of its owner and client order id.
+    pub(crate) fn open(&mut self, row: OrderRow, hash: ClientHash) {
+        let account = account_in(&mut self.accounts, row.user);
+        let slot = self.orders.insert(row, hash, account.next_listed());
+        account.push_open(row.order, slot);
+    }
+
+    pub(crate) fn fill(&mut self, slot: Slot, filled: &OrderFilled, at: At) {
         let row = self.orders.row_mut(slot);
         row.executed = filled.executed;
         row.executed_quote = filled.executed_quote;
         row.status = if filled.filled { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
-        (row.last_seq, row.updated_time) = (seq, time);
+        (row.last_seq, row.updated_time) = (at.id.seq, at.time);
         if filled.filled {
-            self.close_slot(slot, allow);
+            self.close_slot(slot);
         }
     }
 
-    pub(crate) fn close(&mut self, closed: &OrderClosed, seq: Seq, time: UnixNanos, allow: &Allowance) {
-        let slot = self.slot(closed.order);
+    pub(crate) fn close(&mut self, slot: Slot, closed: &OrderClosed, at: At) {
         let row = self.orders.row_mut(slot);
         row.status = OrderStatus::closed(closed.reason);
-        (row.last_seq, row.updated_time) = (seq, time);
-        self.close_slot(slot, allow);
+        (row.last_seq, row.updated_time) = (at.id.seq, at.time);
+        self.close_slot(slot);
     }
 
     /// Returns what leaves the book.
-    pub(crate) fn amend(&mut self, amended: &OrderAmended, seq: Seq, time: UnixNanos) -> Lots {
-        let slot = self.slot(amended.order);
+    pub(crate) fn amend(&mut self, slot: Slot, amended: &OrderAmended, at: At) -> Lots {
         self.orders.rename(slot, amended.client_order_id);
         let row = self.orders.row_mut(slot);
         let before = row.quantity.replace(amended.quantity).expect("an order in the book has a quantity");
-        (row.last_seq, row.updated_time) = (seq, time);
+        (row.last_seq, row.updated_time) = (at.id.seq, at.time);
         before.checked_sub(amended.quantity).expect("an amendment reduces")
     }
 
@@ -159,45 +154,59 @@ impl Shard {
     }
 
     /// An order that was never open here and is closed.
-    pub(crate) fn insert_closed(&mut self, row: OrderRow, allow: &Allowance) {
-        let slot = self.orders.insert(row);
-        self.push_closed(slot, allow);
+    pub(crate) fn insert_closed(&mut self, row: OrderRow) {
+        let hash = self.orders.hash(row.user, &row.client_order_id);
+        let slot = self.orders.insert(row, hash, 0);
+        self.push_closed(slot);
     }
 
-    /// Keeps the row of a fill, if it is of one of this shard's users.
-    pub(crate) fn keep_fill(&mut self, filled: &OrderFilled, at: At, allow: &Allowance) {
-        if !self.has(filled.user) {
-            return;
-        }
+    /// Keeps the row of a fill of one of this shard's users.
+    pub(crate) fn push_fill(&mut self, filled: &OrderFilled, at: At) {
         let row = fill_row(filled, at);
-        let traded = account_in(&mut self.accounts, row.user).traded(row.symbol);
-        traded.last_fill = Some(self.fills.push(row, traded.last_fill));
-        if allow.take() {
-            self.fills.pop();
-            allow.give_back(1);
-        }
+        let last_fill = account_in(&mut self.accounts, row.user).last_fill_mut(row.symbol);
+        *last_fill = Some(self.fills.push(row, *last_fill));
     }
 
-    /// Keeps a movement of money, if it is of one of this shard's users.
-    pub(crate) fn keep_ledger(&mut self, row: &LedgerRow, allow: &Allowance) {
-        let Some(user) = row.user.filter(|user| self.has(*user)) else { return };
+    /// Keeps a movement of money of one of this shard's users.
+    pub(crate) fn push_ledger(&mut self, row: &LedgerRow) {
+        let user = row.user.expect("the world outside has no shard");
         let account = account_in(&mut self.accounts, user);
         account.last_ledger = Some(self.ledger.push(*row, account.last_ledger));
-        if allow.take() {
-            self.ledger.pop();
-            allow.give_back(1);
-        }
     }
 
-    /// Drops up to `rows_max` closed orders that the store has; returns how many.
-    pub(crate) fn drop_closed(&mut self, stored: Seq, rows_max: usize) -> usize {
-        let mut dropped = 0;
-        while dropped < rows_max {
-            let Some(closed) = self.closed.pop_stored(stored) else { break };
-            self.orders.remove(closed.slot);
-            dropped += 1;
-        }
-        dropped
+    /// To be known before rows are pushed, for [`Shard::make_room`].
+    pub(crate) fn ends(&self) -> Ends {
+        Ends { closed: self.closed.rows().end(), fills: self.fills.rows().end(), ledger: self.ledger.rows().end() }
+    }
+
+    /// Counts the rows that were pushed since `before`. For each, one that is too many goes, or two that the stores have.
+    pub(crate) fn make_room(&mut self, before: Ends, room: &Room<'_>) {
+        let after = self.ends();
+        let Room { allow, stored } = room;
+        let drops = |before: Place, after: Place, allow: &Allowance| {
+            let pushed = usize::try_from(after.0 - before.0).expect("rows in memory are counted by usize");
+            (allow.take(pushed), 2 * pushed)
+        };
+        let (too_many, rows_max) = drops(before.closed, after.closed, &allow.closed_orders);
+        let dropped = self.drop_closed(too_many.max(self.closed.stored_rows(stored.orders, rows_max)));
+        allow.closed_orders.give_back(dropped);
+        let (too_many, rows_max) = drops(before.fills, after.fills, &allow.fills);
+        allow.fills.give_back(self.fills.drop_front(too_many.max(self.fills.stored_rows(stored.orders, rows_max))));
+        let (too_many, rows_max) = drops(before.ledger, after.ledger, &allow.ledger_rows);
+        let dropped = self.ledger.drop_front(too_many.max(self.ledger.stored_rows(stored.ledger, rows_max)));
+        allow.ledger_rows.give_back(dropped);
+    }
+
+    /// Drops some rows that the stores have; whether there may be more.
+    pub(crate) fn drop_stored(&mut self, room: &Room<'_>) -> bool {
+        let Room { allow, stored } = room;
+        let closed = self.drop_closed(self.closed.stored_rows(stored.orders, ROWS_PER_LOCK));
+        let fills = self.fills.drop_front(self.fills.stored_rows(stored.orders, ROWS_PER_LOCK));
+        let ledger = self.ledger.drop_front(self.ledger.stored_rows(stored.ledger, ROWS_PER_LOCK));
+        allow.closed_orders.give_back(closed);
+        allow.fills.give_back(fills);
+        allow.ledger_rows.give_back(ledger);
+        closed.max(fills).max(ledger) == ROWS_PER_LOCK
     }
 
     /// The closed order at `place`, and the place of the one of the same user that closed before it.
@@ -206,26 +215,39 @@ impl Shard {
         Some((self.orders.row(closed.slot), older))
     }
 
-    fn close_slot(&mut self, slot: Slot, allow: &Allowance) {
-        let row = self.orders.row(slot);
-        account_in(&mut self.accounts, row.user).remove_open(row.order);
-        self.push_closed(slot, allow);
+    pub(crate) fn slot(&self, order: OrderId) -> Slot {
+        self.orders.find(order).expect("an event names an order that is open")
     }
 
-    fn push_closed(&mut self, slot: Slot, allow: &Allowance) {
+    /// Drops the orders that closed first, at most so many; returns how many.
+    fn drop_closed(&mut self, rows_max: usize) -> usize {
+        let mut left = rows_max.min(self.closed.rows().len());
+        let dropped = left;
+        while left > 0 {
+            let together = left.min(DROPPED_TOGETHER);
+            let mut slots = [None; DROPPED_TOGETHER];
+            for (closed, slot) in self.closed.rows().oldest().zip(&mut slots).take(together) {
+                self.orders.prefetch(closed.slot);
+                *slot = Some(closed.slot);
+            }
+            slots.iter().flatten().for_each(|slot| self.orders.prefetch_names(*slot));
+            slots.iter().flatten().for_each(|slot| self.orders.remove(*slot));
+            self.closed.drop_front(together);
+            left -= together;
+        }
+        dropped
+    }
+
+    fn close_slot(&mut self, slot: Slot) {
+        let row = self.orders.row(slot);
+        account_in(&mut self.accounts, row.user).remove_open(row.order, self.orders.listed(slot));
+        self.push_closed(slot);
+    }
+
+    fn push_closed(&mut self, slot: Slot) {
         let row = self.orders.row(slot);
         let account = account_in(&mut self.accounts, row.user);
         account.last_closed = Some(self.closed.push(Closed { seq: row.last_seq, slot }, account.last_closed));
-        if allow.take()
-            && let Some(oldest) = self.closed.pop()
-        {
-            self.orders.remove(oldest.slot);
-            allow.give_back(1);
-        }
-    }
-
-    fn slot(&self, order: OrderId) -> Slot {
-        self.orders.find(order).expect("an event names an order that is open")
     }
 }
 
@@ -236,87 +258,6 @@ fn account_in(accounts: &mut Vec<Option<Box<Account>>>, user: UserId) -> &mut Ac
         accounts.resize_with(index + 1, || None);
     }
     accounts[index].get_or_insert_default()
-}
-
-impl Account {
-    pub(crate) fn balances(&self) -> &[Balance] {
-        &self.balances
-    }
-
-    pub(crate) fn positions(&self) -> impl Iterator<Item = Position> {
-        self.traded.iter().filter_map(|traded| traded.position)
-    }
-
-    pub(crate) fn last_fill(&self, symbol: SymbolId) -> Option<Place> {
-        let index = self.traded.binary_search_by_key(&symbol, |traded| traded.symbol).ok()?;
-        self.traded[index].last_fill
-    }
-
-    /// The open orders with ids above `after`.
-    pub(crate) fn open_after(&self, after: OrderId) -> impl Iterator<Item = Slot> {
-        let first = self.open.partition_point(|(order, _)| *order <= after);
-        self.open[first..].iter().filter_map(|(_, slot)| *slot)
-    }
-
-    pub(crate) fn set_balance(&mut self, asset: AssetId, free: Amount, locked: Amount) {
-        let balance = self.balance(asset);
-        (balance.free, balance.locked) = (free, locked);
-    }
-
-    pub(crate) fn set_credit_limit(&mut self, asset: AssetId, limit: Amount) {
-        self.balance(asset).credit_limit = limit;
-    }
-
-    pub(crate) fn set_position(&mut self, position: Position) {
-        self.traded(position.symbol).position = Some(position);
-    }
-
-    fn balance(&mut self, asset: AssetId) -> &mut Balance {
-        let index = match self.balances.binary_search_by_key(&asset, |balance| balance.asset) {
-            Ok(index) => index,
-            Err(index) => {
-                let nothing = Amount::ZERO;
-                let empty = Balance { asset, free: nothing, locked: nothing, credit_limit: nothing };
-                self.balances.insert(index, empty);
-                index
-            }
-        };
-        &mut self.balances[index]
-    }
-
-    fn traded(&mut self, symbol: SymbolId) -> &mut Traded {
-        let index = match self.traded.binary_search_by_key(&symbol, |traded| traded.symbol) {
-            Ok(index) => index,
-            Err(index) => {
-                self.traded.insert(index, Traded { symbol, position: None, last_fill: None });
-                index
-            }
-        };
-        &mut self.traded[index]
-    }
-
-    fn push_open(&mut self, order: OrderId, slot: Slot) {
-        debug_assert!(self.open.last().is_none_or(|(last, _)| *last < order), "order ids are given out in order");
-        self.open.push((order, Some(slot)));
-    }
-
-    fn remove_open(&mut self, order: OrderId) {
-        const GONE_MIN: usize = 32;
-        if self.open.last().is_some_and(|(last, _)| *last == order) {
-            self.open.pop();
-            while self.open.pop_if(|(_, slot)| slot.is_none()).is_some() {
-                self.gone -= 1;
-            }
-            return;
-        }
-        let index = self.open.binary_search_by_key(&order, |(id, _)| *id).expect("an open order is among the open");
-        self.open[index].1 = None;
-        self.gone += 1;
-        if self.gone >= GONE_MIN && self.gone * 2 > self.open.len() {
-            self.open.retain(|(_, slot)| slot.is_some());
-            self.gone = 0;
-        }
-    }
 }
 
 /// A new order as its event says it.

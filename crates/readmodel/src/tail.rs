@@ -60,17 +60,32 @@ impl<T: Dated + Copy> Tail<T> {
         self.rows.push(row, older)
     }
 
-    /// Drops the oldest row.
-    pub(crate) fn pop(&mut self) -> Option<T> {
-        let row = self.rows.pop_front()?;
-        self.floor = self.floor.max(row.seq());
-        Some(row)
+    /// Drops the oldest rows, at most so many; returns how many.
+    pub(crate) fn drop_front(&mut self, rows_max: usize) -> usize {
+        let dropped = rows_max.min(self.rows.len());
+        if let Some(row) = dropped.checked_sub(1).and_then(|last| self.rows.nth(last)) {
+            self.floor = self.floor.max(row.seq());
+            self.rows.drop_front(dropped);
+        }
+        dropped
     }
 
-    /// Drops the oldest row if the store has it.
-    pub(crate) fn pop_stored(&mut self, stored: Seq) -> Option<T> {
-        let (row, _) = self.rows.get(self.rows.front())?;
-        if row.seq() <= stored { self.pop() } else { None }
+    /// How many of the oldest rows the store has, counted up to `rows_max`.
+    pub(crate) fn stored_rows(&self, stored: Seq, rows_max: usize) -> usize {
+        let has = |nth: usize| self.rows.nth(nth).is_some_and(|row| row.seq() <= stored);
+        // Mostly none or all of them.
+        if rows_max == 0 || !has(0) {
+            return 0;
+        }
+        let (mut first, mut end) = (1, rows_max.min(self.rows.len()));
+        if has(end - 1) {
+            return end;
+        }
+        while first < end {
+            let middle = first.midpoint(end);
+            if has(middle) { first = middle + 1 } else { end = middle }
+        }
+        first
     }
 }
 
@@ -89,15 +104,18 @@ impl Allowance {
         Self { rows_max, taken: AtomicUsize::new(0), given_back: AtomicUsize::new(0) }
     }
 
-    /// One row more; true: one too many, so the tail it went to drops its oldest.
-    pub(crate) fn take(&self) -> bool {
-        let taken = self.taken.load(Ordering::Relaxed) + 1;
+    /// So many rows more; returns how many of them are too many, so that the tail they went to drops as many of its oldest.
+    pub(crate) fn take(&self, rows: usize) -> usize {
+        let taken = self.taken.load(Ordering::Relaxed) + rows;
         self.taken.store(taken, Ordering::Relaxed);
         // Another thread may give back what it dropped before this one sees that it was taken.
-        taken.saturating_sub(self.given_back.load(Ordering::Relaxed)) > self.rows_max
+        let kept = taken.saturating_sub(self.given_back.load(Ordering::Relaxed));
+        kept.saturating_sub(self.rows_max).min(rows)
     }
 
     pub(crate) fn give_back(&self, rows: usize) {
-        self.given_back.fetch_add(rows, Ordering::Relaxed);
+        if rows > 0 {
+            self.given_back.fetch_add(rows, Ordering::Relaxed);
+        }
     }
 }

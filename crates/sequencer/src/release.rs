@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use domain::event::Answer;
 use readmodel::model::ReadModel;
 
@@ -13,6 +13,9 @@ use crate::queue::Admission;
 
 /// How long one wait for a commit lasts before the log is asked whether it is lost.
 const COMMIT_WAIT: Duration = Duration::from_millis(500);
+
+/// After so long without a batch there is time to drop what the stores have.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Releases committed batches; has no thread of its own.
 #[derive(Debug)]
@@ -36,9 +39,7 @@ impl Release {
 
     /// Releases a batch. The caller knows that it is committed.
     pub fn release(&mut self, mut batch: Batch) {
-        for (command, events) in batch.iter() {
-            self.read_model.apply(command, events);
-        }
+        self.read_model.apply_block(&batch.commands, &batch.events, &batch.ends);
         let replies = std::mem::take(&mut batch.replies);
         for ((command, events), reply) in batch.iter().zip(replies) {
             match reply {
@@ -61,7 +62,15 @@ impl Release {
 
     /// Releases what comes in as it is committed, until the sequencer is gone or the log is lost.
     pub fn run(&mut self, incoming: &Receiver<Batch>, journal: &Progress) {
-        while let Ok(batch) = incoming.recv() {
+        loop {
+            let batch = match incoming.recv_timeout(IDLE) {
+                Ok(batch) => batch,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.read_model.drop_stored();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let last = batch.last_seq();
             while !journal.wait_committed(last, COMMIT_WAIT) {
                 if journal.lost().is_some() {

@@ -11,7 +11,8 @@ use projector::rows::OrderRow;
 use readmodel::limits::Limits;
 use readmodel::model::{ReadModel, Stream};
 
-use crate::stores::recordings;
+use crate::history::compare;
+use crate::stores::{Store, recordings};
 
 #[test]
 fn shows_what_the_state_says() {
@@ -40,6 +41,33 @@ fn a_model_made_of_a_state_goes_on_like_one_that_saw_it_all() {
             model.apply(command, events);
         }
         check(&model, &venue.state_at(venue.last()), seed);
+    }
+}
+
+#[test]
+fn a_block_is_its_commands_one_by_one() {
+    for (seed, venue) in recordings(500) {
+        let one_by_one = Store::at(&venue, venue.last());
+        for len in [7, 400] {
+            let limits = Limits { closed_orders_max: 40, fills_max: 40, ledger_rows_max: 40, trades_max: 40 };
+            let [model, small] = [Limits::default(), limits].map(|limits| ReadModel::new(&venue.empty, limits));
+            for block in venue.commands.chunks(len) {
+                let commands: Vec<_> = block.iter().map(|(command, _)| command.clone()).collect();
+                let (mut events, mut ends) = (Vec::new(), Vec::new());
+                for (_, of_command) in block {
+                    events.extend_from_slice(of_command);
+                    ends.push(u32::try_from(events.len()).unwrap());
+                }
+                for model in [&model, &small] {
+                    model.apply_block(&commands, &events, &ends);
+                }
+            }
+            for model in [&model, &small] {
+                check(model, &venue.state_at(venue.last()), seed);
+            }
+            // Nothing is stored, so all rows come from memory.
+            compare(&model, &Store::at(&venue, Seq::ZERO), &one_by_one, seed);
+        }
     }
 }
 
