@@ -58,6 +58,8 @@ pub struct Follower {
     pub name: String,
     /// Last command stored.
     pub checkpoint: Seq,
+    /// What keeps it from going on at present, if anything does; it goes on by itself.
+    pub trouble: Option<String>,
     /// What stopped it, if it does not follow any more.
     pub stopped: Option<String>,
 }

@@ -18,6 +18,9 @@ use crate::priority::give_way;
 use crate::source::{Joined, Logs};
 use crate::stores::member::{Kept, Member};
 
+/// How long a stop waits for a store that takes nothing.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Longest sleep of a follower with nothing to do: bounds how late it hears of a shutdown.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
 
@@ -31,6 +34,7 @@ pub(crate) struct FollowerStatus {
     durable: AtomicU64,
     durable_wanted: AtomicBool,
     stopped: Mutex<Option<String>>,
+    trouble: Mutex<Option<String>>,
 }
 
 impl FollowerStatus {
@@ -50,6 +54,11 @@ impl FollowerStatus {
         self.durable_wanted.store(true, Ordering::Release);
     }
 
+    /// What keeps it from going on at present, if anything does.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Why it stopped for good, if it did.
     pub(crate) fn stopped(&self) -> Option<String> {
         self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -63,15 +72,13 @@ pub(crate) struct Shared {
     pub(crate) epoch: Epoch,
     pub(crate) written: Arc<Progress>,
     pub(crate) read_model: Arc<ReadModel>,
-    /// What readers of the stores go by.
-    pub(crate) lineage: Arc<Lineage>,
     /// Finish what is written, then stop.
     pub(crate) stop: Arc<AtomicBool>,
 }
 
 /// Starts the thread of one store.
 pub(crate) fn start(member: Member, shared: &Shared) -> std::io::Result<(Vec<Arc<FollowerStatus>>, JoinHandle<()>)> {
-    let Member { name, streams, store, .. } = member;
+    let Member { name, streams, store, lineage, .. } = member;
     let status = |stream: &Stream| {
         Arc::new(FollowerStatus {
             name: format!("{name}/{}", stream_name(*stream)),
@@ -80,6 +87,7 @@ pub(crate) fn start(member: Member, shared: &Shared) -> std::io::Result<(Vec<Arc
             durable: AtomicU64::new(0),
             durable_wanted: AtomicBool::new(false),
             stopped: Mutex::new(None),
+            trouble: Mutex::new(None),
         })
     };
     let statuses: Vec<_> = streams.iter().map(status).collect();
@@ -89,7 +97,7 @@ pub(crate) fn start(member: Member, shared: &Shared) -> std::io::Result<(Vec<Arc
         status: Arc::clone(status),
     });
     let (lanes, shared, started) = (lanes.collect(), shared.clone(), Instant::now());
-    let mut runner = Runner { lanes, store, shared, started };
+    let mut runner = Runner { lanes, store, shared, lineage, started, asked_to_stop: None };
     let thread = std::thread::Builder::new().name(name).spawn(move || runner.run())?;
     Ok((statuses, thread))
 }
@@ -115,7 +123,9 @@ struct Runner {
     lanes: Vec<Lane>,
     store: Box<dyn Kept>,
     shared: Shared,
+    lineage: Arc<Lineage>,
     started: Instant,
+    asked_to_stop: Option<Instant>,
 }
 
 impl Runner {
@@ -127,7 +137,8 @@ impl Runner {
             let written = self.shared.written.committed();
             let next = self.step_all();
             let level = |lane: &Lane| lane.status.reached() >= written || lane.follower.stopped().is_some();
-            let done = stopping && self.lanes.iter().all(level);
+            let level = self.lanes.iter().all(level);
+            let done = stopping && (level || self.is_out_of_patience(written));
             if done || self.durable_is_wanted() {
                 self.make_durable();
             }
@@ -144,6 +155,24 @@ impl Runner {
                 Next::After(pause) => std::thread::sleep(pause.min(IDLE_WAIT)),
             }
         }
+    }
+
+    /// Whether a stop has waited long enough for a store that takes nothing.
+    fn is_out_of_patience(&mut self, written: Seq) -> bool {
+        let asked_to_stop = *self.asked_to_stop.get_or_insert_with(Instant::now);
+        let Some(trouble) = self.store.trouble().filter(|_| asked_to_stop.elapsed() > STOP_PATIENCE) else {
+            return false;
+        };
+        for lane in &self.lanes {
+            let (follower, behind) = (&lane.status.name, written.0.saturating_sub(lane.status.reached().0));
+            tracing::warn!(
+                follower,
+                behind,
+                trouble,
+                "not level at the stop; it goes on from there with the next start"
+            );
+        }
+        true
     }
 
     fn durable_is_wanted(&self) -> bool {
@@ -169,11 +198,11 @@ impl Runner {
         let mut next = Next::Written;
         for lane in &mut self.lanes {
             let now = UnixNanos(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX));
-            let mut store = Witnessed { store: self.store.as_mut(), lineage: &self.shared.lineage };
+            let mut store = Witnessed { store: self.store.as_mut(), lineage: &self.lineage };
             match lane.follower.step(now, &mut lane.source, &mut store) {
                 Step::Committed(checkpoint) | Step::Resumed(checkpoint) => {
                     // Where the follower reads on from, the source has the same history.
-                    self.shared.lineage.admit(lane.status.stream, checkpoint);
+                    self.lineage.admit(lane.status.stream, checkpoint);
                     lane.reached(checkpoint.seq, &self.shared.read_model);
                     next = Next::AtOnce;
                 }
@@ -182,7 +211,13 @@ impl Runner {
                     let pause = Duration::from_nanos(until.since(now));
                     next = next.min(Next::After(pause));
                 }
-                Step::Stopped => lane.say_stopped(&self.shared.lineage),
+                Step::Stopped => lane.say_stopped(&self.lineage),
+            }
+        }
+        for lane in &self.lanes {
+            let mut shown = lane.status.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+            if shown.as_deref() != self.store.trouble() {
+                *shown = self.store.trouble().map(str::to_owned);
             }
         }
         next

@@ -93,11 +93,11 @@ impl Live {
         on_progress: &mut dyn FnMut(u64),
     ) -> anyhow::Result<Self> {
         let places = Places::in_directory(&config.data);
-        let mut stores = if beside.store { Some(Stores::open(config)?) } else { None };
-        if let (Some(stores), Some(venue)) = (&mut stores, places.venue()?) {
+        let stores = if beside.store { Some(Stores::open(config)?) } else { None };
+        if let (Some(stores), Some(venue)) = (&stores, places.venue()?) {
             stores.check_venue(venue)?;
         }
-        let followers_reached = stores.as_mut().map_or(Ok(Seq::ZERO), Stores::reached)?;
+        let followers_reached = stores.as_ref().map_or(Seq::ZERO, Stores::reached);
         let start = Start {
             new_venue: VenueId(random_bytes()?),
             cell: config.cell,
@@ -114,7 +114,7 @@ impl Live {
         sinks: Vec<Arc<dyn AnswerSink>>,
         places: &Places,
         recovered: Recovered,
-        mut stores: Option<Stores>,
+        stores: Option<Stores>,
     ) -> anyhow::Result<Self> {
         let Recovered { venue, epoch, engine, journal, event_log, snapshots, point, report } = recovered;
         let logs = logs(config, venue, places);
@@ -124,7 +124,7 @@ impl Live {
         let executions = Arc::clone(event_log.index().context("the event log was recovered without its index")?);
         let stop = Arc::new(AtomicBool::new(false));
         let history = stores.as_ref().map(|stores| Arc::clone(&stores.history));
-        if let Some(stores) = &mut stores {
+        if let Some(stores) = &stores {
             stores.check_history(&mut Joined::new(logs.clone(), Arc::clone(&written)))?;
             catch_up_memory(&read_model, stores, &logs, &written)?;
         }
@@ -137,13 +137,11 @@ impl Live {
         drop(state);
 
         let core = Core::start(config, engine, epoch, journal, event_log, &read_model, sinks)?;
-        let lineage = stores.as_ref().map(|stores| Arc::clone(&stores.lineage)).unwrap_or_default();
         let shared = Shared {
             logs: logs.clone(),
             epoch,
             written: Arc::clone(&written),
             read_model: Arc::clone(&read_model),
-            lineage,
             stop: Arc::clone(&stop),
         };
         let (mut statuses, mut followers) = (Vec::new(), Vec::new());
@@ -341,7 +339,8 @@ fn catch_up_memory(
     logs: &Logs,
     written: &Arc<Progress>,
 ) -> anyhow::Result<()> {
-    let after = stores.behind.min(read_model.seq());
+    // What a store that was not reached has is not known: reads that need it say so until it has caught up.
+    let after = stores.behind().unwrap_or(read_model.seq()).min(read_model.seq());
     let mut replay = read_model.replay(stores.history.as_ref(), after)?;
     let mut source = Joined::new(logs.clone(), Arc::clone(written));
     source.start_after(after);

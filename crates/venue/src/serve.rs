@@ -325,6 +325,7 @@ impl Records for VenueRecords {
         let follower = |follower: &Arc<FollowerStatus>| Follower {
             name: follower.name.clone(),
             checkpoint: follower.reached(),
+            trouble: follower.trouble(),
             stopped: follower.stopped(),
         };
         let committed = self.status.journal.committed();

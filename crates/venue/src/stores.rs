@@ -3,6 +3,7 @@
 pub(crate) mod member;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use domain::ids::{Checkpoint, VenueId};
@@ -11,12 +12,15 @@ use projector::batch::Stream;
 use projector::follower::{Source, SourceError};
 use projector::history::{Halves, History};
 use projector::lineage::Lineage;
+use projector::store::StoreError;
 use store_sqlite::history::{SqliteOrders, SqliteTrades};
 
 use crate::config::Config;
 use crate::followers::stream_name;
-use crate::stores::member::Member;
+use crate::stores::member::{Kept, Member, Role};
 
+/// How long a start waits for stores that cannot be reached.
+const REACH_WAIT: Duration = Duration::from_secs(5);
 /// Reading connections per file.
 const READERS: usize = 4;
 
@@ -24,38 +28,47 @@ const READERS: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Stores {
     pub(crate) history: Arc<dyn History>,
-    /// Checkpoint of the stream that is furthest behind, of those that history is read from.
-    pub(crate) behind: Seq,
-    /// Tells the history which rows are this venue's.
-    pub(crate) lineage: Arc<Lineage>,
+    found: Vec<Found>,
     pub(crate) members: Vec<Member>,
 }
 
 impl Stores {
-    /// Opens the stores, or makes them.
+    /// Opens the stores, or makes them. One that cannot be reached is waited for a little, and then left to its follower.
     pub(crate) fn open(config: &Config) -> anyhow::Result<Self> {
         let directory = config.store_directory();
         std::fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
-        let members = member::open(config)?;
-        let lineage = Arc::new(Lineage::default());
-        let history = history(config, &lineage).context("cannot read the store")?;
-        let mut stores = Self { history, behind: Seq::ZERO, lineage, members };
-        stores.behind =
-            stores.checkpoints(&[Stream::Symbols, Stream::Users, Stream::Trades])?.min().unwrap_or(Seq::ZERO);
-        Ok(stores)
+        let mut members = member::open(config)?;
+        let history = history(config, &members).context("cannot read the store")?;
+        let found = look(&mut members)?;
+        Ok(Self { history, found, members })
     }
+
     /// The highest checkpoint of any stream.
-    pub(crate) fn reached(&mut self) -> anyhow::Result<Seq> {
-        Ok(self.checkpoints(&Stream::ALL)?.max().unwrap_or(Seq::ZERO))
+    pub(crate) fn reached(&self) -> Seq {
+        self.known().map(|(_, checkpoint)| checkpoint.seq).max().unwrap_or(Seq::ZERO)
+    }
+
+    /// Checkpoint of the stream that is furthest behind, of those that history is read from; absent: one is not known.
+    pub(crate) fn behind(&self) -> Option<Seq> {
+        let read = |found: &&Found| matches!(found.stream, Stream::Symbols | Stream::Users | Stream::Trades);
+        let seq = |found: &Found| match &found.at {
+            At::Unreachable => None,
+            At::Empty => Some(Seq::ZERO),
+            At::Here(checkpoint) => Some(checkpoint.seq),
+        };
+        self.found.iter().filter(read).map(seq).try_fold(None, |least: Option<Seq>, seq| {
+            let seq = seq?;
+            Some(Some(least.map_or(seq, |least| least.min(seq))))
+        })?
     }
 
     /// Refuses stores of another venue.
-    pub(crate) fn check_venue(&mut self, venue: VenueId) -> anyhow::Result<()> {
-        for (name, _, checkpoint) in self.all_checkpoints(&Stream::ALL)? {
-            let is_foreign = checkpoint.is_some_and(|checkpoint| checkpoint.venue != venue);
+    pub(crate) fn check_venue(&self, venue: VenueId) -> anyhow::Result<()> {
+        for (found, checkpoint) in self.known() {
             anyhow::ensure!(
-                !is_foreign,
-                "the store {name} follows another venue; give this one a directory of its own"
+                checkpoint.venue == venue,
+                "the store {} follows another venue; give this one a directory of its own",
+                found.name
             );
         }
         Ok(())
@@ -63,16 +76,16 @@ impl Stores {
 
     /// Refuses stores that had another history than the logs at their checkpoint: what is read from them would not be this
     /// venue's past. A store that cannot be followed for another reason is its follower's affair.
-    pub(crate) fn check_history(&mut self, source: &mut dyn Source) -> anyhow::Result<()> {
-        for (name, stream, checkpoint) in self.all_checkpoints(&Stream::ALL)? {
-            let Some(checkpoint) = checkpoint else { continue };
-            match source.seek(&checkpoint) {
+    pub(crate) fn check_history(&self, source: &mut dyn Source) -> anyhow::Result<()> {
+        for (found, checkpoint) in self.known() {
+            match source.seek(checkpoint) {
                 // Nothing is left to compare it with; what speaks for it is the venue's id.
-                Ok(()) | Err(SourceError::Gone(_)) => self.lineage.admit(stream, checkpoint),
+                Ok(()) | Err(SourceError::Gone(_)) => found.lineage.admit(found.stream, *checkpoint),
                 Err(SourceError::Diverged(_)) => anyhow::bail!(
-                    "the store {name} has another history than the journal at sequence {}: another copy of this data \
+                    "the store {} has another history than the journal at sequence {}: another copy of this data \
                      directory wrote to it, or the journal was restored to an earlier point. `buttonwood follower rewind` \
                      takes the store back to what both have",
+                    found.name,
                     checkpoint.seq.0
                 ),
                 Err(SourceError::Failed(_)) => {}
@@ -81,27 +94,70 @@ impl Stores {
         Ok(())
     }
 
-    fn checkpoints(&mut self, streams: &[Stream]) -> anyhow::Result<impl Iterator<Item = Seq> + use<>> {
-        let seq = |checkpoint: Option<Checkpoint>| checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq);
-        Ok(self.all_checkpoints(streams)?.into_iter().map(move |(_, _, checkpoint)| seq(checkpoint)))
-    }
-
-    /// Each stream's name, and where it is, if it has anything.
-    fn all_checkpoints(&mut self, streams: &[Stream]) -> anyhow::Result<Vec<(String, Stream, Option<Checkpoint>)>> {
-        let mut found = Vec::new();
-        for Member { name, streams: held, store, .. } in &mut self.members {
-            for stream in held.iter().filter(|stream| streams.contains(stream)) {
-                let checkpoint = store.checkpoint(*stream).context("cannot read a checkpoint")?;
-                found.push((format!("{name}/{}", stream_name(*stream)), *stream, checkpoint));
-            }
-        }
-        Ok(found)
+    fn known(&self) -> impl Iterator<Item = (&Found, &Checkpoint)> {
+        self.found.iter().filter_map(|found| match &found.at {
+            At::Here(checkpoint) => Some((found, checkpoint)),
+            At::Empty | At::Unreachable => None,
+        })
     }
 }
 
-fn history(config: &Config, lineage: &Arc<Lineage>) -> anyhow::Result<Arc<dyn History>> {
+/// Where a stream was when the venue started.
+#[derive(Debug)]
+struct Found {
+    name: String,
+    stream: Stream,
+    lineage: Arc<Lineage>,
+    at: At,
+}
+
+#[derive(Debug)]
+enum At {
+    /// The store gave no answer.
+    Unreachable,
+    /// It has nothing of the stream.
+    Empty,
+    Here(Checkpoint),
+}
+
+/// Asks every stream of every store where it is.
+fn look(members: &mut [Member]) -> anyhow::Result<Vec<Found>> {
+    let deadline = Instant::now() + REACH_WAIT;
+    let mut all = Vec::new();
+    for Member { name, streams, store, lineage, .. } in members {
+        for stream in *streams {
+            let name = format!("{name}/{}", stream_name(*stream));
+            let at = ask(store.as_mut(), *stream, deadline).with_context(|| format!("the store {name}"))?;
+            if matches!(at, At::Unreachable) {
+                let why = store.trouble().unwrap_or_default();
+                tracing::warn!(
+                    store = name,
+                    why,
+                    "not reached; the venue starts without it, and it follows when it is back"
+                );
+            }
+            all.push(Found { name, stream: *stream, lineage: Arc::clone(lineage), at });
+        }
+    }
+    Ok(all)
+}
+
+/// Where a stream is, as far as the store says before the deadline.
+fn ask(store: &mut dyn Kept, stream: Stream, deadline: Instant) -> anyhow::Result<At> {
+    loop {
+        match store.checkpoint(stream) {
+            Ok(checkpoint) => return Ok(checkpoint.map_or(At::Empty, At::Here)),
+            Err(StoreError::Fatal(why)) => anyhow::bail!(why),
+            Err(StoreError::Retry(after)) if Instant::now() + after < deadline => std::thread::sleep(after),
+            Err(StoreError::Retry(_)) => return Ok(At::Unreachable),
+        }
+    }
+}
+
+fn history(config: &Config, members: &[Member]) -> anyhow::Result<Arc<dyn History>> {
     let [(_, hot), (_, archive)] = member::files(config);
-    let orders = Arc::new(SqliteOrders::open(&hot, READERS, Some(Arc::clone(lineage)))?);
-    let trades = Arc::new(SqliteTrades::open(&archive, READERS, Some(Arc::clone(lineage)))?);
+    let lineage = |role| members.iter().find(|member| member.role == role).map(|member| Arc::clone(&member.lineage));
+    let orders = Arc::new(SqliteOrders::open(&hot, READERS, lineage(Role::Hot))?);
+    let trades = Arc::new(SqliteTrades::open(&archive, READERS, lineage(Role::Archive))?);
     Ok(Arc::new(Halves { orders, trades }))
 }

@@ -199,7 +199,7 @@ fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Sto
     for place in missing {
         verdict.note(format_args!("there is no store {place}"));
     }
-    for Member { name, role, streams, mut store } in members {
+    for Member { name, role, streams, mut store, .. } in members {
         for stream in streams {
             let mut rows = BTreeMap::new();
             let checkpoint = store.read_stream(*stream, &mut |row| {

@@ -19,9 +19,11 @@ pub(crate) fn status(call: &Call<'_>) -> Result<Reply, Error> {
                         json.text("name", &follower.name);
                         json.number("checkpoint", follower.checkpoint.0);
                         json.number("lag", status.committed.0.saturating_sub(follower.checkpoint.0));
-                        match &follower.stopped {
-                            Some(why) => json.text("stopped", why),
-                            None => json.raw("stopped", b"null"),
+                        for (name, why) in [("trouble", &follower.trouble), ("stopped", &follower.stopped)] {
+                            match why {
+                                Some(why) => json.text(name, why),
+                                None => json.raw(name, b"null"),
+                            }
                         }
                     });
                 }

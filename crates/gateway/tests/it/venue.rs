@@ -159,7 +159,12 @@ impl Door for Inside {
 impl Records for Inside {
     fn status(&self) -> Status {
         let seq = self.model.seq();
-        let follower = Follower { name: "store".to_owned(), checkpoint: Seq(seq.0.saturating_sub(3)), stopped: None };
+        let follower = Follower {
+            name: "store".to_owned(),
+            checkpoint: Seq(seq.0.saturating_sub(3)),
+            trouble: None,
+            stopped: None,
+        };
         Status { sequenced: seq, committed: seq, followers: vec![follower] }
     }
 

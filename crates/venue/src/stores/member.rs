@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use domain::ids::Checkpoint;
 use domain::state::State;
 use projector::batch::Stream;
+use projector::lineage::Lineage;
 use projector::store::{ReadStream, Store, StoredRow};
 use store_sqlite::fault::Fault;
 use store_sqlite::store::SqliteStore;
@@ -17,11 +19,18 @@ use crate::config::Config;
 pub(crate) trait Kept: Store + ReadStream + fmt::Debug + Send {
     /// Takes the streams that are past `to`, or on another branch, back to it; which were.
     fn rewind(&mut self, to: &Checkpoint, state: &State) -> anyhow::Result<Vec<Stream>>;
+
+    /// What keeps the store from being written or read at present, in words for an operator.
+    fn trouble(&self) -> Option<&str>;
 }
 
 impl Kept for SqliteStore {
     fn rewind(&mut self, to: &Checkpoint, state: &State) -> anyhow::Result<Vec<Stream>> {
         Ok(self.rewind(to, state)?)
+    }
+
+    fn trouble(&self) -> Option<&str> {
+        None
     }
 }
 
@@ -54,6 +63,8 @@ pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) role: Role,
     pub(crate) streams: &'static [Stream],
+    /// Tells whoever reads it which rows are this venue's.
+    pub(crate) lineage: Arc<Lineage>,
     pub(crate) store: Box<dyn Kept>,
 }
 
@@ -109,5 +120,11 @@ fn sqlite(role: Role, path: &Path, open: OpenSqlite) -> anyhow::Result<Member> {
         Role::Hot => "hot",
         Role::Archive => "archive",
     };
-    Ok(Member { name: name.to_owned(), role, streams: role.of_sqlite().streams(), store: Box::new(store) })
+    Ok(Member {
+        name: name.to_owned(),
+        role,
+        streams: role.of_sqlite().streams(),
+        lineage: Arc::default(),
+        store: Box::new(store),
+    })
 }
