@@ -24,6 +24,7 @@ const ARROWS: &[(&str, Allowed)] = &[
     ("gateway", Allowed::Only(&["domain", "codec", "readmodel", "projector"])),
     ("store-sqlite", Allowed::Only(&["domain", "codec", "projector"])),
     ("pg-cluster", Allowed::Only(&[])),
+    ("store-postgres", Allowed::Only(&["domain", "codec", "projector"])),
     ("sim", Allowed::AllBut(&["venue", "xtask"])),
     ("venue", Allowed::AllBut(&["xtask"])),
     ("xtask", Allowed::Only(&["pg-cluster"])),

@@ -1,0 +1,135 @@
+//! Orders, fills, positions.
+
+use domain::ids::{AssetId, EventId, ExecutionNumber, OrderId, SymbolId, TradeId, UserId};
+use domain::instrument::Fees;
+use domain::order::{CloseReason, MarketSize, OrderKind, TimeInForce};
+use domain::units::{Lots, Ppm, Seq, Ticks, UnixNanos};
+use projector::rows::{FillRow, OrderRow, OrderStatus, PositionRow};
+
+use super::{Columns, amount};
+use crate::fault::Fault;
+
+/// What [`order`] reads; to be followed by a condition.
+macro_rules! select_orders {
+    ($rest:literal) => {
+        concat!(
+            "SELECT order_id, user_id, symbol_id, side, price::text, time_in_force, placed_quantity::text, placed_quote::text,
+                client_order_id, maker_ppm, taker_ppm, placed_seq, placed_time, quantity::text, executed::text,
+                executed_quote::text, status, close_reason, last_seq, updated_time FROM orders ",
+            $rest
+        )
+    };
+}
+
+/// What [`fill`] reads; to be followed by a condition.
+macro_rules! select_fills {
+    ($rest:literal) => {
+        concat!(
+            "SELECT seq, event_index, time, order_id, user_id, execution, symbol_id, trade_id, side, liquidity, price::text,
+                quantity::text, quote::text, fee::text, fee_asset_id FROM order_fills ",
+            $rest
+        )
+    };
+}
+pub(crate) use {select_fills, select_orders};
+
+/// What [`position`] reads.
+pub(crate) const POSITIONS: &str =
+    "SELECT user_id, symbol_id, quantity::text, cost::text, realised::text, last_seq FROM positions
+    ORDER BY user_id, symbol_id";
+
+pub(crate) fn order(columns: &mut Columns<'_>) -> Result<OrderRow, Fault> {
+    let (order, user, symbol) = (OrderId(columns.long()?), UserId(columns.small()?), SymbolId(columns.small()?));
+    let of = columns.units.symbol(symbol)?;
+    let side = columns.word()?;
+    let price = columns.steps_or_none(of.tick)?.map(Ticks);
+    let time_in_force: Option<TimeInForce> = columns.word_or_none()?;
+    let quantity = columns.steps_or_none(of.lot)?.map(Lots);
+    let quote = columns.amount_or_none(of.quote)?;
+    let kind = match (price, time_in_force, quantity, quote) {
+        (Some(price), Some(time_in_force), Some(quantity), None) => OrderKind::Limit { price, quantity, time_in_force },
+        (None, None, Some(quantity), None) => OrderKind::Market { size: MarketSize::Quantity(quantity) },
+        (None, None, None, Some(quote)) => OrderKind::Market { size: MarketSize::Quote(quote) },
+        _ => return Err(Fault::Content(format!("the kind of order {}", order.0))),
+    };
+    let client_order_id = columns.text()?;
+    let fees = Fees { maker: Ppm(columns.small()?), taker: Ppm(columns.small()?) };
+    let (placed, placed_time) = (Seq(columns.long()?), UnixNanos(columns.long()?));
+    let quantity = columns.steps_or_none(of.lot)?.map(Lots);
+    let (executed, executed_quote) = (Lots(columns.steps(of.lot)?), columns.amount(of.quote)?);
+    let status = status(columns)?;
+    let (last_seq, updated_time) = (Seq(columns.long()?), UnixNanos(columns.long()?));
+    Ok(OrderRow {
+        order,
+        user,
+        symbol,
+        side,
+        kind,
+        client_order_id,
+        quantity,
+        executed,
+        executed_quote,
+        status,
+        fees,
+        placed,
+        placed_time,
+        last_seq,
+        updated_time,
+    })
+}
+
+fn status(columns: &mut Columns<'_>) -> Result<OrderStatus, Fault> {
+    let word = columns.str()?;
+    let reason: Option<CloseReason> = columns.word_or_none()?;
+    match (word, reason) {
+        ("new", None) => Ok(OrderStatus::New),
+        ("partially_filled", None) => Ok(OrderStatus::PartiallyFilled),
+        ("filled", None) => Ok(OrderStatus::Filled),
+        ("canceled", Some(reason)) => Ok(OrderStatus::Canceled(reason)),
+        ("expired", Some(reason)) => Ok(OrderStatus::Expired(reason)),
+        _ => Err(Fault::Content(format!("the order status {word:?} with reason {reason:?}"))),
+    }
+}
+
+pub(crate) fn fill(columns: &mut Columns<'_>) -> Result<FillRow, Fault> {
+    let id: EventId = columns.event()?;
+    let (time, order, user) = (UnixNanos(columns.long()?), OrderId(columns.long()?), UserId(columns.small()?));
+    let (execution, symbol) = (ExecutionNumber(columns.long()?), SymbolId(columns.small()?));
+    let trade = TradeId(columns.long()?);
+    let (side, liquidity) = (columns.word()?, columns.word()?);
+    let of = columns.units.symbol(symbol)?;
+    let (price, quantity) = (Ticks(columns.steps(of.tick)?), Lots(columns.steps(of.lot)?));
+    let quote = columns.amount(of.quote)?;
+    let fee = columns.str()?;
+    let fee_asset = AssetId(columns.small()?);
+    let fee = amount(fee, columns.units.asset(fee_asset)?)?;
+    Ok(FillRow {
+        id,
+        time,
+        order,
+        user,
+        execution,
+        symbol,
+        trade,
+        side,
+        liquidity,
+        price,
+        quantity,
+        quote,
+        fee,
+        fee_asset,
+    })
+}
+
+pub(crate) fn position(columns: &mut Columns<'_>) -> Result<PositionRow, Fault> {
+    let (user, symbol) = (UserId(columns.small()?), SymbolId(columns.small()?));
+    let of = columns.units.symbol(symbol)?;
+    Ok(PositionRow {
+        user,
+        symbol,
+        quantity: columns.amount(of.base)?,
+        cost: columns.amount(of.quote)?,
+        realised: columns.amount(of.quote)?,
+        last_seq: Seq(columns.long()?),
+    })
+}
