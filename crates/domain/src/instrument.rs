@@ -248,15 +248,12 @@ impl Instrument {
     /// `price × quantity` in quote minor units; exact, or overflow.
     pub fn notional(&self, price: Ticks, quantity: Lots) -> Result<Amount, NotionalOverflow> {
         let tick_lots = u128::from(price.0).checked_mul(u128::from(quantity.0)).ok_or(NotionalOverflow)?;
-        let tick_lots = i128::try_from(tick_lots).or(Err(NotionalOverflow))?;
-        let amount = tick_lots.checked_mul(self.quote_per_tick_lot.0).ok_or(NotionalOverflow)?;
-        Amount::in_range(amount).ok_or(NotionalOverflow)
+        worth(tick_lots, self.quote_per_tick_lot)
     }
 
     /// `quantity` in base minor units; exact, or overflow.
     pub fn base_amount(&self, quantity: Lots) -> Result<Amount, NotionalOverflow> {
-        let amount = i128::from(quantity.0).checked_mul(self.base_per_lot.0).ok_or(NotionalOverflow)?;
-        Amount::in_range(amount).ok_or(NotionalOverflow)
+        worth(u128::from(quantity.0), self.base_per_lot)
     }
 
     /// Most lots that `funds` of quote pay for at `price`, rounded down; nothing for funds of zero or less.
@@ -269,6 +266,25 @@ impl Instrument {
     pub fn lots_for_base(&self, funds: Amount) -> Lots {
         lots_of(funds, self.base_per_lot.0)
     }
+}
+
+/// `units × each`; exact, or overflow.
+fn worth(units: u128, each: Amount) -> Result<Amount, NotionalOverflow> {
+    match (u64::try_from(units), u64::try_from(each.0)) {
+        // Nearly always: one multiplication, which cannot overflow.
+        (Ok(units), Ok(each)) => {
+            let amount = u128::from(units).checked_mul(u128::from(each)).ok_or(NotionalOverflow)?;
+            i128::try_from(amount).ok().and_then(Amount::in_range).ok_or(NotionalOverflow)
+        }
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => worth_of_many(units, each),
+    }
+}
+
+/// As [`worth`], of any numbers.
+fn worth_of_many(units: u128, each: Amount) -> Result<Amount, NotionalOverflow> {
+    let units = i128::try_from(units).or(Err(NotionalOverflow))?;
+    let amount = units.checked_mul(each.0).ok_or(NotionalOverflow)?;
+    Amount::in_range(amount).ok_or(NotionalOverflow)
 }
 
 fn lots_of(funds: Amount, per_lot: i128) -> Lots {
@@ -329,6 +345,18 @@ mod tests {
         assert_eq!(whole.notional(Ticks(TICKS_MAX), Lots(LOTS_MAX)), Err(NotionalOverflow));
         let large = symbol(step(u64::MAX, 0), step(1, 0)).unwrap();
         assert_eq!(large.notional(Ticks(TICKS_MAX), Lots(1)), Err(NotionalOverflow));
+    }
+
+    #[test]
+    fn the_short_product_is_the_long_one() {
+        let (ones, thirds) = (u128::from(u64::MAX), u128::from(u64::MAX / 3));
+        let numbers = [0, 1, 2, 999_999, 1 << 31, (1 << 32) + 1, 10_u128.pow(18), thirds, ones, ones + 1, 1 << 90];
+        for units in numbers {
+            for each in numbers {
+                let each = Amount(i128::try_from(each).unwrap());
+                assert_eq!(worth(units, each), worth_of_many(units, each), "{units} × {}", each.0);
+            }
+        }
     }
 
     #[test]

@@ -113,6 +113,21 @@ impl Ppm {
     /// `amount × rate`, rounded down (for a fee: in the user's favour). `amount` must not be negative.
     pub fn of(self, amount: Amount) -> Amount {
         debug_assert!(amount.0 >= 0, "a rate is taken of what was received");
+        match u64::try_from(amount.0) {
+            Ok(amount) => self.of_little(amount),
+            Err(_) => self.of_much(amount),
+        }
+    }
+
+    /// As [`Ppm::of`]: nearly always the amount has 64 bits, and dividing those by a constant is a multiplication.
+    fn of_little(self, amount: u64) -> Amount {
+        let (whole, rest) = (amount.div_euclid(PPM_ONE.into()), amount.rem_euclid(PPM_ONE.into()));
+        let rate = u64::from(self.0);
+        let part = rest.saturating_mul(rate).div_euclid(PPM_ONE.into());
+        Amount(i128::from(whole).saturating_mul(i128::from(rate)).saturating_add(part.into()))
+    }
+
+    fn of_much(self, amount: Amount) -> Amount {
         // Split at a million, so that the product stays inside i128 for every amount in range.
         let whole = amount.0.div_euclid(i128::from(PPM_ONE));
         let rest = amount.0.rem_euclid(i128::from(PPM_ONE));
@@ -229,5 +244,14 @@ mod tests {
         assert_eq!(Ppm(1_000).of(Amount(999)), Amount(0));
         assert_eq!(Ppm(FEE_PPM_MAX).of(Amount(AMOUNT_MAX)), Amount(AMOUNT_MAX / 10));
         assert_eq!(Ppm(999).of(Amount(AMOUNT_MAX)), Amount(AMOUNT_MAX / 1_000_000 * 999));
+    }
+
+    #[test]
+    fn a_fee_of_little_is_a_fee_of_much() {
+        for amount in [0, 1, 999, 1_000_000, 1_000_001, 123_456_789_012, u64::MAX - 1, u64::MAX] {
+            for rate in [0, 1, 999, FEE_PPM_MAX, PPM_ONE, u32::MAX] {
+                assert_eq!(Ppm(rate).of_little(amount), Ppm(rate).of_much(Amount(amount.into())), "{rate} of {amount}");
+            }
+        }
     }
 }
