@@ -2,11 +2,10 @@
 //! of which finds its places in what the one before it brought. Nothing here changes any state, so a guess that turns out
 //! wrong costs time and nothing else.
 
-use domain::command::cancel_order::CancelOrder;
 use domain::command::place_order::PlaceOrder;
 use domain::command::{Action, Command, OrderRef, Sequenced};
 use domain::event::Event;
-use domain::ids::{OrderId, SymbolId};
+use domain::ids::{OrderId, SymbolId, UserId};
 use domain::order::{OrderKind, Side};
 use domain::units::Ticks;
 
@@ -36,8 +35,10 @@ enum Guess {
     Rests { symbol: SymbolId, side: Side, price: Ticks },
     /// A new order that meets this maker.
     Meets(Slot),
-    /// This order is to go.
+    /// This order is to go, or to change.
     Cancels(OrderId),
+    /// The order of this name is.
+    CancelsNamed(NameHash),
     /// It is the one here.
     Leaves(Slot),
 }
@@ -86,15 +87,26 @@ impl Engine {
                 self.orders.prefetch_name(name);
                 (Guess::Places, Some(name))
             }
-            Action::CancelOrder(CancelOrder { order: OrderRef::Id(order), .. }) => {
+            Action::CancelOrder(cancel) => self.fetch_target(user, &cancel.order),
+            Action::AmendOrder(amend) => self.fetch_target(user, &amend.order),
+            // The hash of the target's name must not be taken for that of the new order's.
+            Action::ReplaceOrder(replace) => (self.fetch_target(user, &replace.cancel).0, None),
+            Action::CancelAll(_) | Action::Request(_) => (Guess::Other, None),
+        }
+    }
+
+    /// Where an order that exists is noted.
+    fn fetch_target(&self, user: UserId, order: &OrderRef) -> (Guess, Option<NameHash>) {
+        match order {
+            OrderRef::Id(order) => {
                 self.orders.books.prefetch_id(*order);
                 (Guess::Cancels(*order), None)
             }
-            Action::CancelOrder(CancelOrder { order: OrderRef::Client(_), .. })
-            | Action::AmendOrder(_)
-            | Action::ReplaceOrder(_)
-            | Action::CancelAll(_)
-            | Action::Request(_) => (Guess::Other, None),
+            OrderRef::Client(name) => {
+                let name = NameHash::of(user, name);
+                self.orders.prefetch_name(name);
+                (Guess::CancelsNamed(name), Some(name))
+            }
         }
     }
 
@@ -124,6 +136,12 @@ impl Engine {
                 books.prefetch_order(slot);
                 Guess::Leaves(slot)
             }),
+            // The name itself is kept with the order: here it goes by its hash, and needs all of the order to be compared.
+            (Guess::CancelsNamed(name), _) => self.orders.guess_named(name).map_or(Guess::Other, |slot| {
+                books.prefetch_order(slot);
+                books.prefetch_kept(slot);
+                Guess::Leaves(slot)
+            }),
             (guess, _) => guess,
         }
     }
@@ -144,7 +162,7 @@ impl Engine {
                 let pays = self.symbols[index_of(order.symbol.0)].pays(order.side);
                 self.accounts.user(order.user).balances.prefetch(pays.0);
             }
-            Guess::Other | Guess::Places | Guess::Cancels(_) => {}
+            Guess::Other | Guess::Places | Guess::Cancels(_) | Guess::CancelsNamed(_) => {}
         }
     }
 

@@ -99,7 +99,8 @@ impl Engine {
         self.apply_named(command, None, events);
     }
 
-    /// As [`Engine::apply`]; `name` is the hash of the order's name, if it has been computed.
+    /// As [`Engine::apply`]; `name` is the hash of the name that the command looks up first (of the order it
+    /// places, else of the one it is about), if it has been computed.
     pub(crate) fn apply_named(
         &mut self,
         command: &Sequenced<Command>,
@@ -127,8 +128,8 @@ impl Engine {
         }
         match &command.action {
             Action::PlaceOrder(order) => self.place_order(envelope, order, name, events),
-            Action::CancelOrder(cancel) => self.cancel_order(envelope.user, cancel, events),
-            Action::AmendOrder(amend) => self.amend_order(envelope.user, amend, events),
+            Action::CancelOrder(cancel) => self.cancel_order(envelope.user, cancel, name, events),
+            Action::AmendOrder(amend) => self.amend_order(envelope.user, amend, name, events),
             Action::ReplaceOrder(replace) => self.replace_order(envelope, replace, events),
             Action::CancelAll(cancel) => self.cancel_all(envelope.user, *cancel, events),
             Action::Request(request) => self.request(envelope.user, request, events),

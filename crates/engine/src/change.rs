@@ -12,6 +12,7 @@ use domain::reject::RejectReason;
 
 use crate::apply::{Engine, index_of};
 use crate::books::{Hot, Rests};
+use crate::names::NameHash;
 use crate::place::is_taken;
 use crate::slab::Slot;
 
@@ -20,10 +21,11 @@ impl Engine {
         &mut self,
         user: UserId,
         cancel: &CancelOrder,
+        name: Option<NameHash>,
         events: &mut Vec<Event>,
     ) -> Result<(), RejectReason> {
         self.symbol_index(cancel.symbol)?;
-        let slot = self.orders.find(user, cancel.symbol, &cancel.order).ok_or(RejectReason::UnknownOrder)?;
+        let slot = self.orders.find(user, cancel.symbol, &cancel.order, name).ok_or(RejectReason::UnknownOrder)?;
         self.close(slot, CloseReason::Canceled, events);
         Ok(())
     }
@@ -32,10 +34,11 @@ impl Engine {
         &mut self,
         user: UserId,
         amend: &AmendOrder,
+        name: Option<NameHash>,
         events: &mut Vec<Event>,
     ) -> Result<(), RejectReason> {
         let symbol_index = self.symbol_index(amend.symbol)?;
-        let found = self.orders.find(user, amend.symbol, &amend.order);
+        let found = self.orders.find(user, amend.symbol, &amend.order, name);
         if amend.new_client_order_id.is_some_and(|name| is_taken(self, user, &name, found)) {
             return Err(RejectReason::ClientOrderIdInUse);
         }
@@ -112,7 +115,8 @@ impl Engine {
     }
 
     fn replaceable(&self, user: UserId, replace: &ReplaceOrder) -> Result<Slot, RejectReason> {
-        let slot = self.orders.find(user, replace.place.symbol, &replace.cancel).ok_or(RejectReason::UnknownOrder)?;
+        let found = self.orders.find(user, replace.place.symbol, &replace.cancel, None);
+        let slot = found.ok_or(RejectReason::UnknownOrder)?;
         let untouched = self.orders.details(slot).executed.is_zero();
         let matches = match replace.only_if {
             ReplaceOnlyIf::Open => true,

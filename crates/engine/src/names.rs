@@ -102,6 +102,13 @@ impl Names {
         }
     }
 
+    /// The first candidate with this hash where it is looked for first: nearly always the only one.
+    pub(crate) fn guess(&self, hash: NameHash) -> Option<Slot> {
+        let shard = &self.shards[hash.shard()];
+        let bucket = shard.buckets.get(shard.home(hash))?;
+        bucket.orders[bucket.next(hash, 0)?]
+    }
+
     /// Fetches a name's entry ahead of use.
     pub(crate) fn prefetch(&self, hash: NameHash) {
         let shard = &self.shards[hash.shard()];

@@ -97,11 +97,20 @@ impl Orders {
         self.record(slot).rests.is_some()
     }
 
-    /// The user's open order on that symbol.
-    pub(crate) fn find(&self, user: UserId, symbol: SymbolId, order: &OrderRef) -> Option<Slot> {
+    /// The user's open order on that symbol; `name` is the hash of its name, if it has one and that has been computed.
+    pub(crate) fn find(
+        &self,
+        user: UserId,
+        symbol: SymbolId,
+        order: &OrderRef,
+        name: Option<NameHash>,
+    ) -> Option<Slot> {
         let slot = match order {
             OrderRef::Id(id) => self.books.find(*id),
-            OrderRef::Client(name) => self.by_name(NameHash::of(user, name), user, name),
+            OrderRef::Client(text) => {
+                let name = name.unwrap_or_else(|| NameHash::of(user, text));
+                self.by_name(name, user, text)
+            }
         }?;
         let found = self.record(slot);
         (found.user == user && found.symbol == symbol && found.rests.is_some()).then_some(slot)
@@ -154,6 +163,11 @@ impl Orders {
             self.names.prefetch(self.record(later.order).name);
             self.books.prefetch_kept(later.order);
         }
+    }
+
+    /// The order that probably has a name of this hash, without a look at the order.
+    pub(crate) fn guess_named(&self, name: NameHash) -> Option<Slot> {
+        self.names.guess(name)
     }
 
     /// Fetches a name's entry ahead of use.
