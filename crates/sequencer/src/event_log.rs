@@ -82,19 +82,24 @@ pub struct EventLog {
     progress: Arc<Progress>,
     index: Option<Arc<ExecutionIndex>>,
     notes: Notes,
+    /// Last command noted for the index.
+    noted: Seq,
 }
 
 impl EventLog {
     /// A writer that goes on where the log ends.
     pub fn new(journal: Journal) -> Self {
         let progress = Arc::new(Progress::new(journal.tip().seq));
-        Self { journal, blocks: EventBlocks::default(), progress, index: None, notes: Notes::default() }
+        let (blocks, notes, noted) = (EventBlocks::default(), Notes::default(), Seq::ZERO);
+        Self { journal, blocks, progress, index: None, notes, noted }
     }
 
-    /// The same, keeping an index up to date that has everything written so far.
+    /// The same, keeping an index up to date. What the log has and the index does not must be brought by
+    /// [`EventLog::confirm`] before anything is added.
     #[must_use]
     pub fn with_index(mut self, index: Arc<ExecutionIndex>) -> Self {
-        assert!(index.published() == self.journal.tip().seq, "the index has what the event log has");
+        assert!(index.published() <= self.journal.tip().seq, "the index is not ahead of the event log");
+        self.noted = index.published();
         self.index = Some(index);
         self
     }
@@ -131,10 +136,30 @@ impl EventLog {
 
     /// Adds the events of one command of a journal block. After a lack of space they are kept: `end_block` tries again.
     pub fn add(&mut self, epoch: Epoch, seq: Seq, time: UnixNanos, events: &[Event]) -> Result<(), JournalError> {
-        if self.index.is_some() {
-            self.notes.note(seq, events);
-        }
+        self.confirm(seq, events);
         if self.blocks.add(seq, time, events) { self.append(epoch, time) } else { Ok(()) }
+    }
+
+    /// Notes for the index what the log has of a command; what the index has already is passed over.
+    ///
+    /// # Panics
+    /// If commands are left out: the index would never have them.
+    pub fn confirm(&mut self, seq: Seq, events: &[Event]) {
+        if self.index.is_some() && seq > self.noted {
+            assert!(seq == self.noted.next(), "the index is brought up to date without a gap");
+            self.notes.note(seq, events);
+            self.noted = seq;
+        }
+    }
+
+    /// Ends the commands that were confirmed: what was noted of them can be found, and is bounded in memory.
+    pub fn end_confirmed(&mut self) {
+        if let Some(index) = &self.index
+            && self.noted > index.published()
+        {
+            index.publish(&mut self.notes, self.noted);
+            index.bound_memory();
+        }
     }
 
     /// Ends the events of a journal block: all that was added is written, and readers hear of it. Not before: who follows

@@ -5,7 +5,7 @@ mod file;
 pub mod read;
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use codec::event::EventReader;
@@ -24,6 +24,10 @@ const CHUNK_ENTRIES: usize = 16_384;
 
 /// Entries of a file.
 const FILE_ENTRIES: usize = 1 << 20;
+
+/// Files whose entries a start may leave in memory for whoever maintains the index: sorting and syncing them would keep the
+/// doors closed for as long as the replay itself.
+const FILES_WAITING_MAX: usize = 8;
 
 /// What the event log's writer has seen and not yet handed over. Pushing is all that happens on its path.
 #[derive(Debug, Default)]
@@ -49,6 +53,8 @@ pub struct ExecutionIndex {
     file_entries: usize,
     stretches: RwLock<Stretches>,
     published: AtomicU64,
+    /// A start has tried to write files and could not; it does not try again.
+    is_unwritable: AtomicBool,
     /// Held by whoever maintains.
     maintenance: Mutex<()>,
     /// Readers of the event log that nobody uses now: each has learnt where blocks are.
@@ -74,21 +80,23 @@ struct Chunk {
 }
 
 impl ExecutionIndex {
-    /// The index of the event log that `source` reads and that is `written` so far. What no file covers is read from there.
+    /// The index of the event log that `source` reads and that is `written` so far. What no file covers is read from there, up
+    /// to `until`; what is behind that, the caller brings.
     pub fn open(
         folder: impl Into<Folder>,
         venue: VenueId,
         source: &SegmentSource,
         written: Seq,
+        until: Seq,
     ) -> Result<Self, ExecutionsError> {
-        Self::open_sized(folder.into(), venue, source, written, (CHUNK_ENTRIES, FILE_ENTRIES))
+        Self::open_sized(folder.into(), venue, source, (written, until), (CHUNK_ENTRIES, FILE_ENTRIES))
     }
 
     fn open_sized(
         folder: Folder,
         venue: VenueId,
         source: &SegmentSource,
-        written: Seq,
+        (written, until): (Seq, Seq),
         (chunk_entries, file_entries): (usize, usize),
     ) -> Result<Self, ExecutionsError> {
         folder.prepare()?;
@@ -103,19 +111,19 @@ impl ExecutionIndex {
             file_entries,
             stretches: RwLock::new(stretches),
             published: AtomicU64::new(in_files.0),
+            is_unwritable: AtomicBool::new(false),
             maintenance: Mutex::new(()),
             readers: Mutex::default(),
         };
-        index.rebuild(source, in_files, written)?;
+        index.rebuild(source, in_files, until.min(written))?;
         Ok(index)
     }
 
-    /// Reads what is behind `after` from the event log.
-    fn rebuild(&self, source: &SegmentSource, after: Seq, written: Seq) -> Result<(), ExecutionsError> {
+    /// Reads what is behind `after` from the event log, up to `until`, which is the end of a block.
+    fn rebuild(&self, source: &SegmentSource, after: Seq, until: Seq) -> Result<(), ExecutionsError> {
         let mut reader = source.reader(after.next());
         let (mut notes, mut events) = (Notes::default(), Vec::new());
-        let mut can_write = true;
-        while let Some(block) = reader.next_block(written)? {
+        while let Some(block) = reader.next_block(until)? {
             let mut groups = EventReader::new(block.payload);
             while let Some(group) = groups.next_into(&mut events) {
                 let (seq, _) = group.map_err(ExecutionsError::Decode)?;
@@ -124,29 +132,39 @@ impl ExecutionIndex {
                 }
             }
             self.publish(&mut notes, block.header.last_seq());
-            // Without files everything stays in memory: no reason not to start.
-            while can_write {
-                match self.maintain(Seq::ZERO) {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => {
-                        tracing::warn!(%error, "the index of executions cannot be written");
-                        can_write = false;
-                    }
-                }
-            }
+            self.bound_memory();
         }
         Ok(())
+    }
+
+    /// Writes files if so much waits for them that memory has to be bounded.
+    pub fn bound_memory(&self) {
+        let stretches = self.read();
+        let waiting = stretches.chunks.len().saturating_mul(self.chunk_entries);
+        drop(stretches);
+        if waiting < self.file_entries.saturating_mul(FILES_WAITING_MAX) || self.is_unwritable.load(Ordering::Relaxed) {
+            return;
+        }
+        while match self.maintain(Seq::ZERO) {
+            Ok(more) => more,
+            Err(error) => {
+                tracing::warn!(%error, "the index of executions cannot be written");
+                // Without files everything stays in memory: no reason not to start.
+                self.is_unwritable.store(true, Ordering::Relaxed);
+                false
+            }
+        } {}
     }
 
     /// Hands over what was noted; the event log has it up to `last`.
     pub fn publish(&self, notes: &mut Notes, last: Seq) {
         let mut stretches = self.write();
-        stretches.tail.append(&mut notes.entries);
-        if stretches.tail.len() >= self.chunk_entries {
+        // A chunk that grew beyond what it was made for would be copied, and keep twice the memory.
+        if stretches.tail.len().saturating_add(notes.entries.len()) > self.chunk_entries && !stretches.tail.is_empty() {
             let entries = std::mem::replace(&mut stretches.tail, Vec::with_capacity(self.chunk_entries));
-            stretches.chunks.push(Arc::new(Chunk { entries, last, is_sorted: false }));
+            stretches.chunks.push(Arc::new(Chunk { entries, last: self.published(), is_sorted: false }));
         }
+        stretches.tail.append(&mut notes.entries);
         drop(stretches);
         self.published.store(last.0, Ordering::Release);
     }

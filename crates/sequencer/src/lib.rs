@@ -17,4 +17,5 @@ pub mod execution_index;
 pub mod folder;
 pub mod snapshots;
 pub mod replayer;
+mod pipeline;
 pub mod recovery;

@@ -23,7 +23,8 @@ use crate::event_log::{EVENT_BLOCK_BYTES, EventLog};
 use crate::execution_index::ExecutionIndex;
 use crate::execution_index::read::ExecutionsError;
 use crate::folder::Folder;
-use crate::replayer::{EventCheck, Replay, ReplayError, ReplayPoint};
+use crate::pipeline;
+use crate::replayer::{EventCheck, ReplayError, ReplayPoint, Replayed, ReplayedBlock};
 use crate::snapshots::Snapshots;
 
 /// Version of the rules this binary implements; every block says under which it was made.
@@ -246,9 +247,11 @@ pub fn recover(places: &Places, start: Start, on_progress: &mut dyn FnMut(u64)) 
         damaged_snapshots: damaged.into_iter().map(|(path, error)| (path, error.to_string())).collect(),
     };
     let (events, written) = (event_journal.source(), event_journal.tip().seq);
-    let index = ExecutionIndex::open(places.event_index.clone(), venue, &events, written)?;
+    // What is replayed need not be read for the index: it is noted on the way.
+    let replayed_after = snapshot.as_ref().map_or(Seq::ZERO, |(header, _)| header.seq);
+    let index = ExecutionIndex::open(places.event_index.clone(), venue, &events, written, replayed_after)?;
     let mut event_log = EventLog::new(event_journal).with_index(Arc::new(index));
-    let (engine, point) = match snapshot {
+    let (mut engine, point) = match snapshot {
         Some((header, state)) => {
             report.snapshot = header.seq;
             let foreign = RecoveryError::ForeignSnapshot { seq: header.seq };
@@ -271,7 +274,9 @@ pub fn recover(places: &Places, start: Start, on_progress: &mut dyn FnMut(u64)) 
     if found.oldest > needed && found.tip.seq >= needed {
         return Err(RecoveryError::JournalBeginsLate { needed, oldest: found.oldest });
     }
-    let (engine, point) = replay(engine, point, &journal, &mut event_log, &mut report, on_progress)?;
+    let point = replay(&mut engine, point, &journal, &mut event_log, &mut report, on_progress)?;
+    let indexed = event_log.index().map(|index| index.published());
+    assert!(indexed == Some(event_log.journal().tip().seq), "the index has what the event log has");
     let time = engine.time().max(event_log.journal().tip().time);
     let (journal, epoch) = begin_epoch(journal, time)?;
     Ok(Recovered { venue, epoch, engine, journal, event_log, snapshots, point, report })
@@ -319,36 +324,62 @@ fn has_block(log: &SegmentSource, tip: Tip, seq: Seq, hash: Hash256) -> Result<b
 
 /// Replays everything behind the snapshot: compared with the event log as far as that goes, written to it from there on.
 fn replay(
-    engine: Engine,
+    engine: &mut Engine,
     mut point: ReplayPoint,
     journal: &Journal,
     event_log: &mut EventLog,
     report: &mut Report,
     on_progress: &mut dyn FnMut(u64),
-) -> Result<(Engine, ReplayPoint), RecoveryError> {
-    let committed = journal.tip().seq;
+) -> Result<ReplayPoint, RecoveryError> {
     let mut check = EventCheck::new(&event_log.journal().source(), engine.seq().next());
-    let mut replay = Replay::new(engine, &journal.source());
-    while let Some(block) = replay.next(committed)? {
-        let header = block.header;
-        let written = event_log.journal().tip().seq;
-        point.event_log_hash = check.compare(&block, written)?;
-        if header.last_seq() > written {
-            for (command, events) in block.iter().filter(|(command, _)| command.seq > written) {
+    let (mut replayed, mut derived) = (0, 0);
+    let judge = |stretch: &Replayed| {
+        for block in stretch.blocks() {
+            derived += judge_block(&block, &mut check, event_log, &mut point)?;
+        }
+        Ok::<(), RecoveryError>(())
+    };
+    let mut on_applied = |commands| {
+        let before = replayed;
+        replayed += commands;
+        if before / REPORT_EVERY != replayed / REPORT_EVERY {
+            on_progress(replayed);
+        }
+    };
+    pipeline::replay(engine, &journal.source(), journal.tip().seq, judge, &mut on_applied)?;
+    (report.replayed, report.events_derived) = (replayed, derived);
+    Ok(point)
+}
+
+/// Holds one replayed block against the event log, or writes it there; answers how many of its commands were missing.
+fn judge_block(
+    block: &ReplayedBlock<'_>,
+    check: &mut EventCheck,
+    event_log: &mut EventLog,
+    point: &mut ReplayPoint,
+) -> Result<u64, RecoveryError> {
+    let header = block.header;
+    let written = event_log.journal().tip().seq;
+    let (mut event_log_hash, mut derived) = (check.compare(block, written)?, 0);
+    if header.last_seq() > written {
+        for (command, events) in block.iter() {
+            if command.seq > written {
                 event_log.add(header.epoch, command.seq, command.time, events)?;
-                report.events_derived += 1;
+                derived += 1;
+            } else {
+                event_log.confirm(command.seq, events);
             }
-            event_log.end_block(header.epoch, header.time)?;
-            point.event_log_hash = event_log.journal().tip().hash;
         }
-        (point.epoch, point.journal_hash) = (header.epoch, block.hash);
-        let before = report.replayed;
-        report.replayed += u64::from(header.count);
-        if before / REPORT_EVERY != report.replayed / REPORT_EVERY {
-            on_progress(report.replayed);
+        event_log.end_block(header.epoch, header.time)?;
+        event_log_hash = event_log.journal().tip().hash;
+    } else {
+        for (command, events) in block.iter() {
+            event_log.confirm(command.seq, events);
         }
+        event_log.end_confirmed();
     }
-    Ok((replay.into_engine(), point))
+    *point = ReplayPoint { epoch: header.epoch, journal_hash: block.hash, event_log_hash };
+    Ok(derived)
 }
 
 /// Writes and syncs the block of a new epoch: from here on an older writer can be told.

@@ -80,11 +80,17 @@ impl From<ReadError> for ReplayError {
     }
 }
 
-/// An engine that is fed from the journal, block by block.
-#[derive(Debug)]
-pub struct Replay {
-    engine: Engine,
-    journal: Reader,
+/// Commands that end a stretch with the block that brings it there: so many that handing it over costs nothing beside them, so
+/// few that what came of them is still in the processor's cache when it is looked at.
+pub(crate) const STRETCH_COMMANDS: usize = 1_024;
+
+/// Events that a stretch keeps memory for when it is used again.
+const EVENTS_KEPT: usize = 64 << 10;
+
+/// Some blocks of the journal in a row, and what came of their commands.
+#[derive(Debug, Default)]
+pub struct Replayed {
+    blocks: Vec<(BlockHeader, Hash256)>,
     commands: Vec<Sequenced<Command>>,
     events: Vec<Event>,
     ends: Vec<u32>,
@@ -92,34 +98,153 @@ pub struct Replay {
 
 /// A journal block that was replayed.
 #[derive(Debug)]
-pub struct Replayed<'a> {
+pub struct ReplayedBlock<'a> {
     /// Its header.
     pub header: BlockHeader,
     /// Its chain hash.
     pub hash: Hash256,
     commands: &'a [Sequenced<Command>],
-    events: &'a [Event],
     ends: &'a [u32],
+    /// Of all blocks of the stretch; `ends` are places in it.
+    events: &'a [Event],
+    first_event: usize,
 }
 
-impl Replayed<'_> {
+impl<'a> ReplayedBlock<'a> {
     /// Each command with its events.
-    pub fn iter(&self) -> impl Iterator<Item = (&Sequenced<Command>, &[Event])> {
-        let mut start = 0;
+    pub fn iter(&self) -> impl Iterator<Item = (&'a Sequenced<Command>, &'a [Event])> + use<'a> {
+        let (all, mut start) = (self.events, self.first_event);
         self.commands.iter().zip(self.ends).map(move |(command, end)| {
-            let end = usize::try_from(*end).expect("a pointer has at least 32 bits");
-            let events = &self.events[start..end];
+            let end = place(*end);
+            let events = &all[start..end];
             start = end;
             (command, events)
         })
     }
 }
 
+impl Replayed {
+    /// Its blocks, in order.
+    pub fn blocks(&self) -> impl Iterator<Item = ReplayedBlock<'_>> {
+        let (mut start, mut first_event) = (0, 0);
+        self.blocks.iter().map(move |(header, hash)| {
+            let end = start + place(header.count);
+            let block = ReplayedBlock {
+                header: *header,
+                hash: *hash,
+                commands: &self.commands[start..end],
+                ends: &self.ends[start..end],
+                events: &self.events,
+                first_event,
+            };
+            first_event = block.ends.last().map_or(first_event, |last| place(*last));
+            start = end;
+            block
+        })
+    }
+
+    /// How many commands it has.
+    pub(crate) fn count(&self) -> u64 {
+        u64::try_from(self.commands.len()).expect("a length fits into 64 bits")
+    }
+
+    /// Applies its commands, which are the engine's next.
+    pub(crate) fn apply(&mut self, engine: &mut Engine) {
+        engine.apply_block(&self.commands, &mut self.events, &mut self.ends);
+    }
+
+    fn clear(&mut self) {
+        self.blocks.clear();
+        self.commands.clear();
+        self.ends.clear();
+        self.events.clear();
+        self.events.shrink_to(EVENTS_KEPT);
+    }
+}
+
+fn place(number: u32) -> usize {
+    usize::try_from(number).expect("a pointer has at least 32 bits")
+}
+
+/// The journal's commands, decoded.
+#[derive(Debug)]
+pub(crate) struct CommandBlocks {
+    journal: Reader,
+    /// What is wrong behind the blocks that were handed out.
+    failed: Option<ReplayError>,
+}
+
+impl CommandBlocks {
+    /// What follows the engine's last command.
+    pub(crate) fn behind(engine: &Engine, journal: &SegmentSource) -> Self {
+        Self { journal: journal.reader(engine.seq().next()), failed: None }
+    }
+
+    /// Replaces what is in `stretch` by the next blocks with commands, up to the one that brings it to `commands_min`; false:
+    /// none is committed.
+    pub(crate) fn next_stretch(
+        &mut self,
+        committed: Seq,
+        commands_min: usize,
+        stretch: &mut Replayed,
+    ) -> Result<bool, ReplayError> {
+        stretch.clear();
+        while stretch.commands.len() < commands_min {
+            match self.add_block(committed, stretch) {
+                Ok(true) => {}
+                Ok(false) => break,
+                // What is before it comes first: it may be wrong as well.
+                Err(error) if !stretch.blocks.is_empty() => {
+                    self.failed = Some(error);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(!stretch.blocks.is_empty())
+    }
+
+    fn add_block(&mut self, committed: Seq, stretch: &mut Replayed) -> Result<bool, ReplayError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        loop {
+            let Some(block) = self.journal.next_block(committed)? else { return Ok(false) };
+            let header = block.header;
+            if header.rules_version != RULES_VERSION {
+                return Err(ReplayError::Rules { version: header.rules_version });
+            }
+            if header.count > 0 {
+                let before = stretch.commands.len();
+                for command in CommandReader::new(block.payload, header.first_seq, header.count, header.time) {
+                    match command {
+                        Ok(command) => stretch.commands.push(command),
+                        Err(error) => {
+                            stretch.commands.truncate(before);
+                            return Err(ReplayError::Decode(error));
+                        }
+                    }
+                }
+                stretch.blocks.push((header, block.hash));
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// An engine that is fed from the journal.
+#[derive(Debug)]
+pub struct Replay {
+    engine: Engine,
+    journal: CommandBlocks,
+    stretch: Replayed,
+}
+
 impl Replay {
     /// A replay that goes on after the engine's last command.
     pub fn new(engine: Engine, journal: &SegmentSource) -> Self {
-        let journal = journal.reader(engine.seq().next());
-        Self { engine, journal, commands: Vec::new(), events: Vec::new(), ends: Vec::new() }
+        let journal = CommandBlocks::behind(&engine, journal);
+        Self { engine, journal, stretch: Replayed::default() }
     }
 
     /// The engine as it is now.
@@ -133,26 +258,21 @@ impl Replay {
     }
 
     /// Replays the next block with commands, if it is committed.
-    pub fn next(&mut self, committed: Seq) -> Result<Option<Replayed<'_>>, ReplayError> {
-        self.commands.clear();
-        self.events.clear();
-        self.ends.clear();
-        let (header, hash) = loop {
-            let Some(block) = self.journal.next_block(committed)? else { return Ok(None) };
-            if block.header.rules_version != RULES_VERSION {
-                return Err(ReplayError::Rules { version: block.header.rules_version });
-            }
-            if block.header.count > 0 {
-                let header = block.header;
-                let reader = CommandReader::new(block.payload, header.first_seq, header.count, header.time);
-                for command in reader {
-                    self.commands.push(command.map_err(ReplayError::Decode)?);
-                }
-                break (header, block.hash);
-            }
-        };
-        self.engine.apply_block(&self.commands, &mut self.events, &mut self.ends);
-        Ok(Some(Replayed { header, hash, commands: &self.commands, events: &self.events, ends: &self.ends }))
+    pub fn next_block(&mut self, committed: Seq) -> Result<Option<&Replayed>, ReplayError> {
+        self.next_stretch(committed, 1)
+    }
+
+    /// Replays the next blocks with commands, as far as they are committed, but not very many.
+    pub fn next(&mut self, committed: Seq) -> Result<Option<&Replayed>, ReplayError> {
+        self.next_stretch(committed, STRETCH_COMMANDS)
+    }
+
+    fn next_stretch(&mut self, committed: Seq, commands_min: usize) -> Result<Option<&Replayed>, ReplayError> {
+        if !self.journal.next_stretch(committed, commands_min, &mut self.stretch)? {
+            return Ok(None);
+        }
+        self.stretch.apply(&mut self.engine);
+        Ok(Some(&self.stretch))
     }
 }
 
@@ -171,7 +291,7 @@ impl EventCheck {
 
     /// Compares one replayed journal block as far as the event log is `written`; answers with the chain hash of the event
     /// log's last block for it, or the default where there is none.
-    pub fn compare(&mut self, block: &Replayed<'_>, written: Seq) -> Result<Hash256, ReplayError> {
+    pub fn compare(&mut self, block: &ReplayedBlock<'_>, written: Seq) -> Result<Hash256, ReplayError> {
         let mut hash = Hash256::default();
         for (command, events) in block.iter().take_while(|(command, _)| command.seq <= written) {
             if self.blocks.add(command.seq, command.time, events) {
@@ -230,15 +350,17 @@ impl Replayer {
         self.replay.engine().seq()
     }
 
-    /// Replays the next block whose events are `written`; says whether there was one. `written` must be the end of a block
+    /// Replays the next blocks whose events are `written`; says whether there were any. `written` must be the end of a block
     /// of the journal, as [`crate::event_log::EventLog::progress`] is.
     pub fn step(&mut self, written: Seq) -> Result<bool, ReplayError> {
-        let Some(block) = self.replay.next(written)? else { return Ok(false) };
-        if block.header.last_seq() > written {
-            return Err(ReplayError::EventLogShort { missing: written.next() });
+        let Some(replayed) = self.replay.next(written)? else { return Ok(false) };
+        for block in replayed.blocks() {
+            if block.header.last_seq() > written {
+                return Err(ReplayError::EventLogShort { missing: written.next() });
+            }
+            let event_log_hash = self.check.compare(&block, written)?;
+            self.point = ReplayPoint { epoch: block.header.epoch, journal_hash: block.hash, event_log_hash };
         }
-        let event_log_hash = self.check.compare(&block, written)?;
-        self.point = ReplayPoint { epoch: block.header.epoch, journal_hash: block.hash, event_log_hash };
         Ok(true)
     }
 

@@ -36,7 +36,10 @@ fn events(disk: &FaultyDisk) -> Journal {
 
 fn index(disk: &FaultyDisk, events: &Journal) -> Arc<ExecutionIndex> {
     let folder = Folder::new(Arc::new(disk.clone()), "index");
-    Arc::new(ExecutionIndex::open_sized(folder, VENUE, &events.source(), events.tip().seq, SIZES).unwrap())
+    Arc::new(
+        ExecutionIndex::open_sized(folder, VENUE, &events.source(), (events.tip().seq, events.tip().seq), SIZES)
+            .unwrap(),
+    )
 }
 
 impl Venue {

@@ -63,8 +63,10 @@ pub(crate) fn build(
         }
         let last = block.info().last;
         while replay.engine().seq() < last {
-            let Some(replayed) = replay.next(end)? else { break };
-            check.compare(&replayed, end)?;
+            let Some(replayed) = replay.next_block(end)? else { break };
+            for block in replayed.blocks() {
+                check.compare(&block, end)?;
+            }
         }
         // A journal block may have several blocks of the event log: the state is only known at its end.
         if lanes.iter().any(|lane| lane.checkpoint.seq == last) {
