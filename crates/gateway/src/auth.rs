@@ -33,6 +33,8 @@ const AHEAD_NS_MAX: u64 = 1_000 * MILLI_NS;
 pub(crate) struct Caller {
     pub(crate) user: UserId,
     pub(crate) key: KeyId,
+    /// Where a command comes from; 0 for what changes nothing.
+    pub(crate) address: AddressId,
     pub(crate) roles: Roles,
     pub(crate) timestamp: UnixNanos,
     /// Later than this, nothing may come of the request.
@@ -48,7 +50,7 @@ impl Caller {
             key: self.key,
             session: SessionId(0),
             transport: Transport::Rest,
-            address: AddressId(0),
+            address: self.address,
             client_time: Some(self.timestamp),
             deadline: Some(self.deadline),
         }
@@ -108,7 +110,8 @@ impl Authority {
         if now > deadline {
             return Err(Error::bad(-1021, "Timestamp for this request is outside of the recvWindow."));
         }
-        Ok(Caller { user: key.user, key: key.id, roles: key.roles, timestamp, deadline, print })
+        let address = AddressId(0);
+        Ok(Caller { user: key.user, key: key.id, address, roles: key.roles, timestamp, deadline, print })
     }
 
     /// The beginning of the signature, if it is the key's signature of what was sent.

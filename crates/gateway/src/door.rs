@@ -1,10 +1,12 @@
 //! What the gateway needs of the venue behind it.
 
 use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 
 use domain::command::Command;
 use domain::event::{Answer, Event};
-use domain::ids::{EventId, ExecutionNumber, UserId};
+use domain::ids::{AddressId, EventId, ExecutionNumber, UserId};
 use domain::units::{Seq, UnixNanos};
 use projector::history::ReadError;
 use tokio::sync::oneshot;
@@ -29,6 +31,30 @@ pub enum NotTaken {
     FollowerBehind,
     /// The venue is going down.
     ShuttingDown,
+}
+
+/// Which client address has which number: only the number goes into the journal.
+pub trait Addresses: Send + Sync + fmt::Debug {
+    /// The number of an address that was asked for a moment ago. Must not block.
+    fn known(&self, address: IpAddr) -> Option<AddressId>;
+
+    /// The number of an address, which it keeps; a new one is durable. 0 where there is none to be had. May block.
+    fn number(&self, address: IpAddr) -> AddressId;
+}
+
+/// Where a connection comes from; goes with each of its requests.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    pub(crate) address: IpAddr,
+    /// Asked for with the first command.
+    pub(crate) number: Arc<OnceLock<AddressId>>,
+}
+
+impl Peer {
+    /// A connection's other end.
+    pub fn new(address: IpAddr) -> Self {
+        Self { address, number: Arc::default() }
+    }
 }
 
 /// What the venue knows about itself and about its users' past beyond the read model.

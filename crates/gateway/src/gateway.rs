@@ -1,21 +1,20 @@
 //! The gateway: takes HTTP requests, answers them.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, Bytes};
-use axum::extract::ConnectInfo;
 use axum::http::request::Parts as Head;
 use axum::http::{Method, Request, Response, StatusCode};
+use domain::ids::AddressId;
 use domain::units::{Seq, UnixNanos};
 use projector::history::History;
 use readmodel::model::ReadModel;
 use tokio::sync::Semaphore;
 
 use crate::auth::{Authority, Caller, bad_key};
-use crate::door::{Door, Records};
+use crate::door::{Addresses, Door, Peer, Records};
 use crate::endpoint::{self, Endpoint, NotFound, Security};
 use crate::error::Error;
 use crate::params::{Params, without_signature};
@@ -33,6 +32,8 @@ pub struct Ground {
     pub door: Arc<dyn Door>,
     /// What the venue knows about itself.
     pub records: Arc<dyn Records>,
+    /// The numbers of client addresses.
+    pub addresses: Arc<dyn Addresses>,
     /// Everything recent.
     pub model: Arc<ReadModel>,
     /// Everything older.
@@ -76,6 +77,7 @@ impl Default for Settings {
 pub struct Gateway {
     pub(crate) door: Arc<dyn Door>,
     pub(crate) records: Arc<dyn Records>,
+    addresses: Arc<dyn Addresses>,
     pub(crate) model: Arc<ReadModel>,
     pub(crate) history: Arc<dyn History>,
     pub(crate) authority: Authority,
@@ -89,10 +91,11 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway on that ground. Fails if the system has no randomness.
     pub fn new(ground: Ground, settings: Settings) -> Result<Self, getrandom::Error> {
-        let Ground { door, records, model, history, master_key } = ground;
+        let Ground { door, records, addresses, model, history, master_key } = ground;
         Ok(Self {
             door,
             records,
+            addresses,
             history,
             authority: Authority::new(Arc::clone(&model), master_key, settings.clock),
             model,
@@ -104,16 +107,8 @@ impl Gateway {
         })
     }
 
-    /// For `axum::serve`; with [`ConnectInfo`] request weights are counted per address.
-    pub fn router(self) -> axum::Router {
-        let gateway = Arc::new(self);
-        axum::Router::new().fallback(move |request: Request<Body>| {
-            let gateway = Arc::clone(&gateway);
-            async move { gateway.handle(request).await }
-        })
-    }
-
-    /// Answers one request.
+    /// Answers one request. With a [`Peer`] among its extensions, request weights are counted per address, and commands say where
+    /// they come from.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let seq = self.model.seq();
         let (head, body) = request.into_parts();
@@ -136,7 +131,7 @@ impl Gateway {
         let query = head.uri.query().unwrap_or_default();
         let is_form = endpoint.security() != Security::Admin;
         let params = Params::parse(query, if is_form { text } else { "" })?;
-        let caller = match endpoint.security() {
+        let mut caller = match endpoint.security() {
             Security::Public => None,
             Security::Read | Security::Audit | Security::Trade | Security::Admin => {
                 let (query, query_rest) = without_signature(query);
@@ -145,8 +140,11 @@ impl Gateway {
                 Some(self.authority.caller(api_key, &params, &[query, query_rest, form, form_rest])?)
             }
         };
-        if let Some(caller) = &caller {
+        if let Some(caller) = &mut caller {
             self.admit(caller, endpoint)?;
+            if endpoint.changes() {
+                caller.address = self.address(head).await;
+            }
         }
         if let Some(least) = params.integer("minSequence")?
             && least > seq.0
@@ -156,6 +154,25 @@ impl Gateway {
         }
         let call = Call { gateway: self, params, body: &body, caller, seq };
         route(endpoint, &call).await
+    }
+
+    /// The number of the client's address. Only who may change something gets one, so that nobody else can fill the table.
+    async fn address(&self, head: &Head) -> AddressId {
+        let Some(peer) = head.extensions.get::<Peer>() else { return AddressId(0) };
+        if let Some(number) = peer.number.get() {
+            return *number;
+        }
+        let number = if let Some(number) = self.addresses.known(peer.address) {
+            number
+        } else {
+            let (addresses, address) = (Arc::clone(&self.addresses), peer.address);
+            let asked = tokio::task::spawn_blocking(move || addresses.number(address)).await;
+            asked.unwrap_or_else(|error| {
+                tracing::error!(%error, "an address has no number");
+                AddressId(0)
+            })
+        };
+        *peer.number.get_or_init(|| number)
     }
 
     async fn body(&self, body: Body) -> Result<Bytes, Error> {
@@ -253,7 +270,7 @@ impl Weights {
 
     /// Returns what the address has used in this minute.
     fn add(&self, head: &Head, weight: u64, now: UnixNanos) -> u64 {
-        let hash = match head.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip()) {
+        let hash = match head.extensions.get::<Peer>().map(|peer| peer.address) {
             None => 0,
             Some(std::net::IpAddr::V4(address)) => u64::from(address.to_bits()),
             Some(std::net::IpAddr::V6(address)) => u64::try_from(address.to_bits() >> 64).unwrap_or(0),

@@ -39,6 +39,12 @@ pub(crate) struct Config {
     pub(crate) gateway_threads: usize,
     /// How long a request waits for its answer before it gets "unknown, ask again", in milliseconds.
     pub(crate) answer_timeout_ms: u64,
+    /// Connections that may be open at the same time.
+    pub(crate) connections_max: usize,
+    /// How long a connection may be open without a request, in milliseconds.
+    pub(crate) idle_timeout_ms: u64,
+    /// How long the head of a request may take to arrive, in milliseconds.
+    pub(crate) head_timeout_ms: u64,
 }
 
 impl Default for Config {
@@ -57,6 +63,9 @@ impl Default for Config {
             store: None,
             gateway_threads: 0,
             answer_timeout_ms: 5_000,
+            connections_max: 4_096,
+            idle_timeout_ms: 75_000,
+            head_timeout_ms: 10_000,
         }
     }
 }
@@ -93,6 +102,11 @@ impl Config {
         anyhow::ensure!(self.snapshot_every >= 1_000, "snapshot_every must be at least 1000");
         anyhow::ensure!(self.follower_lag_max >= 10_000, "follower_lag_max must be at least 10000");
         anyhow::ensure!((1..=60_000).contains(&self.answer_timeout_ms), "answer_timeout_ms must be from 1 to 60000");
+        anyhow::ensure!((1..=1 << 20).contains(&self.connections_max), "connections_max must be from 1 to 1048576");
+        for (name, timeout_ms) in [("idle_timeout_ms", self.idle_timeout_ms), ("head_timeout_ms", self.head_timeout_ms)]
+        {
+            anyhow::ensure!((100..=3_600_000).contains(&timeout_ms), "{name} must be from 100 to 3600000");
+        }
         Ok(())
     }
 
@@ -108,7 +122,7 @@ impl Config {
 }
 
 /// The names the environment may override.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 16] = [
     "data",
     "listen",
     "allow_plaintext",
@@ -122,6 +136,9 @@ const NAMES: [&str; 13] = [
     "store",
     "gateway_threads",
     "answer_timeout_ms",
+    "connections_max",
+    "idle_timeout_ms",
+    "head_timeout_ms",
 ];
 
 /// A number or a truth value where it looks like one, else text.

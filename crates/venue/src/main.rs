@@ -14,6 +14,8 @@ mod maintain;
 mod retention;
 mod console;
 mod serve;
+mod sockets;
+mod addresses;
 mod demo;
 mod meter;
 mod random;
@@ -53,6 +55,8 @@ enum Command {
     Replay(replay::Args),
     /// Prove that journal, event log, snapshots and stores tell the same story; exits 0 only if they do. May run beside a venue.
     Verify(verify::Args),
+    /// Which client addresses have been seen, and how to forget them.
+    Addresses(addresses::Args),
     /// Show what is in the journal, the event log or the snapshots.
     Inspect(inspect::Args),
     /// Where the stores are, and how to take them back after the journal was restored to an earlier point.
@@ -85,6 +89,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::AdminKey(args) => serve::admin_key(args),
         Command::Replay(args) => replay::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Addresses(args) => addresses::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Follower(args) => rewind::run(args),
         Command::Bench(args) => bench::run(args),

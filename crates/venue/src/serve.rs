@@ -24,10 +24,12 @@ use sequencer::queue::Entrance;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
+use crate::addresses::AddressTable;
 use crate::config::Config;
 use crate::console::Console;
 use crate::followers::FollowerStatus;
 use crate::live::{self, Beside, Live};
+use crate::sockets;
 
 /// Label of the key that the first start makes.
 const FIRST_KEY: &str = "first-start";
@@ -115,7 +117,7 @@ pub(crate) struct Served {
     pub(crate) master_key: MasterKey,
     runtime: tokio::runtime::Runtime,
     stop: oneshot::Sender<()>,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    server: tokio::task::JoinHandle<()>,
 }
 
 impl Served {
@@ -128,6 +130,7 @@ impl Served {
         let ground = Ground {
             door: Arc::new(FrontDoor { entrance: live.entrance.clone() }),
             records: Arc::new(VenueRecords::of(live)),
+            addresses: Arc::new(AddressTable::open_or_create(&config.data, live.read_model.seq())?),
             model: Arc::clone(&live.read_model),
             history,
             master_key: master_key.clone(),
@@ -145,21 +148,12 @@ impl Served {
         let listener = listening.with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = gateway.router().into_make_service_with_connect_info::<SocketAddr>();
-        let server = runtime.spawn(async move {
-            let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-                // An answer of one segment must not wait for the acknowledgement of the one before.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "no TCP_NODELAY");
-                }
-            });
-            axum::serve(listener, router)
-                .with_graceful_shutdown(async {
-                    // Also when the sender is gone.
-                    drop(stopped.await);
-                })
-                .await
-        });
+        let limits = sockets::Limits {
+            connections_max: config.connections_max,
+            idle: Duration::from_millis(config.idle_timeout_ms),
+            head: Duration::from_millis(config.head_timeout_ms),
+        };
+        let server = runtime.spawn(sockets::serve(listener, gateway, limits, stopped));
         Ok(Self { address, first_key, master_key, runtime, stop, server })
     }
 

@@ -94,28 +94,3 @@ async fn a_path_or_method_that_is_not_there_is_json_too() {
         assert_eq!(said.body.get("sequence").is_some(), path.starts_with("/v1/"), "{path}");
     }
 }
-
-/// The same over a socket.
-#[tokio::test]
-async fn the_router_serves() {
-    let (venue, _, _) = Venue::trading().await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let service = venue.gateway.router().into_make_service_with_connect_info::<std::net::SocketAddr>();
-    let server = tokio::spawn(async move { axum::serve(listener, service).await });
-    let said = tokio::task::spawn_blocking(move || {
-        use std::io::{Read, Write};
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
-        let request = "GET /api/v3/depth?symbol=BTCUSDT HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut said = String::new();
-        stream.read_to_string(&mut said).unwrap();
-        said
-    })
-    .await
-    .unwrap();
-    assert!(said.starts_with("HTTP/1.1 200 OK\r\n"), "{said}");
-    assert!(said.contains("x-buttonwood-sequence: 12\r\n"), "{said}");
-    assert!(said.ends_with(r#"{"lastUpdateId":12,"bids":[],"asks":[]}"#), "{said}");
-    server.abort();
-}

@@ -1,6 +1,7 @@
 //! A venue in one process and without threads, and a client that signs.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -10,11 +11,11 @@ use axum::http::{Method, Request, StatusCode};
 use domain::command::create_api_key::Roles;
 use domain::command::{Action, Command, Envelope, RequestContent, Sequenced};
 use domain::event::{Answer, Event};
-use domain::ids::{EventId, ExecutionNumber, OrderId, UserId};
+use domain::ids::{AddressId, EventId, ExecutionNumber, OrderId, UserId};
 use domain::text::RequestId;
 use domain::units::{Seq, UnixNanos};
 use engine::Engine;
-use gateway::door::{Door, Execution, Follower, NotTaken, Records, Status};
+use gateway::door::{Addresses, Door, Execution, Follower, NotTaken, Records, Status};
 use gateway::gateway::{Gateway, Ground, Settings};
 use gateway::secrets::MasterKey;
 use hmac::{Hmac, KeyInit, Mac};
@@ -175,6 +176,20 @@ impl Records for Inside {
     }
 }
 
+/// The number of an address is its last byte; none is known beforehand.
+impl Addresses for Inside {
+    fn known(&self, _: IpAddr) -> Option<AddressId> {
+        None
+    }
+
+    fn number(&self, address: IpAddr) -> AddressId {
+        match address {
+            IpAddr::V4(address) => AddressId(u32::from(address.octets()[3])),
+            IpAddr::V6(_) => AddressId(0),
+        }
+    }
+}
+
 pub(crate) fn wall_clock() -> UnixNanos {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     UnixNanos(u64::try_from(since.as_nanos()).unwrap())
@@ -246,6 +261,7 @@ impl Venue {
         let ground = Ground {
             door: Arc::clone(&inside) as Arc<dyn Door>,
             records: Arc::clone(&inside) as Arc<dyn Records>,
+            addresses: Arc::clone(&inside) as Arc<dyn Addresses>,
             model,
             history: Arc::new(NoStore),
             master_key: master.clone(),

@@ -1,7 +1,7 @@
 //! A client that signs.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -24,6 +24,8 @@ pub struct Key {
 #[derive(Debug)]
 pub struct Client {
     address: SocketAddr,
+    /// Where it connects from; absent: as the system likes.
+    source: Option<IpAddr>,
     key: Key,
     connection: Option<Connection>,
 }
@@ -31,7 +33,13 @@ pub struct Client {
 impl Client {
     /// A client that has not connected yet.
     pub fn new(address: SocketAddr, key: &Key) -> Self {
-        Self { address, key: key.clone(), connection: None }
+        Self { address, source: None, key: key.clone(), connection: None }
+    }
+
+    /// The same, connecting from an address of this machine's.
+    #[must_use]
+    pub fn from_address(self, source: IpAddr) -> Self {
+        Self { source: Some(source), ..self }
     }
 
     /// Asks with a signed query. After an error nobody knows whether the venue has had the request.
@@ -93,7 +101,11 @@ impl Client {
 
     fn connection(&mut self) -> io::Result<&mut Connection> {
         if self.connection.is_none() {
-            self.connection = Some(Connection::open(self.address, &self.key.api_key)?);
+            let api_key = &self.key.api_key;
+            self.connection = Some(match self.source {
+                Some(source) => Connection::open_from(source, self.address, api_key)?,
+                None => Connection::open(self.address, api_key)?,
+            });
         }
         Ok(self.connection.as_mut().expect("opened above"))
     }

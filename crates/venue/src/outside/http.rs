@@ -1,9 +1,10 @@
 //! One keep-alive connection, without any library in between: what was sent and what was heard is exactly known.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use serde_json::Value;
 
 /// How long an answer is waited for. The venue gives up on itself earlier.
@@ -38,7 +39,19 @@ impl Answer {
 impl Connection {
     /// Connects; the key goes with every request.
     pub fn open(address: SocketAddr, api_key: &str) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
+        Self::over(TcpStream::connect(address)?, api_key)
+    }
+
+    /// The same from an address of this machine's.
+    pub fn open_from(source: IpAddr, address: SocketAddr, api_key: &str) -> io::Result<Self> {
+        let family = if source.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = socket(family, SocketType::STREAM, None)?;
+        bind(&socket, &SocketAddr::new(source, 0))?;
+        connect(&socket, &address)?;
+        Self::over(TcpStream::from(socket), api_key)
+    }
+
+    fn over(stream: TcpStream, api_key: &str) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         Ok(Self { stream, api_key: api_key.to_owned(), heard: Vec::new() })

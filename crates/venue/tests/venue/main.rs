@@ -16,3 +16,5 @@ mod verify_beside;
 mod full_disk;
 mod shutdown;
 mod arguments;
+mod addresses;
+mod sockets;
