@@ -64,6 +64,9 @@ pub trait Records: Send + Sync + fmt::Debug {
 
     /// What happened to a user from execution number `from` on: at most `limit` events, in order, without gaps. May block.
     fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError>;
+
+    /// An operator says that the wall clock is right, whatever it did. Must not block.
+    fn accept_clock(&self);
 }
 
 /// How far everybody is.
@@ -73,6 +76,8 @@ pub struct Status {
     pub sequenced: Seq,
     /// Last command that is durable.
     pub committed: Seq,
+    /// Whether the wall clock has jumped, and block time goes on without it until an operator accepts it.
+    pub clock_jumped: bool,
     /// Each follower.
     pub followers: Vec<Follower>,
 }

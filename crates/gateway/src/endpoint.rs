@@ -33,6 +33,7 @@ pub(crate) enum Endpoint {
     Ledger,
     Executions,
     Status,
+    AcceptClock,
     Admin(Admin),
 }
 
@@ -100,7 +101,7 @@ impl Endpoint {
             | Self::ReplaceOrder
             | Self::AmendOrder
             | Self::CancelOpenOrders => Security::Trade,
-            Self::Admin(_) => Security::Admin,
+            Self::AcceptClock | Self::Admin(_) => Security::Admin,
         }
     }
 
@@ -130,6 +131,7 @@ impl Endpoint {
             | Self::ReplaceOrder
             | Self::CancelOpenOrders
             | Self::Status
+            | Self::AcceptClock
             | Self::Admin(_) => 1,
         }
     }
@@ -186,6 +188,7 @@ fn methods(path: &str) -> &'static [(Method, Endpoint)] {
         "/v1/ledger" => &const { [(Method::GET, E::Ledger)] },
         "/v1/executions" => &const { [(Method::GET, E::Executions)] },
         "/v1/status" => &const { [(Method::GET, E::Status)] },
+        "/v1/admin/clock" => &const { [(Method::POST, E::AcceptClock)] },
         "/v1/admin/assets" => &const { [(Method::POST, E::Admin(Admin::Assets))] },
         "/v1/admin/symbols" => &const { [(Method::POST, E::Admin(Admin::Symbols))] },
         "/v1/admin/symbols/status" => &const { [(Method::POST, E::Admin(Admin::SymbolStatus))] },

@@ -245,6 +245,7 @@ async fn route(endpoint: Endpoint, call: &Call<'_>) -> Result<Reply, Error> {
         Endpoint::Ledger => venue::ledger::ledger(call).await,
         Endpoint::Executions => venue::executions::executions(call).await,
         Endpoint::Status => venue::status::status(call),
+        Endpoint::AcceptClock => venue::clock::accept(call),
         Endpoint::Admin(admin) => venue::admin::admin(call, admin).await,
     }
 }

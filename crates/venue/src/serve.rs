@@ -21,6 +21,7 @@ use projector::history::ReadError;
 use sequencer::batch::ReplyTo;
 use sequencer::execution_index::ExecutionIndex;
 use sequencer::queue::Entrance;
+use sequencer::sequencer::Controls;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -301,6 +302,7 @@ impl Door for FrontDoor {
 struct VenueRecords {
     status: Arc<live::Status>,
     executions: Arc<ExecutionIndex>,
+    controls: Arc<Controls>,
     event_log: SegmentSource,
 }
 
@@ -309,6 +311,7 @@ impl VenueRecords {
         Self {
             status: Arc::clone(&live.status),
             executions: Arc::clone(&live.executions),
+            controls: Arc::clone(&live.controls),
             event_log: live.logs.event_log.clone(),
         }
     }
@@ -324,7 +327,7 @@ impl Records for VenueRecords {
         };
         let committed = self.status.journal.committed();
         let followers = self.status.followers.iter().map(follower).collect();
-        Status { sequenced: committed, committed, followers }
+        Status { sequenced: committed, committed, clock_jumped: self.controls.clock_jumped(), followers }
     }
 
     fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError> {
@@ -338,5 +341,9 @@ impl Records for VenueRecords {
             event,
         };
         Ok((first..).zip(events).map(execution).collect())
+    }
+
+    fn accept_clock(&self) {
+        self.controls.accept_clock();
     }
 }

@@ -13,6 +13,7 @@ pub(crate) fn status(call: &Call<'_>) -> Result<Reply, Error> {
             json.number("sequenced", status.sequenced.0);
             json.number("committed", status.committed.0);
             json.number("time", call.model().time().millis());
+            json.flag("clockJumped", status.clock_jumped);
             json.name("followers").array(|json| {
                 for follower in &status.followers {
                     json.object(|json| {

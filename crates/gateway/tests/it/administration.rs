@@ -1,5 +1,6 @@
 //! `/v1/admin`: every request is done once, however often it comes.
 
+use axum::http::Method;
 use serde_json::json;
 
 use crate::venue::Venue;
@@ -129,4 +130,19 @@ async fn what_is_wrong_with_a_request_is_named() {
     }
     let body = format!(r#"{{"requestId":"pem","userId":1,"roles":["read"],"publicKey":"{pem}"}}"#);
     venue.admin("keys", &body).await.ok();
+}
+
+#[tokio::test]
+async fn an_administrator_accepts_a_clock_that_has_jumped() {
+    use std::sync::atomic::Ordering;
+    let (venue, client, _) = Venue::trading().await;
+    assert_eq!(venue.get("/v1/status").await.ok()["clockJumped"], false);
+    venue.inside.clock_jumped.store(true, Ordering::Relaxed);
+    assert_eq!(venue.get("/v1/status").await.ok()["clockJumped"], true);
+    let said = venue.signed(&client, Method::POST, "/v1/admin/clock", "").await;
+    assert_eq!((said.error().0, said.error().1), (401, -1002), "a trader may not");
+    assert_eq!(venue.get("/v1/status").await.ok()["clockJumped"], true);
+    let said = venue.signed(&venue.admin, Method::POST, "/v1/admin/clock", "").await.ok();
+    assert_eq!(said["clockJumped"], true, "it had");
+    assert_eq!(venue.get("/v1/status").await.ok()["clockJumped"], false);
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -84,6 +84,7 @@ pub(crate) struct Inside {
     state: Mutex<(Engine, Seq, UnixNanos, Vec<Execution>)>,
     pub(crate) model: Arc<ReadModel>,
     mood: Mutex<Mood>,
+    pub(crate) clock_jumped: AtomicBool,
     clock: fn() -> UnixNanos,
     /// Senders of answers that never come.
     kept: Mutex<Vec<oneshot::Sender<Answer>>>,
@@ -166,7 +167,12 @@ impl Records for Inside {
             trouble: None,
             stopped: None,
         };
-        Status { sequenced: seq, committed: seq, followers: vec![follower] }
+        let clock_jumped = self.clock_jumped.load(Ordering::Relaxed);
+        Status { sequenced: seq, committed: seq, clock_jumped, followers: vec![follower] }
+    }
+
+    fn accept_clock(&self) {
+        self.clock_jumped.store(false, Ordering::Relaxed);
     }
 
     fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError> {
@@ -251,6 +257,7 @@ impl Venue {
             state: Mutex::new((engine, Seq::ZERO, UnixNanos(0), Vec::new())),
             model: Arc::clone(&model),
             mood: Mutex::new(Mood::Well),
+            clock_jumped: AtomicBool::new(false),
             clock: settings.clock,
             kept: Mutex::new(Vec::new()),
         });
