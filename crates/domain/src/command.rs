@@ -88,6 +88,21 @@ pub struct Command {
     pub action: Action,
 }
 
+/// Why the venue did not take a command. Nothing was recorded; asking again is safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotTaken {
+    /// The queue, or the user's share of it, is full.
+    Overloaded,
+    /// The disk has no room for more: only cancels are taken, or nothing at all.
+    NoSpace,
+    /// The event log cannot keep up.
+    EventLogBehind,
+    /// A follower is further behind than the logs may grow.
+    FollowerBehind,
+    /// The venue is going down.
+    ShuttingDown,
+}
+
 /// An order by either of its names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OrderRef {

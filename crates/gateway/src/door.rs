@@ -4,9 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
-use domain::command::Command;
+use domain::command::{Command, NotTaken};
 use domain::event::{Answer, Event};
-use domain::ids::{AddressId, EventId, ExecutionNumber, UserId};
+use domain::ids::{AddressId, ExecutionNumber, UserId};
 use domain::units::{Seq, UnixNanos};
 use projector::history::ReadError;
 use tokio::sync::oneshot;
@@ -16,21 +16,6 @@ pub trait Door: Send + Sync + fmt::Debug {
     /// Hands a command over without waiting. The answer comes once the command is committed and in the read model; an answer
     /// that never comes (the sender is dropped) means that nobody knows what became of the command.
     fn submit(&self, command: Command) -> Result<oneshot::Receiver<Answer>, NotTaken>;
-}
-
-/// Why a command was not taken. Nothing was recorded; asking again is safe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotTaken {
-    /// The queue, or the user's share of it, is full.
-    Overloaded,
-    /// The disk has no room for more.
-    NoSpace,
-    /// The event log cannot keep up.
-    EventLogBehind,
-    /// A follower is further behind than the logs may grow.
-    FollowerBehind,
-    /// The venue is going down.
-    ShuttingDown,
 }
 
 /// Which client address has which number: only the number goes into the journal.
@@ -100,8 +85,8 @@ pub struct Follower {
 pub struct Execution {
     /// Its number.
     pub number: ExecutionNumber,
-    /// The event's key.
-    pub id: EventId,
+    /// The command it came of.
+    pub seq: Seq,
     /// Block time.
     pub time: UnixNanos,
     /// The event: one that carries an execution number.

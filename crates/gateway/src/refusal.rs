@@ -1,11 +1,11 @@
 //! The engine's refusals, and what the venue did not take, in Binance's words.
 
 use axum::http::StatusCode;
+use domain::command::NotTaken;
 use domain::reject::RejectReason;
 use projector::history::ReadError;
 use readmodel::merged::HistoryError;
 
-use crate::door::NotTaken;
 use crate::error::Error;
 
 /// What a refused command had asked: Binance has a code for each.

@@ -1,11 +1,13 @@
 //! What every store must do, whatever it is made of. Each function panics where a store does otherwise; all are called with a way to
 //! make an empty store and a history to put into it. The history is of one journal and long enough to be cut into batches.
 
+use domain::command::{Command, Sequenced};
+use domain::event::Event;
 use domain::ids::{Checkpoint, Hash256, VenueId};
 use domain::units::{Epoch, Seq, UnixNanos};
 
 use crate::batch::{Batch, Stream};
-use crate::block::CommittedBlock;
+use crate::block::{BlockInfo, CommittedBlock};
 use crate::fold::Projector;
 use crate::follower::{Follower, Source, SourceError, Step};
 use crate::memory::MemoryStore;
@@ -149,6 +151,46 @@ pub fn followers_survive_deaths(fresh: Fresh<'_>, blocks: &[CommittedBlock], see
         subject.interrupt_after(None);
         same_rows(subject.as_mut(), stream, blocks);
     }
+}
+
+/// The venue of [`blocks`].
+pub const VENUE: VenueId = VenueId([7; 16]);
+
+/// Commands in blocks of 1 to 9, with the events that `apply` says come of each.
+pub fn blocks(
+    commands: &[Sequenced<Command>],
+    mut apply: impl FnMut(&Sequenced<Command>, &mut Vec<Event>),
+) -> Vec<CommittedBlock> {
+    let mut blocks = Vec::new();
+    let mut rest = commands;
+    while let Some(first) = rest.first() {
+        let size = 1 + usize::try_from((first.seq.0.wrapping_mul(0x9e37_79b9) >> 7) % 9).expect("below nine");
+        let (block, later) = rest.split_at(size.min(rest.len()));
+        blocks.push(committed(block, &mut apply));
+        rest = later;
+    }
+    blocks
+}
+
+fn committed(
+    commands: &[Sequenced<Command>],
+    apply: &mut dyn FnMut(&Sequenced<Command>, &mut Vec<Event>),
+) -> CommittedBlock {
+    let (first, last) = (commands[0].seq, commands[commands.len() - 1].seq);
+    let (journal, events) = (hash(1, last), hash(2, last));
+    let mut block = CommittedBlock::new(BlockInfo { venue: VENUE, epoch: Epoch(1), first, last, journal, events });
+    for command in commands {
+        let mut events = Vec::new();
+        apply(command, &mut events);
+        block.push(command.clone(), events);
+    }
+    block
+}
+
+fn hash(kind: u8, seq: Seq) -> Hash256 {
+    let mut bytes = [kind; 32];
+    bytes[..8].copy_from_slice(&seq.0.to_le_bytes());
+    Hash256(bytes)
 }
 
 /// The batch of the blocks `from .. to`.

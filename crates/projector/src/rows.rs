@@ -10,6 +10,7 @@ use domain::ids::{
 };
 use domain::instrument::{Asset, Fees, Instrument, SymbolLimits, SymbolStatus};
 use domain::order::{CloseReason, Liquidity, OrderKind, Side};
+use domain::state::OrderState;
 use domain::text::{ApiKeyText, ClientOrderId};
 use domain::units::{Amount, Lots, Seq, UnixNanos};
 
@@ -79,6 +80,29 @@ pub struct OrderRow {
     pub last_seq: Seq,
     /// Block time of that command.
     pub updated_time: UnixNanos,
+}
+
+impl OrderRow {
+    /// The row of an open order, as far as a state knows it: not when it last changed.
+    pub fn open(order: &OrderState, last_seq: Seq, updated_time: UnixNanos) -> Self {
+        Self {
+            order: order.order,
+            user: order.user,
+            symbol: order.symbol,
+            side: order.side,
+            kind: order.kind,
+            client_order_id: order.client_order_id,
+            quantity: Some(order.quantity),
+            executed: order.executed,
+            executed_quote: order.executed_quote,
+            status: if order.executed.is_zero() { OrderStatus::New } else { OrderStatus::PartiallyFilled },
+            fees: order.fees,
+            placed: order.placed,
+            placed_time: order.placed_time,
+            last_seq,
+            updated_time,
+        }
+    }
 }
 
 /// Table `order_fills`: one order's side of one trade.

@@ -8,7 +8,7 @@ use domain::state::{OrderState, State};
 use domain::text::ApiKeyText;
 use domain::units::{Seq, UnixNanos};
 use projector::history::{Candle, OrderKey, TimeRange};
-use projector::rows::{OrderRow, OrderStatus, TradeRow};
+use projector::rows::{OrderRow, TradeRow};
 
 use crate::account::{Balance, Position};
 use crate::apply::Writer;
@@ -230,7 +230,8 @@ impl ReadModel {
         let mut orders: Vec<&OrderState> = state.orders.iter().collect();
         orders.sort_unstable_by_key(|order| order.order);
         for order in orders {
-            let row = open_row(order);
+            // A state does not say when an order last changed; its placement is the latest moment that is sure.
+            let row = OrderRow::open(order, order.placed, order.placed_time);
             let left = order.quantity.checked_sub(order.executed).expect("an open order has something left");
             let mut shard = self.shard(order.user);
             let hash = shard.orders.hash(row.user, &row.client_order_id);
@@ -247,26 +248,5 @@ fn stream_index(stream: Stream) -> usize {
         Stream::Orders => 0,
         Stream::Ledger => 1,
         Stream::Trades => 2,
-    }
-}
-
-/// A state does not say when an order last changed; its placement is the latest moment that is sure.
-fn open_row(order: &OrderState) -> OrderRow {
-    OrderRow {
-        order: order.order,
-        user: order.user,
-        symbol: order.symbol,
-        side: order.side,
-        kind: order.kind,
-        client_order_id: order.client_order_id,
-        quantity: Some(order.quantity),
-        executed: order.executed,
-        executed_quote: order.executed_quote,
-        status: if order.executed.is_zero() { OrderStatus::New } else { OrderStatus::PartiallyFilled },
-        fees: order.fees,
-        placed: order.placed,
-        placed_time: order.placed_time,
-        last_seq: order.placed,
-        updated_time: order.placed_time,
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use domain::command::create_api_key::Credential;
-use domain::command::{Action, Command, RequestContent};
+use domain::command::{Action, Command, NotTaken, RequestContent};
 use domain::ids::UserId;
 use domain::instrument::SymbolLimits;
 use domain::order::{MarketSize, OrderKind};
@@ -28,21 +28,6 @@ pub const USER_SHARE_PERCENT: usize = 25;
 pub const EVENT_BACKLOG_MAX: u64 = 262_144;
 
 const USER_BUCKETS: usize = 4_096;
-
-/// Why a command was not taken. Nothing was recorded; asking again is safe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotTaken {
-    /// The queue, or the user's share of it, is full.
-    Overloaded,
-    /// The disk has no room for more: only cancels are taken, or nothing at all.
-    NoSpace,
-    /// The event log cannot keep up.
-    EventLogBehind,
-    /// A follower is further behind than the logs may grow.
-    FollowerBehind,
-    /// The venue is going down.
-    ShuttingDown,
-}
 
 /// How much room the disk has, as the queue needs to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use domain::command::{Action, Command, Envelope, Request, RequestContent};
+use domain::command::{Action, Command, Envelope, NotTaken, Request, RequestContent};
 use domain::event::{Answer, Created, Event};
 use domain::ids::{AssetId, SymbolId, UserId};
 use domain::instrument::{Fees, Step, SymbolLimits};
 use domain::text::{AssetCode, RequestId, SymbolCode};
 use domain::units::Amount;
 use sequencer::batch::ReplyTo;
-use sequencer::queue::{Entrance, NotTaken};
+use sequencer::queue::Entrance;
 use tokio::sync::oneshot;
 
 /// Submits commands of the venue's own user and waits for each answer.

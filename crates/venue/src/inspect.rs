@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let places = Places::in_directory(&args.data);
     let venue = places.venue()?;
     let venue = venue.ok_or_else(|| anyhow::anyhow!("{} holds no venue", args.data.display()))?;
-    println!("venue {}", hex(&venue.0));
+    println!("venue {}", hex::encode(venue.0));
     let logs = live::logs(&Config { data: args.data.clone(), ..Config::default() }, venue, &places);
     match args.what {
         What::Journal => blocks(args, venue, &logs.journal),
@@ -161,13 +161,5 @@ fn snapshots(snapshots: &Snapshots) -> anyhow::Result<()> {
 }
 
 fn short(hash: Hash256) -> String {
-    hex(&hash.0[..8])
-}
-
-/// Bytes as hexadecimal text.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string");
-        text
-    })
+    hex::encode(&hash.0[..8])
 }

@@ -404,7 +404,8 @@ fn explain(error: RecoveryError, data: &Path) -> anyhow::Error {
     anyhow::Error::new(error).context(help)
 }
 
-fn nanos(duration: Duration) -> u64 {
+/// A duration as the units of time here count it.
+pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 

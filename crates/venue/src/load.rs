@@ -1,6 +1,7 @@
 //! A steady mixed flow for benchmarks and torture, endless and without feedback: 10 % rest near the touch, 40 % rest away from
 //! it, 40 % cancel one of those, 10 % cross the spread and take what rests near. Prices cluster at the touch.
 
+use clap::Args as ClapArgs;
 use domain::command::cancel_order::CancelOrder;
 use domain::command::create_user::CreateUser;
 use domain::command::deposit::Deposit;
@@ -25,12 +26,19 @@ const FAR_TICKS: u64 = 2_000;
 const FUNDS: Amount = Amount(1_000_000_000_000_000_000);
 
 /// How large the flow's world is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, ClapArgs)]
 pub(crate) struct World {
+    /// Users.
+    #[arg(long, default_value_t = 10_000)]
     pub(crate) users: u32,
+    /// Symbols.
+    #[arg(long, default_value_t = 10)]
     pub(crate) symbols: u32,
     /// Orders that rest before cancels begin.
+    #[arg(long, default_value_t = 100_000)]
     pub(crate) resting: usize,
+    /// Seed of the flow.
+    #[arg(long, default_value_t = 7)]
     pub(crate) seed: u64,
 }
 

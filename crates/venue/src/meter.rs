@@ -10,6 +10,8 @@ use domain::units::Seq;
 use hdrhistogram::Histogram;
 use sequencer::batch::AnswerSink;
 
+use crate::live::nanos;
+
 /// Orders that may be on their way at once: more than any queue holds.
 const IN_FLIGHT_MAX: usize = 1 << 20;
 /// Longest latency told apart.
@@ -98,8 +100,4 @@ impl AnswerSink for Meter {
 
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

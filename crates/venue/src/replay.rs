@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use domain::command::amend_order::AmendOrder;
 use domain::command::cancel_order::CancelOrder;
 use domain::command::place_order::PlaceOrder;
-use domain::command::{Action, Command, Envelope, OrderRef};
+use domain::command::{Action, Command, Envelope, NotTaken, OrderRef};
 use domain::event::Event;
 use domain::ids::{SymbolId, UserId};
 use domain::instrument::{Fees, Step, SymbolLimits};
@@ -21,7 +21,6 @@ use domain::order::{OrderKind, TimeInForce};
 use domain::text::ClientOrderId;
 use domain::units::{Amount, Seq};
 use sequencer::batch::{AnswerSink, ReplyTo};
-use sequencer::queue::NotTaken;
 
 use crate::config::Config;
 use crate::console::{Console, NewSymbol};

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args as ClapArgs;
-use domain::command::Command;
-use domain::command::RequestContent;
 use domain::command::create_api_key::Roles;
+use domain::command::{Command, NotTaken, RequestContent};
 use domain::event::{Answer, Event};
-use domain::ids::{EventId, ExecutionNumber, UserId};
+use domain::ids::{ExecutionNumber, UserId};
 use domain::units::{Seq, UnixNanos};
-use gateway::door::{Door, Execution, Follower, NotTaken, Records, Status};
+use gateway::door::{Door, Execution, Follower, Records, Status};
 use gateway::gateway::{Gateway, Ground, Settings};
 use gateway::secrets::MasterKey;
 use journal::read::SegmentSource;
@@ -284,15 +283,8 @@ struct FrontDoor {
 
 impl Door for FrontDoor {
     fn submit(&self, command: Command) -> Result<oneshot::Receiver<Answer>, NotTaken> {
-        use sequencer::queue::NotTaken as Reason;
         let (sender, answer) = oneshot::channel();
-        self.entrance.submit(command, ReplyTo::Task(sender)).map_err(|reason| match reason {
-            Reason::Overloaded => NotTaken::Overloaded,
-            Reason::NoSpace => NotTaken::NoSpace,
-            Reason::EventLogBehind => NotTaken::EventLogBehind,
-            Reason::FollowerBehind => NotTaken::FollowerBehind,
-            Reason::ShuttingDown => NotTaken::ShuttingDown,
-        })?;
+        self.entrance.submit(command, ReplyTo::Task(sender))?;
         Ok(answer)
     }
 }
@@ -336,7 +328,7 @@ impl Records for VenueRecords {
         let first = from.0.max(1);
         let execution = |(number, (seq, time, event)): (u64, (Seq, UnixNanos, Event))| Execution {
             number: ExecutionNumber(number),
-            id: EventId { seq, index: 0 },
+            seq,
             time,
             event,
         };

@@ -11,11 +11,10 @@ use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use domain::command::cancel_all::CancelAll;
-use domain::command::{Action, Command, Envelope};
+use domain::command::{Action, Command, Envelope, NotTaken};
 use domain::event::Event;
 use domain::units::Seq;
 use sequencer::batch::{AnswerSink, ReplyTo};
-use sequencer::queue::NotTaken;
 
 use crate::config::Config;
 use crate::console::Console;

@@ -31,7 +31,6 @@ use sequencer::snapshots::Snapshots;
 
 use crate::config::Config;
 use crate::followers::stream_name;
-use crate::inspect::hex;
 use crate::live;
 use crate::source::Logs;
 use crate::stores::member::{Access, Member, Present, Role, open_present};
@@ -261,7 +260,7 @@ fn check_stores(logs: &Logs, base: &Base, end: Seq, stored: Vec<Stored>, verdict
         "replayed {} commands from {}: events equal to the event log byte by byte, money conserved, state {}",
         end.0 - base_seq.0,
         base_seq.0,
-        hex(&expectation.state_hash.0[..8])
+        hex::encode(&expectation.state_hash.0[..8])
     ));
     for stored in stored {
         let Some(expected) = expectation.streams.get(&stored.of) else {

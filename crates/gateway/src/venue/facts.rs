@@ -15,7 +15,7 @@ use crate::units::Units;
 pub(crate) fn write_execution(json: &mut Json, reference: &Reference, execution: &Execution) {
     json.object(|json| {
         json.number("number", execution.number.0);
-        json.number("sequence", execution.id.seq.0);
+        json.number("sequence", execution.seq.0);
         json.number("time", execution.time.millis());
         match &execution.event {
             Event::OrderPlaced(placed) => write_placed(json, reference, placed),

@@ -1,7 +1,7 @@
 //! What a client is told where nothing was done, and where nobody knows.
 
 use axum::http::Method;
-use gateway::door::NotTaken;
+use domain::command::NotTaken;
 use gateway::gateway::Settings;
 
 use crate::venue::{Mood, Venue, timestamp};

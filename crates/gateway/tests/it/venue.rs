@@ -9,13 +9,13 @@ use std::time::{Duration, SystemTime};
 use axum::body::{Body, HttpBody};
 use axum::http::{Method, Request, StatusCode};
 use domain::command::create_api_key::Roles;
-use domain::command::{Action, Command, Envelope, RequestContent, Sequenced};
+use domain::command::{Action, Command, Envelope, NotTaken, RequestContent, Sequenced};
 use domain::event::{Answer, Event};
-use domain::ids::{AddressId, EventId, ExecutionNumber, OrderId, UserId};
+use domain::ids::{AddressId, ExecutionNumber, OrderId, UserId};
 use domain::text::RequestId;
 use domain::units::{Seq, UnixNanos};
 use engine::Engine;
-use gateway::door::{Addresses, Door, Execution, Follower, NotTaken, Records, Status};
+use gateway::door::{Addresses, Door, Execution, Follower, Records, Status};
 use gateway::gateway::{Gateway, Ground, Settings};
 use gateway::secrets::MasterKey;
 use hmac::{Hmac, KeyInit, Mac};
@@ -105,10 +105,9 @@ impl Inside {
         let command = Sequenced { seq: *seq, time: *time, content: command };
         let mut events = Vec::new();
         engine.apply(&command, &mut events);
-        for (index, event) in (0..).zip(&events) {
+        for event in &events {
             if let Some((_, number)) = execution_of(event) {
-                let id = EventId { seq: *seq, index };
-                executions.push(Execution { number, id, time: *time, event: event.clone() });
+                executions.push(Execution { number, seq: *seq, time: *time, event: event.clone() });
             }
         }
         self.model.apply(&command, &events);

@@ -8,6 +8,7 @@ use domain::units::{Epoch, Seq, UnixNanos};
 use projector::batch::{Batch, Stream};
 use projector::block::CommittedBlock;
 use projector::conformance::Blocks;
+use projector::conformance::VENUE;
 use projector::fold::BATCH_COMMANDS_MAX;
 use projector::follower::{
     EMPTY_COMMIT_INTERVAL_NS, Follower, RETRY_MAX_NS, RETRY_MIN_NS, Source, SourceError, Step, Stop,
@@ -15,7 +16,7 @@ use projector::follower::{
 use projector::store::{COMMIT_INTERVAL, Divergence, Outcome, Store, StoreError};
 use sim::commands::Profile;
 
-use crate::history::{VENUE, history};
+use crate::history::history;
 
 const WRITER: Epoch = Epoch(5);
 

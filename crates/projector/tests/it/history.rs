@@ -1,50 +1,15 @@
 //! Histories out of the slow exchange.
 
-use domain::command::{Command, Sequenced};
-use domain::ids::{Hash256, VenueId};
 use domain::state::State;
-use domain::units::{Epoch, Seq};
-use projector::block::{BlockInfo, CommittedBlock};
+use projector::block::CommittedBlock;
+use projector::conformance::blocks;
 use sim::commands::{CELL, Profile, generate, sequenced};
 use sim::model::Model;
 
-pub(crate) const VENUE: VenueId = VenueId([7; 16]);
-
-/// Commands of a seed in blocks of 1 to 9, and the state they lead to.
+/// Commands of a seed in blocks, and the state they lead to.
 pub(crate) fn history(profile: Profile, seed: u64, count: usize) -> (Vec<CommittedBlock>, State) {
-    let commands: Vec<_> = sequenced(&generate(profile, seed, count)).collect();
     let mut model = Model::new(CELL);
-    let mut blocks = Vec::new();
-    let mut rest = commands.as_slice();
-    while let Some(first) = rest.first() {
-        let size = 1 + usize::try_from(first.seq.0.wrapping_mul(0x9e37_79b9) >> 7).unwrap() % 9;
-        let (block, later) = rest.split_at(size.min(rest.len()));
-        blocks.push(committed(&mut model, block));
-        rest = later;
-    }
+    let commands: Vec<_> = sequenced(&generate(profile, seed, count)).collect();
+    let blocks = blocks(&commands, |command, events| model.apply(command, events));
     (blocks, model.state())
-}
-
-fn committed(model: &mut Model, commands: &[Sequenced<Command>]) -> CommittedBlock {
-    let (first, last) = (commands[0].seq, commands[commands.len() - 1].seq);
-    let mut block = CommittedBlock::new(BlockInfo {
-        venue: VENUE,
-        epoch: Epoch(1),
-        first,
-        last,
-        journal: hash(1, last),
-        events: hash(2, last),
-    });
-    for command in commands {
-        let mut events = Vec::new();
-        model.apply(command, &mut events);
-        block.push(command.clone(), events);
-    }
-    block
-}
-
-fn hash(kind: u8, seq: Seq) -> Hash256 {
-    let mut bytes = [kind; 32];
-    bytes[..8].copy_from_slice(&seq.0.to_le_bytes());
-    Hash256(bytes)
 }

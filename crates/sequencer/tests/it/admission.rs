@@ -2,14 +2,14 @@
 
 use domain::command::cancel_all::CancelAll;
 use domain::command::place_order::PlaceOrder;
-use domain::command::{Action, Command, Envelope};
+use domain::command::{Action, Command, Envelope, NotTaken};
 use domain::ids::{SymbolId, UserId};
 use domain::order::{OrderKind, Side, TimeInForce};
 use domain::text::Text;
 use domain::units::{Lots, Ticks};
 use journal::faulty::FaultyDisk;
 use sequencer::batch::ReplyTo;
-use sequencer::queue::{EVENT_BACKLOG_MAX, NotTaken, Room};
+use sequencer::queue::{EVENT_BACKLOG_MAX, Room};
 use sequencer::sequencer::Step;
 
 use crate::fixture::{Line, places, restart};

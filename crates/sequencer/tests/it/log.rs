@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::command::RequestContent;
 use domain::command::create_api_key::{CreateApiKey, Credential, Roles};
+use domain::command::{NotTaken, RequestContent};
 use domain::ids::UserId;
 use domain::text::Text;
 use domain::units::{Epoch, Seq, UnixNanos};
@@ -15,7 +15,7 @@ use journal::journal::Journal;
 use journal::storage::Directory;
 use sequencer::batch::ReplyTo;
 use sequencer::log::{Block, InlineLog, JournalLog, Log};
-use sequencer::queue::{Entrance, Exit, NotTaken, queue};
+use sequencer::queue::{Entrance, Exit, queue};
 use sequencer::recovery::{Start, recover};
 use sequencer::sequencer::{BLOCK_BYTES, Step};
 

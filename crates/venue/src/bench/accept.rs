@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
+use domain::command::NotTaken;
 use sequencer::batch::{AnswerSink, ReplyTo};
-use sequencer::queue::NotTaken;
 
 use crate::config::Config;
 use crate::console::Console;
@@ -24,15 +24,9 @@ pub(crate) struct Options {
     /// Orders a second, each at its time (open loop); 0: as many as are taken.
     #[arg(long, default_value_t = 0)]
     pub(crate) rate: u64,
-    /// Users.
-    #[arg(long, default_value_t = 10_000)]
-    pub(crate) users: u32,
-    /// Symbols.
-    #[arg(long, default_value_t = 10)]
-    pub(crate) symbols: u32,
-    /// Orders that rest before cancels begin.
-    #[arg(long, default_value_t = 100_000)]
-    pub(crate) resting: usize,
+    /// What is traded, and by how many.
+    #[command(flatten)]
+    pub(crate) world: World,
     /// Follow into SQLite as well.
     #[arg(long)]
     pub(crate) store: bool,
@@ -42,9 +36,6 @@ pub(crate) struct Options {
     /// Keep the data here; without it, in a temporary directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Seed of the flow.
-    #[arg(long, default_value_t = 7)]
-    pub(crate) seed: u64,
 }
 
 /// What was measured.
@@ -69,8 +60,7 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Measured> {
     let sinks: Vec<Arc<dyn AnswerSink>> = vec![Arc::<Meter>::clone(&meter)];
     let beside = Beside { store: options.store, replayer: !options.no_replayer };
     let live = Live::start(&config, beside, sinks, &mut |_| {})?;
-    let world = World { users: options.users, symbols: options.symbols, resting: options.resting, seed: options.seed };
-    let mut load = world.set_up(&Console::new(live.entrance.clone(), "bench"))?;
+    let mut load = options.world.set_up(&Console::new(live.entrance.clone(), "bench"))?;
     let begun = Instant::now();
     let (sent, overloaded) = drive(&live, &meter, &mut load, options)?;
     while meter.answered() < sent {

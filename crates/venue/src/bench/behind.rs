@@ -16,18 +16,9 @@ pub(crate) struct Options {
     /// Commands in the logs.
     #[arg(long, default_value_t = 2_000_000)]
     pub(crate) commands: u64,
-    /// Users.
-    #[arg(long, default_value_t = 10_000)]
-    pub(crate) users: u32,
-    /// Symbols.
-    #[arg(long, default_value_t = 10)]
-    pub(crate) symbols: u32,
-    /// Orders that rest before cancels begin.
-    #[arg(long, default_value_t = 100_000)]
-    pub(crate) resting: usize,
-    /// Seed of the flow.
-    #[arg(long, default_value_t = 7)]
-    pub(crate) seed: u64,
+    /// What is traded, and by how many.
+    #[command(flatten)]
+    pub(crate) world: World,
 }
 
 /// Commands, and how long they took.
@@ -76,8 +67,7 @@ fn config(data: &Path) -> anyhow::Result<Config> {
 fn write_logs(options: &Options, data: &Path) -> anyhow::Result<()> {
     let live = Live::start(&config(data)?, Beside { store: false, replayer: false }, Vec::new(), &mut |_| {})?;
     let console = Console::new(live.entrance.clone(), "bench");
-    let world = World { users: options.users, symbols: options.symbols, resting: options.resting, seed: options.seed };
-    let mut load = world.set_up(&console)?;
+    let mut load = options.world.set_up(&console)?;
     for _ in 0..options.commands {
         console.send(&load.next())?;
     }

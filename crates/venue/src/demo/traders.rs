@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use domain::command::cancel_order::CancelOrder;
 use domain::command::place_order::PlaceOrder;
-use domain::command::{Action, Command, Envelope, OrderRef};
+use domain::command::{Action, Command, Envelope, NotTaken, OrderRef};
 use domain::ids::{AssetId, SymbolId, UserId};
 use domain::instrument::{Fees, Step, SymbolLimits};
 use domain::order::{MarketSize, OrderKind, Side, TimeInForce};
 use domain::text::ClientOrderId;
 use domain::units::{Amount, Lots, Ppm, Ticks};
 use sequencer::batch::ReplyTo;
-use sequencer::queue::{Entrance, NotTaken};
+use sequencer::queue::Entrance;
 
 use crate::console::{Console, NewSymbol};
 use crate::meter::Meter;

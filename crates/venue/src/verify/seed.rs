@@ -5,8 +5,8 @@ use domain::state::State;
 use domain::units::{Seq, UnixNanos};
 use projector::batch::{Batch, ReferenceRows, Rows, Stream, SymbolsRows, UsersRows};
 use projector::rows::{
-    AssetRow, BalanceRow, CreditLimitRow, KeyRow, OrderRow, OrderStatus, PositionRow, SymbolRow, UserRow, VenueRow,
-    WithdrawalRow, WithdrawalStatus,
+    AssetRow, BalanceRow, CreditLimitRow, KeyRow, OrderRow, PositionRow, SymbolRow, UserRow, VenueRow, WithdrawalRow,
+    WithdrawalStatus,
 };
 
 /// The stream's rows of a state, as one batch from nothing to `to`.
@@ -58,7 +58,7 @@ fn reference(state: &State) -> ReferenceRows {
 }
 
 fn symbols(state: &State) -> SymbolsRows {
-    let mut placed: Vec<_> = state.orders.iter().map(order).collect();
+    let mut placed: Vec<_> = state.orders.iter().map(|order| OrderRow::open(order, Seq::ZERO, UnixNanos(0))).collect();
     placed.sort_unstable_by_key(|row| row.order);
     let positions = state.positions.iter().map(|position| PositionRow {
         user: position.user,
@@ -69,26 +69,6 @@ fn symbols(state: &State) -> SymbolsRows {
         last_seq: Seq::ZERO,
     });
     SymbolsRows { placed, positions: positions.collect(), ..SymbolsRows::default() }
-}
-
-fn order(order: &domain::state::OrderState) -> OrderRow {
-    OrderRow {
-        order: order.order,
-        user: order.user,
-        symbol: order.symbol,
-        side: order.side,
-        kind: order.kind,
-        client_order_id: order.client_order_id,
-        quantity: Some(order.quantity),
-        executed: order.executed,
-        executed_quote: order.executed_quote,
-        status: if order.executed.is_zero() { OrderStatus::New } else { OrderStatus::PartiallyFilled },
-        fees: order.fees,
-        placed: order.placed,
-        placed_time: order.placed_time,
-        last_seq: Seq::ZERO,
-        updated_time: UnixNanos(0),
-    }
 }
 
 fn users(state: &State) -> UsersRows {
