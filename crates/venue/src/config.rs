@@ -1,5 +1,6 @@
 //! Configuration: a TOML file, overridden by the environment, with a default for everything.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) follower_lag_max: u64,
     /// Directory of the embedded store; by default `store` in the data directory.
     pub(crate) store: Option<PathBuf>,
+    /// The PostgreSQL shards that hold orders, fills, positions and money; none: they are in the embedded store.
+    pub(crate) shards: Vec<Shard>,
     /// Threads of the gateway; 0: one per core.
     pub(crate) gateway_threads: usize,
     /// How long a request waits for its answer before it gets "unknown, ask again", in milliseconds.
@@ -45,6 +48,37 @@ pub(crate) struct Config {
     pub(crate) idle_timeout_ms: u64,
     /// How long the head of a request may take to arrive, in milliseconds.
     pub(crate) head_timeout_ms: u64,
+}
+
+/// One PostgreSQL database.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shard {
+    /// Its name, for people: in the status, in logs and in commands.
+    pub(crate) name: String,
+    /// `postgres://user:password@host[:port][,host…]/database`; several hosts are a primary and its standbys, of which the one that
+    /// takes writes is written to.
+    pub(crate) url: String,
+    /// Its standbys, each by its own URL. Nothing is read from them yet.
+    #[serde(default)]
+    pub(crate) standby: Vec<String>,
+    /// Certificate authorities to trust, as PEM; the public ones by default.
+    #[serde(default)]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Whether a start brings an older schema up to date; otherwise `buttonwood migrate` does.
+    #[serde(default = "yes")]
+    pub(crate) migrate: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl fmt::Debug for Shard {
+    /// Without the URLs, which have passwords in them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shard").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Default for Config {
@@ -61,6 +95,7 @@ impl Default for Config {
             segment_store: None,
             follower_lag_max: 50_000_000,
             store: None,
+            shards: Vec::new(),
             gateway_threads: 0,
             answer_timeout_ms: 5_000,
             connections_max: 4_096,
@@ -71,8 +106,10 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the file, if one is named, then the environment.
+    /// Reads the file, if one is named (here, or by `BUTTONWOOD_CONFIG`), then the environment.
     pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        let named = std::env::var_os("BUTTONWOOD_CONFIG").map(PathBuf::from);
+        let file = file.or(named.as_deref());
         let text = match file {
             Some(file) => std::fs::read_to_string(file)
                 .with_context(|| format!("cannot read the configuration {}", file.display()))?,
@@ -101,6 +138,7 @@ impl Config {
         anyhow::ensure!((64..=1 << 22).contains(&self.queue_commands), "queue_commands must be from 64 to 4194304");
         anyhow::ensure!(self.snapshot_every >= 1_000, "snapshot_every must be at least 1000");
         anyhow::ensure!(self.follower_lag_max >= 10_000, "follower_lag_max must be at least 10000");
+        anyhow::ensure!(self.shards.len() <= 1, "one shard at most: symbols cannot be spread over several yet");
         anyhow::ensure!((1..=60_000).contains(&self.answer_timeout_ms), "answer_timeout_ms must be from 1 to 60000");
         anyhow::ensure!((1..=1 << 20).contains(&self.connections_max), "connections_max must be from 1 to 1048576");
         for (name, timeout_ms) in [("idle_timeout_ms", self.idle_timeout_ms), ("head_timeout_ms", self.head_timeout_ms)]

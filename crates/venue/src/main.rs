@@ -25,6 +25,7 @@ mod replay;
 mod verify;
 mod inspect;
 mod rewind;
+mod migrate;
 mod bench;
 
 use std::io::IsTerminal as _;
@@ -61,6 +62,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Where the stores are, and how to take them back after the journal was restored to an earlier point.
     Follower(rewind::Args),
+    /// Bring the schema of every PostgreSQL shard up to date.
+    Migrate(migrate::Args),
     /// Measure a part of the venue on this machine.
     Bench(bench::Cli),
     /// Trade at full speed inside the process until killed, and print each acknowledgement.
@@ -92,6 +95,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Addresses(args) => addresses::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Follower(args) => rewind::run(args),
+        Command::Migrate(args) => migrate::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Load(args) => torture_load::run(args),
     }

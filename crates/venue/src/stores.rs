@@ -1,6 +1,7 @@
 //! The stores of a venue: which there are, which streams each holds, and what can be read back.
 
 pub(crate) mod member;
+pub(crate) mod postgres;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,9 +11,10 @@ use domain::ids::{Checkpoint, VenueId};
 use domain::units::Seq;
 use projector::batch::Stream;
 use projector::follower::{Source, SourceError};
-use projector::history::{Halves, History};
+use projector::history::{Halves, History, OrderHistory};
 use projector::lineage::Lineage;
 use projector::store::StoreError;
+use store_postgres::history::PostgresOrders;
 use store_sqlite::history::{SqliteOrders, SqliteTrades};
 
 use crate::config::Config;
@@ -155,9 +157,12 @@ fn ask(store: &mut dyn Kept, stream: Stream, deadline: Instant) -> anyhow::Resul
 }
 
 fn history(config: &Config, members: &[Member]) -> anyhow::Result<Arc<dyn History>> {
-    let [(_, hot), (_, archive)] = member::files(config);
     let lineage = |role| members.iter().find(|member| member.role == role).map(|member| Arc::clone(&member.lineage));
-    let orders = Arc::new(SqliteOrders::open(&hot, READERS, lineage(Role::Hot))?);
-    let trades = Arc::new(SqliteTrades::open(&archive, READERS, lineage(Role::Archive))?);
-    Ok(Arc::new(Halves { orders, trades }))
+    let directory = config.store_directory();
+    let orders: Arc<dyn OrderHistory> = match config.shards.first() {
+        None => Arc::new(SqliteOrders::open(&directory.join(member::HOT_FILE), READERS, lineage(Role::Hot))?),
+        Some(shard) => Arc::new(PostgresOrders::open(&postgres::place(shard)?, READERS, lineage(Role::Hot))?),
+    };
+    let trades = SqliteTrades::open(&directory.join(member::ARCHIVE_FILE), READERS, lineage(Role::Archive))?;
+    Ok(Arc::new(Halves { orders, trades: Arc::new(trades) }))
 }

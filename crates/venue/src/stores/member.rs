@@ -13,7 +13,12 @@ use projector::store::{ReadStream, Store, StoredRow};
 use store_sqlite::fault::Fault;
 use store_sqlite::store::SqliteStore;
 
+use super::postgres;
 use crate::config::Config;
+
+/// Names of the files in the store's directory.
+pub(crate) const HOT_FILE: &str = "hot.db";
+pub(crate) const ARCHIVE_FILE: &str = "archive.db";
 
 /// What a venue does with a store.
 pub(crate) trait Kept: Store + ReadStream + fmt::Debug + Send {
@@ -68,15 +73,28 @@ pub(crate) struct Member {
     pub(crate) store: Box<dyn Kept>,
 }
 
-/// The two files of the embedded store.
-pub(crate) fn files(config: &Config) -> [(Role, PathBuf); 2] {
+/// The files of the embedded store: the archive, and where there are no shards the hot one.
+pub(crate) fn files(config: &Config) -> Vec<(Role, PathBuf)> {
     let directory = config.store_directory();
-    [(Role::Hot, directory.join("hot.db")), (Role::Archive, directory.join("archive.db"))]
+    let hot = config.shards.is_empty().then(|| (Role::Hot, directory.join(HOT_FILE)));
+    hot.into_iter().chain([(Role::Archive, directory.join(ARCHIVE_FILE))]).collect()
+}
+
+fn shards(config: &Config, access: Access) -> anyhow::Result<Vec<Member>> {
+    let mut members = Vec::new();
+    for shard in &config.shards {
+        members.extend(postgres::members(shard, access)?);
+    }
+    Ok(members)
 }
 
 /// Opens the stores to write, and makes them where there are none.
 pub(crate) fn open(config: &Config) -> anyhow::Result<Vec<Member>> {
-    files(config).into_iter().map(|(role, path)| sqlite(role, &path, SqliteStore::open)).collect()
+    let mut members = shards(config, Access::Write)?;
+    for (role, path) in files(config) {
+        members.push(sqlite(role, &path, SqliteStore::open)?);
+    }
+    Ok(members)
 }
 
 /// Opens the stores that are there.
@@ -85,7 +103,7 @@ pub(crate) fn open_present(config: &Config, access: Access) -> anyhow::Result<Pr
         Access::Write => SqliteStore::open,
         Access::Read => SqliteStore::open_to_read,
     };
-    let mut present = Present::default();
+    let mut present = Present { members: shards(config, access)?, missing: Vec::new() };
     for (role, path) in files(config) {
         if path.exists() {
             present.members.push(sqlite(role, &path, open)?);

@@ -10,6 +10,7 @@ mod torture;
 mod real_day;
 mod damage;
 mod copies;
+mod postgres;
 mod overload;
 mod wrong_rows;
 mod verify_beside;

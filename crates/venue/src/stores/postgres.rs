@@ -1,0 +1,92 @@
+//! A PostgreSQL shard: three members, one for each stream, each with a connection of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use domain::ids::Checkpoint;
+use domain::state::State;
+use projector::batch::{Batch, Stream};
+use projector::lineage::Lineage;
+use projector::store::{Outcome, ReadStream, Store, StoreError, StoredRow};
+use store_postgres::config::PostgresConfig;
+use store_postgres::rewind;
+use store_postgres::store::{PostgresStore, STREAMS};
+
+use super::member::{Access, Kept, Member, Role};
+use crate::config::Shard;
+
+/// Where a shard is.
+pub(crate) fn place(shard: &Shard) -> anyhow::Result<PostgresConfig> {
+    let place = PostgresConfig::new(&shard.url, shard.ca_file.as_ref());
+    let mut place = place.with_context(|| format!("shard {}", shard.name))?;
+    place.migrates = shard.migrate;
+    for standby in &shard.standby {
+        PostgresConfig::new(standby, shard.ca_file.as_ref()).with_context(|| format!("a standby of {}", shard.name))?;
+    }
+    Ok(place)
+}
+
+/// The members of a shard. None of them connects before it is asked something.
+pub(crate) fn members(shard: &Shard, access: Access) -> anyhow::Result<Vec<Member>> {
+    let mut place = place(shard)?;
+    place.migrates &= access == Access::Write;
+    let lineage = Arc::new(Lineage::default());
+    let member = |stream: &'static Stream| {
+        let store = PostgresStore::open(place.clone(), *stream)?;
+        Ok(Member {
+            name: shard.name.clone(),
+            role: Role::Hot,
+            streams: std::slice::from_ref(stream),
+            lineage: Arc::clone(&lineage),
+            store: Box::new(OneStream { store, place: place.clone() }),
+        })
+    };
+    STREAMS.iter().map(member).collect()
+}
+
+/// One stream of a shard.
+#[derive(Debug)]
+struct OneStream {
+    store: PostgresStore,
+    place: PostgresConfig,
+}
+
+impl Store for OneStream {
+    fn checkpoint(&mut self, stream: Stream) -> Result<Option<Checkpoint>, StoreError> {
+        self.store.checkpoint(stream)
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Outcome {
+        self.store.commit(batch)
+    }
+
+    fn commit_interval(&self) -> Duration {
+        self.store.commit_interval()
+    }
+
+    fn make_durable(&mut self) -> Result<(), StoreError> {
+        self.store.make_durable()
+    }
+}
+
+impl ReadStream for OneStream {
+    fn read_stream(
+        &mut self,
+        stream: Stream,
+        visit: &mut dyn FnMut(StoredRow),
+    ) -> Result<Option<Checkpoint>, StoreError> {
+        self.store.read_stream(stream, visit)
+    }
+}
+
+impl Kept for OneStream {
+    /// All streams of the database at once: the first of the three members takes the others along.
+    fn rewind(&mut self, to: &Checkpoint, state: &State) -> anyhow::Result<Vec<Stream>> {
+        Ok(rewind::rewind(&self.place, to, state)?)
+    }
+
+    fn trouble(&self) -> Option<&str> {
+        self.store.trouble()
+    }
+}

@@ -1,0 +1,189 @@
+//! A venue whose orders and money go into PostgreSQL: the server killed, away, wrong, restored to an earlier point.
+
+use std::fs;
+
+use outside::client::Client;
+use pg_cluster::options::Options;
+use pg_cluster::server::Server;
+
+use crate::desk::{Desk, Market, find, place, until, until_stored};
+
+const DATABASE: &str = "venue";
+
+/// A server with a database, and a desk whose venue writes there.
+fn with_server() -> (Server, Desk) {
+    let server = Server::temporary(&Options::default()).unwrap();
+    server.create_database(DATABASE).unwrap();
+    let desk = at(&server.url(DATABASE));
+    (server, desk)
+}
+
+fn at(url: &str) -> Desk {
+    let desk = Desk::new();
+    let file = desk.beside("venue.toml");
+    fs::write(&file, format!("[[shards]]\nname = \"shard-1\"\nurl = \"{url}\"\n")).unwrap();
+    desk.with("CONFIG", file.display())
+}
+
+fn ask(server: &Server, sql: &str) -> String {
+    server.query(DATABASE, sql).unwrap().trim().to_owned()
+}
+
+/// What keeps the followers of the shard from going on.
+fn trouble(client: &mut Client) -> Vec<String> {
+    let status = client.look("/v1/status").unwrap();
+    let followers = status["followers"].as_array().unwrap().iter();
+    followers.filter_map(|follower| follower["trouble"].as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn orders_are_in_sql_and_history_is_read_from_it() {
+    let (server, desk) = with_server();
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue, 2);
+    let (mut buyer, mut seller) = (market.trader(&mut venue), venue.client(&market.traders[1]).unwrap());
+    place(&mut buyer, "BUY", 100, "bought");
+    place(&mut seller, "SELL", 100, "sold");
+    place(&mut buyer, "BUY", 90, "resting");
+    until_stored(&mut buyer);
+    let orders = "SELECT client_order_id, status FROM orders ORDER BY order_id";
+    assert_eq!(ask(&server, orders), "bought|filled\nsold|filled\nresting|new");
+    assert_eq!(ask(&server, "SELECT count(*) FROM order_fills"), "2");
+    venue.stop().unwrap();
+    let said = desk.verify();
+    assert!(said.contains("shard-1/symbols"), "{said}");
+
+    // Nothing is in memory now that the store does not have as well.
+    let mut venue = desk.serve();
+    let mut buyer = market.trader(&mut venue);
+    let all = buyer.get("/api/v3/allOrders", "symbol=BTCUSDT").unwrap();
+    assert_eq!(all.as_array().unwrap().len(), 2, "{all}");
+    assert_eq!(find(&mut buyer, "bought").body["status"], "FILLED");
+    venue.stop().unwrap();
+
+    // A row that was changed by hand is found.
+    ask(&server, "UPDATE order_fills SET price = price + 1 WHERE liquidity = 'maker'");
+    let said = desk.refused_verify();
+    assert!(said.contains("shard-1/symbols") && said.contains("different"), "{said}");
+}
+
+#[test]
+fn a_server_that_dies_delays_only_itself() {
+    let (mut server, desk) = with_server();
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue, 1);
+    let mut trader = market.trader(&mut venue);
+    let mut placed = 0;
+    let some = |trader: &mut Client, placed: &mut u32| {
+        for _ in 0..50 {
+            place(trader, "BUY", 100, &format!("order-{placed}"));
+            *placed += 1;
+        }
+    };
+    for _ in 0..3 {
+        some(&mut trader, &mut placed);
+        server.kill().unwrap();
+        // Accepted and found meanwhile; what only the store has is refused, not made up.
+        some(&mut trader, &mut placed);
+        assert_eq!(find(&mut trader, &format!("order-{}", placed - 1)).status, 200);
+        until("the status says what is wrong", || !trouble(&mut trader).is_empty());
+        server.restart().unwrap();
+        some(&mut trader, &mut placed);
+        until_stored(&mut trader);
+        assert_eq!(trouble(&mut trader), Vec::<String>::new());
+    }
+    assert_eq!(
+        ask(&server, "SELECT count(*), count(DISTINCT client_order_id) FROM orders"),
+        format!("{placed}|{placed}")
+    );
+    // Both at once.
+    some(&mut trader, &mut placed);
+    venue.kill().unwrap();
+    server.kill().unwrap();
+    server.restart().unwrap();
+    let mut venue = desk.serve();
+    let mut trader = market.trader(&mut venue);
+    until_stored(&mut trader);
+    venue.stop().unwrap();
+    desk.verify();
+}
+
+#[test]
+fn a_server_restored_from_an_earlier_copy_is_written_again() {
+    let (mut server, desk) = with_server();
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue, 1);
+    let mut trader = market.trader(&mut venue);
+    place(&mut trader, "BUY", 100, "before");
+    until_stored(&mut trader);
+    let copy = server.folder().join("earlier");
+    server.copy_to(&copy).unwrap();
+    for number in 0..100 {
+        place(&mut trader, "BUY", 100, &format!("later-{number}"));
+    }
+    until_stored(&mut trader);
+    server.kill().unwrap();
+    server.restore(&copy).unwrap();
+    server.restart().unwrap();
+    place(&mut trader, "BUY", 100, "after");
+    until("the lost rows are there again", || {
+        server.query(DATABASE, "SELECT count(*) FROM orders").is_ok_and(|count| count.trim() == "102")
+    });
+    let all = trader.get("/api/v3/allOrders", "symbol=BTCUSDT").unwrap();
+    assert_eq!(all.as_array().unwrap().len(), 102);
+    venue.stop().unwrap();
+    desk.verify();
+}
+
+#[test]
+fn a_start_without_its_server_serves_and_catches_up() {
+    let (mut server, desk) = with_server();
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue, 1);
+    let mut trader = market.trader(&mut venue);
+    place(&mut trader, "BUY", 100, "before");
+    until_stored(&mut trader);
+    venue.stop().unwrap();
+    server.kill().unwrap();
+
+    let mut venue = desk.serve();
+    let mut trader = market.trader(&mut venue);
+    place(&mut trader, "BUY", 100, "meanwhile");
+    assert_eq!(trader.ask("GET", "/api/v3/allOrders", "symbol=BTCUSDT").unwrap().status, 503);
+    assert!(trouble(&mut trader).iter().any(|why| why.contains("connect")), "{:?}", trouble(&mut trader));
+    server.restart().unwrap();
+    until_stored(&mut trader);
+    let all = trader.get("/api/v3/allOrders", "symbol=BTCUSDT").unwrap();
+    assert_eq!(all.as_array().unwrap().len(), 2, "{all}");
+    venue.stop().unwrap();
+    desk.verify();
+}
+
+#[test]
+fn a_database_of_another_venue_is_refused() {
+    let (server, first) = with_server();
+    let mut venue = first.serve();
+    let market = Market::open(&first, &mut venue, 1);
+    until_stored(&mut market.trader(&mut venue));
+    venue.stop().unwrap();
+    let second = at(&server.url(DATABASE));
+    let mut venue = Desk::new().at(second.data.clone()).serve();
+    let market = Market::open(&Desk::new().at(second.data.clone()), &mut venue, 1);
+    until_stored(&mut market.trader(&mut venue));
+    venue.stop().unwrap();
+    let said = second.refused_start();
+    assert!(said.contains("follows another venue"), "{said}");
+    first.verify();
+}
+
+#[test]
+fn migrate_says_what_it_did() {
+    let (_server, desk) = with_server();
+    let migrate = || {
+        let output = desk.binary.command(&["migrate"]).output().unwrap();
+        assert!(output.status.success(), "{}", outside::process::said(&output));
+        outside::process::said(&output)
+    };
+    assert!(migrate().contains("shard-1: schema 0 brought to"));
+    assert!(migrate().contains("up to date"));
+}
