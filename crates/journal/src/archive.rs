@@ -85,6 +85,19 @@ pub fn purge_before(local: &Directory, seq: Seq) -> Result<usize, ReadError> {
     Ok(removed)
 }
 
+/// Makes the segments that hold something from `from` on durable, beside their writer.
+///
+/// An error is final. The system tells of a lost write once and then takes the pages for clean: a second attempt would succeed,
+/// and the bytes would not be on the disk.
+pub fn sync_from(local: &Directory, from: Seq) -> Result<(), ReadError> {
+    let segments = list_segments(local)?;
+    let first = segments.partition_point(|first_seq| *first_seq <= from).saturating_sub(1);
+    for first_seq in segments.iter().skip(first) {
+        local.open(&segment_name(*first_seq), OpenMode::Read)?.sync()?;
+    }
+    Ok(())
+}
+
 /// Copies the closed segments that the store does not have, oldest first, durably, each verified whole before; says
 /// which. Only segments wholly committed are copied, since those behind may still be truncated.
 pub fn copy_closed(

@@ -138,8 +138,8 @@ impl Progress {
         self.changed.notify_all();
     }
 
-    /// Nothing further will be committed.
-    pub(crate) fn lose(&self, why: String) {
+    /// Nothing further will be committed, and what was committed since the last sync may not be there after a power cut.
+    pub fn lose(&self, why: String) {
         self.lock().get_or_insert(why);
         self.changed.notify_all();
     }

@@ -1,5 +1,7 @@
 //! Keeps stores near the journal: one thread per store, which steps the followers of its streams in turn.
 
+mod durability;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -14,6 +16,7 @@ use projector::store::{Outcome, Store, StoreError};
 use readmodel::model::ReadModel;
 use sequencer::log::Progress;
 
+use crate::followers::durability::Durability;
 use crate::priority::give_way;
 use crate::source::{Joined, Logs};
 use crate::stores::member::{Kept, Member};
@@ -97,7 +100,7 @@ pub(crate) fn start(member: Member, shared: &Shared) -> std::io::Result<(Vec<Arc
         status: Arc::clone(status),
     });
     let (lanes, shared, started) = (lanes.collect(), shared.clone(), Instant::now());
-    let mut runner = Runner { lanes, store, shared, lineage, started, asked_to_stop: None };
+    let mut runner = Runner { lanes, store, shared, lineage, durability: Durability::default(), started, asked_to_stop: None };
     let thread = std::thread::Builder::new().name(name).spawn(move || runner.run())?;
     Ok((statuses, thread))
 }
@@ -124,6 +127,7 @@ struct Runner {
     store: Box<dyn Kept>,
     shared: Shared,
     lineage: Arc<Lineage>,
+    durability: Durability,
     started: Instant,
     asked_to_stop: Option<Instant>,
 }
@@ -181,14 +185,9 @@ impl Runner {
     }
 
     fn make_durable(&mut self) {
-        match self.store.make_durable() {
-            Ok(()) => {
-                for lane in &self.lanes {
-                    lane.status.durable.store(lane.status.reached().0, Ordering::Release);
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a store cannot make its checkpoints durable; no segment goes until it can");
+        if self.durability.make(self.store.as_mut()) {
+            for lane in &self.lanes {
+                lane.status.durable.store(lane.status.reached().0, Ordering::Release);
             }
         }
     }
@@ -198,7 +197,7 @@ impl Runner {
         let mut next = Next::Written;
         for lane in &mut self.lanes {
             let now = UnixNanos(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX));
-            let mut store = Witnessed { store: self.store.as_mut(), lineage: &self.lineage };
+            let mut store = Witnessed { store: self.store.as_mut(), lineage: &self.lineage, durability: &mut self.durability };
             match lane.follower.step(now, &mut lane.source, &mut store) {
                 Step::Committed(checkpoint) | Step::Resumed(checkpoint) => {
                     // Where the follower reads on from, the source has the same history.
@@ -239,6 +238,7 @@ enum Next {
 struct Witnessed<'a> {
     store: &'a mut dyn Store,
     lineage: &'a Lineage,
+    durability: &'a mut Durability,
 }
 
 impl Store for Witnessed<'_> {
@@ -248,7 +248,9 @@ impl Store for Witnessed<'_> {
 
     fn commit(&mut self, batch: &Batch) -> Outcome {
         self.lineage.admit(batch.stream(), batch.to);
-        self.store.commit(batch)
+        let outcome = self.store.commit(batch);
+        self.durability.heard(&outcome);
+        outcome
     }
 
     fn commit_interval(&self) -> Duration {

@@ -46,8 +46,8 @@ const IDLE_WAIT: Duration = Duration::from_millis(20);
 /// Batches that may wait for their release: a release slower than the journal holds the sequencer back.
 const BATCHES_WAITING_MAX: usize = 64;
 
-/// Exit code when the journal is lost: start again to recover.
-const EXIT_LOST: i32 = 70;
+/// Exit code when the journal or the event log is lost: start again to recover.
+pub(crate) const EXIT_LOST: i32 = 70;
 
 /// Which parts run beside the core.
 #[derive(Debug, Clone, Copy)]

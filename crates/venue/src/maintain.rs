@@ -1,5 +1,8 @@
 //! The background replayer and retention: a second engine follows, compares and writes snapshots; segments that nobody needs go.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -13,11 +16,16 @@ use sequencer::replayer::Replayer;
 use sequencer::snapshots::Snapshots;
 
 use crate::followers::FollowerStatus;
+use crate::live::EXIT_LOST;
 use crate::priority::give_way;
 use crate::retention::Retention;
 
 /// How often a replayer that is level looks for more: each look is two reads of a log, however little is new.
 const BEAT: Duration = Duration::from_millis(20);
+
+/// The event log could not be synced. Nothing is tried again: the process ends, and the next start recovers.
+#[derive(Debug)]
+struct EventLogLost;
 
 /// What a maintainer watches.
 #[derive(Debug)]
@@ -40,9 +48,12 @@ pub(crate) fn start(
     retention: Retention,
     watch: Watch,
 ) -> std::io::Result<JoinHandle<()>> {
-    let taken = replayer.seq();
-    let mut maintainer = Maintainer { replayer, snapshots, snapshot_every, taken, retention, watch };
-    std::thread::Builder::new().name("replayer".into()).spawn(move || maintainer.run())
+    let mut maintainer = Maintainer::new(replayer, snapshots, snapshot_every, retention, watch);
+    std::thread::Builder::new().name("replayer".into()).spawn(move || {
+        if let Err(EventLogLost) = maintainer.run() {
+            std::process::exit(EXIT_LOST);
+        }
+    })
 }
 
 struct Maintainer {
@@ -56,7 +67,18 @@ struct Maintainer {
 }
 
 impl Maintainer {
-    fn run(&mut self) {
+    fn new(
+        replayer: Replayer,
+        snapshots: Snapshots,
+        snapshot_every: u64,
+        retention: Retention,
+        watch: Watch,
+    ) -> Self {
+        let taken = replayer.seq();
+        Self { replayer, snapshots, snapshot_every, taken, retention, watch }
+    }
+
+    fn run(&mut self) -> Result<(), EventLogLost> {
         give_way();
         while !self.watch.stop.load(Ordering::Acquire) {
             let written = self.watch.written.committed();
@@ -65,7 +87,7 @@ impl Maintainer {
                 Ok(true) => {
                     self.watch.replayed.store(self.replayer.seq().0, Ordering::Release);
                     if self.replayer.seq().0 - self.taken.0 >= self.snapshot_every {
-                        self.snapshot();
+                        self.snapshot()?;
                     }
                 }
                 Ok(false) => {
@@ -76,28 +98,26 @@ impl Maintainer {
                 Err(error) => {
                     tracing::error!(%error, "the replay does not confirm the live engine; the doors are closed");
                     self.watch.admission.close();
-                    return;
+                    return Ok(());
                 }
             }
         }
-        self.finish();
+        self.finish()
     }
 
     /// Follows to the end and takes a last snapshot: a start after this needs no replay.
-    fn finish(&mut self) {
+    fn finish(&mut self) -> Result<(), EventLogLost> {
         loop {
             match self.replayer.step(self.watch.written.committed()) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
                     tracing::error!(%error, "the replay does not confirm the live engine; keep the data directory");
-                    return;
+                    return Ok(());
                 }
             }
         }
-        if self.replayer.seq() > self.taken {
-            self.snapshot();
-        }
+        if self.replayer.seq() > self.taken { self.snapshot() } else { Ok(()) }
     }
 
     /// One piece of the execution index's slow work; whether there was any.
@@ -115,11 +135,20 @@ impl Maintainer {
     }
 
     /// Writes a snapshot; the event log is synced first, so that no start finds a snapshot ahead of it.
-    fn snapshot(&mut self) {
+    fn snapshot(&mut self) -> Result<(), EventLogLost> {
+        if self.watch.written.lost().is_some() {
+            // Its writer was told of a lost write; whoever asks again is not.
+            return Ok(());
+        }
         let begun = std::time::Instant::now();
         let (header, state) = self.replayer.snapshot();
-        let saved = self.retention.sync_event_log(self.taken).and_then(|()| self.snapshots.save(&header, &state));
-        match saved {
+        if let Err(error) = self.retention.sync_event_log(self.taken) {
+            tracing::error!(%error, "the event log cannot be synced; the doors are closed, start again to recover");
+            self.watch.written.lose(error.to_string());
+            self.watch.admission.close();
+            return Err(EventLogLost);
+        }
+        match self.snapshots.save(&header, &state) {
             Ok(path) => {
                 self.taken = header.seq;
                 while self.tidy_index() {}
@@ -129,9 +158,14 @@ impl Maintainer {
             // The next one may succeed; until then more is kept.
             Err(error) => tracing::error!(%error, "a snapshot could not be written"),
         }
+        Ok(())
     }
 
     fn purge(&self) {
+        if self.watch.written.lost().is_some() {
+            // What is purged could not be derived again.
+            return;
+        }
         // For the next time: what is durable now was asked for after the last snapshot.
         for follower in &self.watch.followers {
             follower.want_durable();

@@ -1,11 +1,12 @@
 //! Which segments may go, and what must be on disk before they do.
 
-use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::units::{Seq, UnixNanos};
-use journal::archive::{Retention as Rule, closed_segments, copy_closed, purge_before, purgeable_before};
-use journal::segment::{Identity, list_segments, segment_name};
+use journal::archive::{
+    Retention as Rule, closed_segments, copy_closed, purge_before, purgeable_before, sync_from,
+};
+use journal::segment::{Identity, list_segments};
 use journal::storage::Directory;
 
 /// One log, and where its closed segments are copied to, if anywhere.
@@ -25,15 +26,9 @@ pub(crate) struct Retention {
 }
 
 impl Retention {
-    /// Makes everything written to the event log from `from` on durable.
-    pub(crate) fn sync_event_log(&self, from: Seq) -> io::Result<()> {
-        let local = &self.event_log.local;
-        let segments = list_segments(local).map_err(io::Error::other)?;
-        let first = segments.partition_point(|first_seq| *first_seq <= from).saturating_sub(1);
-        for first_seq in &segments[first..] {
-            std::fs::File::open(local.path().join(segment_name(*first_seq)))?.sync_data()?;
-        }
-        Ok(())
+    /// Makes everything written to the event log from `from` on durable. An error is final: no later success may be believed.
+    pub(crate) fn sync_event_log(&self, from: Seq) -> Result<(), journal::error::ReadError> {
+        sync_from(&self.event_log.local, from)
     }
 
     /// The oldest sequence the event log still has in the data directory.

@@ -1,0 +1,121 @@
+//! The maintainer on a disk that fails.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use domain::command::create_user::CreateUser;
+use domain::command::{Action, Command, Envelope, Request, RequestContent};
+use domain::ids::{Hash256, VenueId};
+use domain::text::RequestId;
+use domain::units::{Epoch, Seq, UnixNanos};
+use engine::Engine;
+use journal::block::{BlockKind, BlockToWrite};
+use journal::faulty::FaultyDisk;
+use journal::faulty::fault::Fault;
+use journal::storage::Directory;
+use sequencer::folder::Folder;
+use sequencer::queue::queue;
+use sequencer::recovery::{Places, RULES_VERSION, Recovered, Start, recover};
+use sequencer::replayer::{ReplayPoint, Replayer};
+
+use super::{EventLogLost, Maintainer, Watch};
+use crate::retention::{KeptLog, Retention};
+
+const VENUE: VenueId = VenueId([7; 16]);
+const START: Start = Start { new_venue: VENUE, cell: 1, segment_bytes: 128 << 10, followers_reached: Seq::ZERO };
+
+fn places(disk: &FaultyDisk) -> Places {
+    let directory = |name: &str| Directory::new(Arc::new(disk.clone()), name);
+    let folder = |name: &str| Folder::new(Arc::new(disk.clone()), name);
+    Places {
+        journal: directory("journal"),
+        event_log: directory("events"),
+        event_index: folder("events-index"),
+        snapshots: folder("snapshots"),
+    }
+}
+
+/// Journals so many commands, each in a block of its own.
+fn trade(places: &Places, commands: u64) {
+    let Recovered { mut journal, epoch, .. } = recover(places, START, &mut |_| {}).unwrap();
+    for number in 1..=commands {
+        let id = RequestId::new(&format!("user-{number}")).unwrap();
+        let action = Action::Request(Request { id, content: RequestContent::CreateUser(CreateUser) });
+        let mut payload = Vec::new();
+        codec::command::encode_command(&Command { envelope: Envelope::VENUE, action }, &mut payload);
+        let (kind, time) = (BlockKind::Commands, UnixNanos(number));
+        let (first_seq, count, rules_version) = (Seq(number), 1, RULES_VERSION);
+        let block = BlockToWrite { kind, rules_version, epoch, first_seq, count, time, payload: &payload };
+        journal.append_synced(&[block]).unwrap();
+    }
+}
+
+/// A maintainer that has all of it before it, beside logs that nobody writes.
+fn maintainer(places: &Places, snapshot_every: u64) -> Maintainer {
+    let Recovered { journal, event_log, snapshots, .. } = recover(places, START, &mut |_| {}).unwrap();
+    let point = ReplayPoint {
+        epoch: Epoch(0),
+        journal_hash: Hash256::default(),
+        event_log_hash: Hash256::default(),
+    };
+    let (journal, events) = (journal.source(), event_log.journal().source());
+    let replayer = Replayer::new(VENUE, Engine::new(START.cell), point, &journal, &events);
+    let kept = |identity, local: &Directory| KeptLog { identity, local: local.clone(), store: None };
+    let retention = Retention {
+        journal: kept(Places::journal_identity(VENUE), &places.journal),
+        event_log: kept(Places::event_log_identity(VENUE), &places.event_log),
+        retain_hours: 0,
+    };
+    let watch = Watch {
+        written: Arc::clone(event_log.progress()),
+        admission: Arc::clone(queue(1_000).0.admission()),
+        followers: Vec::new(),
+        follower_lag_max: 1_000,
+        executions: Arc::clone(event_log.index().unwrap()),
+        stop: Arc::new(AtomicBool::new(false)),
+        replayed: Arc::new(AtomicU64::new(0)),
+    };
+    Maintainer::new(replayer, snapshots, snapshot_every, retention, watch)
+}
+
+/// Files in the snapshots' directory.
+fn snapshot_files(disk: &FaultyDisk) -> Vec<PathBuf> {
+    disk.files().into_iter().filter(|path| path.parent() == Some(Path::new("snapshots"))).collect()
+}
+
+#[test]
+fn a_failed_sync_of_the_event_log_is_final() {
+    let disk = FaultyDisk::new(1);
+    let places = places(&disk);
+    trade(&places, 20);
+    let mut maintainer = maintainer(&places, 10);
+    disk.inject(Fault::SyncError, 0);
+    assert!(matches!(maintainer.run(), Err(EventLogLost)));
+    assert!(maintainer.watch.written.lost().is_some());
+    assert!(maintainer.watch.admission.is_closed());
+    // The disk is well again, and says that everything is written: it is not believed.
+    maintainer.finish().unwrap();
+    assert_eq!(snapshot_files(&disk), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn after_a_failure_of_the_event_logs_writer_no_snapshot_is_written() {
+    let disk = FaultyDisk::new(2);
+    let places = places(&disk);
+    trade(&places, 20);
+    let mut maintainer = maintainer(&places, 10);
+    maintainer.watch.written.lose("its writer saw a failed sync".into());
+    maintainer.finish().unwrap();
+    assert_eq!(snapshot_files(&disk), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_healthy_disk_gets_snapshots() {
+    let disk = FaultyDisk::new(3);
+    let places = places(&disk);
+    trade(&places, 20);
+    maintainer(&places, 10).finish().unwrap();
+    assert_eq!(snapshot_files(&disk).len(), 1);
+}
