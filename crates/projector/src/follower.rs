@@ -241,7 +241,12 @@ impl fmt::Display for Stop {
         match self {
             Self::Fenced(epoch) => write!(f, "a later writer, of epoch {}, has taken over", epoch.0),
             Self::Diverged(divergence) => write!(f, "{divergence}"),
-            Self::Gone(seq) => write!(f, "the blocks after sequence {} are no longer there", seq.0),
+            Self::Gone(seq) => write!(
+                f,
+                "the commands from sequence {} on are no longer in the logs; bring back older segments of journal and event \
+                 log, or a copy of the store from after that sequence, and start again",
+                seq.0
+            ),
             Self::Failed(reason) => f.write_str(reason),
         }
     }

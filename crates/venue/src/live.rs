@@ -156,6 +156,7 @@ impl Live {
             admission: Arc::clone(core.entrance.admission()),
             followers: statuses.clone(),
             follower_lag_max: config.follower_lag_max,
+            logs_complete_after: logs.complete_after()?,
             executions: Arc::clone(&executions),
             stop: Arc::clone(&stop),
             replayed: Arc::clone(&replayed),
@@ -340,7 +341,9 @@ fn catch_up_memory(
     written: &Arc<Progress>,
 ) -> anyhow::Result<()> {
     // What a store that was not reached has is not known: reads that need it say so until it has caught up.
-    let after = stores.behind().unwrap_or(read_model.seq()).min(read_model.seq());
+    let behind = stores.behind().unwrap_or(read_model.seq());
+    // A store that was lost after its commands were purged cannot be helped by them: reads that need those find the gap.
+    let after = behind.max(logs.complete_after()?).min(read_model.seq());
     let mut replay = read_model.replay(stores.history.as_ref(), after)?;
     let mut source = Joined::new(logs.clone(), Arc::clone(written));
     source.start_after(after);

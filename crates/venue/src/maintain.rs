@@ -35,6 +35,8 @@ pub(crate) struct Watch {
     pub(crate) followers: Vec<Arc<FollowerStatus>>,
     /// Commands a follower may be behind before new orders are refused.
     pub(crate) follower_lag_max: u64,
+    /// Where the logs began at the start: nothing before is kept for anybody.
+    pub(crate) logs_complete_after: Seq,
     pub(crate) executions: Arc<ExecutionIndex>,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) replayed: Arc<AtomicU64>,
@@ -130,7 +132,8 @@ impl Maintainer {
 
     /// Logs are kept for the slowest follower: bounded, and beyond that the doors close for new orders.
     fn watch_followers(&self, written: Seq) {
-        let behind = self.watch.followers.iter().map(|follower| written.0.saturating_sub(follower.reached().0)).max();
+        let kept_after = |follower: &Arc<FollowerStatus>| follower.reached().max(self.watch.logs_complete_after);
+        let behind = self.watch.followers.iter().map(|follower| written.0.saturating_sub(kept_after(follower).0)).max();
         self.watch.admission.set_follower_behind(behind.unwrap_or(0) > self.watch.follower_lag_max);
     }
 

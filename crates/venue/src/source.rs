@@ -24,6 +24,13 @@ pub(crate) struct Logs {
     pub(crate) event_log: SegmentSource,
 }
 
+impl Logs {
+    /// Both logs have every command after this one.
+    pub(crate) fn complete_after(&self) -> Result<Seq, ReadError> {
+        Ok(self.journal.oldest()?.max(self.event_log.oldest()?).map_or(Seq::ZERO, Seq::previous))
+    }
+}
+
 /// Reads both logs side by side. A block is one of the event log's, with the commands it came of.
 #[derive(Debug)]
 pub(crate) struct Joined {

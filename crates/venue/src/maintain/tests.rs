@@ -73,6 +73,7 @@ fn maintainer(places: &Places, snapshot_every: u64) -> Maintainer {
         admission: Arc::clone(queue(1_000).0.admission()),
         followers: Vec::new(),
         follower_lag_max: 1_000,
+        logs_complete_after: Seq::ZERO,
         executions: Arc::clone(event_log.index().unwrap()),
         stop: Arc::new(AtomicBool::new(false)),
         replayed: Arc::new(AtomicU64::new(0)),
