@@ -124,7 +124,7 @@ impl Served {
     /// Opens the port and begins to answer.
     pub(crate) fn start(config: &Config, live: &Live) -> anyhow::Result<Self> {
         refuse_exposed(config)?;
-        let master_key = master_key(&config.data)?;
+        let master_key = master_key(&config.data, live)?;
         let first_key = first_key(live, &master_key)?;
         let history = live.history.clone().context("the venue runs without a store")?;
         let ground = Ground {
@@ -215,36 +215,60 @@ fn accept_clock_on_hangup(runtime: &tokio::runtime::Runtime, live: &Live) -> std
     Ok(())
 }
 
-/// Reads the key that seals API secrets, or makes it at the first start.
-pub(crate) fn master_key(data: &Path) -> anyhow::Result<MasterKey> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let path = data.join("master.key");
+fn master_key_path(data: &Path) -> PathBuf {
+    data.join("master.key")
+}
+
+/// The key that seals API secrets; absent before the first start.
+fn read_master_key(data: &Path) -> anyhow::Result<Option<MasterKey>> {
+    let path = master_key_path(data);
     match std::fs::read(&path) {
         Ok(bytes) => {
             let bytes: Result<[u8; 32], _> = bytes.try_into();
             let bytes =
                 bytes.map_err(|bytes| anyhow::anyhow!("{} has {} bytes, not 32", path.display(), bytes.len()))?;
-            Ok(MasterKey::from_bytes(bytes))
+            Ok(Some(MasterKey::from_bytes(bytes)))
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let key = MasterKey::generate().map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
-            let unfinished = path.with_extension("tmp");
-            let mut file =
-                std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-            file.write_all(key.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&unfinished, &path).with_context(|| format!("cannot write {}", path.display()))?;
-            std::fs::File::open(data)?.sync_all()?;
-            Ok(key)
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
 }
 
+/// Reads the key that seals API secrets, or makes it where nothing is sealed yet: under another key every secret there is would
+/// be lost, and nobody would be told.
+fn master_key(data: &Path, live: &Live) -> anyhow::Result<MasterKey> {
+    if let Some(key) = read_master_key(data)? {
+        return Ok(key);
+    }
+    anyhow::ensure!(
+        !has_keys(live),
+        "{} is missing, and without it none of the API secrets can be checked; bring it back from a backup",
+        master_key_path(data).display()
+    );
+    make_master_key(data)
+}
+
+fn make_master_key(data: &Path) -> anyhow::Result<MasterKey> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let path = master_key_path(data);
+    let key = MasterKey::generate().map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+    let unfinished = path.with_extension("tmp");
+    let mut file = std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    file.write_all(key.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&unfinished, &path).with_context(|| format!("cannot write {}", path.display()))?;
+    std::fs::File::open(data)?.sync_all()?;
+    Ok(key)
+}
+
+fn has_keys(live: &Live) -> bool {
+    live.read_model.key_by_id(domain::ids::KeyId(1)).is_some()
+}
+
 /// Makes the first administrator where there is no key yet. A start that was killed half-way asks for the same again.
 fn first_key(live: &Live, master_key: &MasterKey) -> anyhow::Result<Option<FirstKey>> {
-    if live.read_model.key_by_id(domain::ids::KeyId(1)).is_some() {
+    if has_keys(live) {
         return Ok(None);
     }
     let console = Console::new(live.entrance.clone(), FIRST_KEY);
@@ -267,9 +291,10 @@ pub(crate) struct AdminKeyArgs {
 
 /// Shows the first administrator's key again: it follows from the master key.
 pub(crate) fn admin_key(args: &AdminKeyArgs) -> anyhow::Result<()> {
-    let path = args.data.join("master.key");
-    anyhow::ensure!(path.exists(), "{} does not exist: the venue was never served", path.display());
-    let new = master_key(&args.data)?.new_key(UserId(1), ADMINISTRATOR, FIRST_KEY);
+    let path = master_key_path(&args.data);
+    let key = read_master_key(&args.data)?;
+    let key = key.with_context(|| format!("{} does not exist: the venue was never served, or it was lost", path.display()))?;
+    let new = key.new_key(UserId(1), ADMINISTRATOR, FIRST_KEY);
     println!("admin api key: {}", new.command.api_key);
     println!("admin api secret: {}", new.secret);
     Ok(())

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
-use crate::desk::{Desk, Market, copy, flip, place, until_stored, written_to};
+use crate::desk::{Desk, Market, copy, files, flip, place, until, until_stored, written_to};
 
 /// Commands of a venue with snapshots, fills and cancels.
 const COMMANDS: u64 = 3_000;
@@ -159,4 +159,51 @@ fn a_data_directory_that_was_copied_is_the_same_venue() {
     copy(&desk.data, &other.data);
     starts_and_is_clean(&other);
     assert!(other.log().contains("replayed=0"), "{}", other.log());
+}
+
+/// Under another key no secret could be checked, and nobody would be told.
+#[test]
+fn a_missing_master_key_is_named_and_not_replaced() {
+    let desk = Desk::new();
+    desk.serve().stop().unwrap();
+    let path = desk.data.join("master.key");
+    let key = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let said = desk.refused_start();
+    assert!(said.contains(path.to_str().unwrap()) && said.contains("is missing"), "{said}");
+    assert!(!path.exists());
+    fs::write(&path, key).unwrap();
+    starts_and_is_clean(&desk);
+}
+
+/// The first segments of both logs are gone for good: nothing can write the store again.
+#[test]
+fn a_store_that_was_lost_after_a_purge_does_not_keep_the_venue_from_starting() {
+    let desk = Desk::new().with("SNAPSHOT_EVERY", 10_000).with("RETAIN_HOURS", 0);
+    let first = |log: &str| files(&desk.data.join(log), "seg").remove(0).ends_with("00000000000000000001.seg");
+    until("segments of both logs are purged", || {
+        desk.load(60_000);
+        !first("journal") && !first("events")
+    });
+    desk.serve().stop().unwrap();
+    let hot = desk.data.join("store/hot.db");
+    flip(&hot, 0);
+    let said = desk.refused_start();
+    assert!(said.contains(hot.to_str().unwrap()) && said.contains("remove it"), "{said}");
+    fs::remove_file(&hot).unwrap();
+
+    let mut venue = desk.serve();
+    let mut admin = venue.client(&desk.binary.admin_key(&desk.data).unwrap()).unwrap();
+    admin.admin("assets", &serde_json::json!({"requestId": "after", "code": "AFTER", "scale": 8})).unwrap();
+    let gap = admin.ask("GET", "/api/v3/allOrders", "symbol=C0USDT").unwrap();
+    assert_eq!((gap.status, gap.code()), (503, Some(-5020)), "{}", gap.body);
+    until("the follower says why it stopped", || {
+        let status = admin.look("/v1/status").unwrap();
+        let stopped = |follower: &serde_json::Value| {
+            follower["name"].as_str().unwrap().starts_with("hot/")
+                && follower["stopped"].as_str().is_some_and(|why| why.contains("bring back"))
+        };
+        status["followers"].as_array().unwrap().iter().filter(|follower| stopped(follower)).count() == 3
+    });
+    venue.stop().unwrap();
 }
