@@ -62,21 +62,31 @@ impl Folder {
         Ok(content)
     }
 
-    /// Writes a file durably, in place of the one of that name if there is one. A crash in between leaves the old one.
+    /// Writes a file durably, in place of the one of that name if there is one. A crash in between leaves the old one; an error
+    /// leaves nothing unfinished behind, as far as the disk still lets it be removed.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> io::Result<PathBuf> {
         let unfinished = self.path.join(format!("{name}{UNFINISHED}"));
-        match self.storage.remove(&unfinished) {
+        let written = self.write_unfinished(&unfinished, content).and_then(|()| {
+            let path = self.path.join(name);
+            self.storage.rename(&unfinished, &path)?;
+            Ok(path)
+        });
+        let path = written.inspect_err(|_| {
+            // What is told is why it was not written; that something is left is for the next start to mend.
+            drop(self.storage.remove(&unfinished));
+        })?;
+        self.storage.sync_directory(&self.path)?;
+        Ok(path)
+    }
+
+    fn write_unfinished(&self, unfinished: &Path, content: &[u8]) -> io::Result<()> {
+        match self.storage.remove(unfinished) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        let file = self.storage.open(&unfinished, OpenMode::CreateNew)?;
+        let file = self.storage.open(unfinished, OpenMode::CreateNew)?;
         write_all(file.as_ref(), content)?;
-        file.sync()?;
-        drop(file);
-        let path = self.path.join(name);
-        self.storage.rename(&unfinished, &path)?;
-        self.storage.sync_directory(&self.path)?;
-        Ok(path)
+        file.sync()
     }
 
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {

@@ -23,6 +23,10 @@ use crate::retention::Retention;
 /// How often a replayer that is level looks for more: each look is two reads of a log, however little is new.
 const BEAT: Duration = Duration::from_millis(20);
 
+/// After a failure the next snapshot is tried after this part of the usual distance: an attempt copies the whole state and may
+/// write gigabytes.
+const RETRY_PART: u64 = 10;
+
 /// The event log could not be synced. Nothing is tried again: the process ends, and the next start recovers.
 #[derive(Debug)]
 struct EventLogLost;
@@ -64,6 +68,8 @@ struct Maintainer {
     snapshot_every: u64,
     /// Sequence of the last snapshot.
     taken: Seq,
+    /// The next snapshot is due with this sequence.
+    due: Seq,
     retention: Retention,
     watch: Watch,
 }
@@ -77,7 +83,8 @@ impl Maintainer {
         watch: Watch,
     ) -> Self {
         let taken = replayer.seq();
-        Self { replayer, snapshots, snapshot_every, taken, retention, watch }
+        let due = Seq(taken.0.saturating_add(snapshot_every));
+        Self { replayer, snapshots, snapshot_every, taken, due, retention, watch }
     }
 
     fn run(&mut self) -> Result<(), EventLogLost> {
@@ -88,9 +95,7 @@ impl Maintainer {
             match self.replayer.step(written) {
                 Ok(true) => {
                     self.watch.replayed.store(self.replayer.seq().0, Ordering::Release);
-                    if self.replayer.seq().0 - self.taken.0 >= self.snapshot_every {
-                        self.snapshot()?;
-                    }
+                    self.snapshot_if_due()?;
                 }
                 Ok(false) => {
                     if !self.tidy_index() {
@@ -105,6 +110,10 @@ impl Maintainer {
             }
         }
         self.finish()
+    }
+
+    fn snapshot_if_due(&mut self) -> Result<(), EventLogLost> {
+        if self.replayer.seq() >= self.due { self.snapshot() } else { Ok(()) }
     }
 
     /// Follows to the end and takes a last snapshot: a start after this needs no replay.
@@ -154,12 +163,17 @@ impl Maintainer {
         match self.snapshots.save(&header, &state) {
             Ok(path) => {
                 self.taken = header.seq;
+                self.due = Seq(header.seq.0.saturating_add(self.snapshot_every));
                 while self.tidy_index() {}
                 tracing::info!(path = %path.display(), seq = header.seq.0, ms = begun.elapsed().as_millis(), "snapshot written");
                 self.purge();
             }
             // The next one may succeed; until then more is kept.
-            Err(error) => tracing::error!(%error, "a snapshot could not be written"),
+            Err(error) => {
+                let pause = (self.snapshot_every / RETRY_PART).max(1);
+                self.due = Seq(header.seq.0.saturating_add(pause));
+                tracing::error!(%error, again_at = self.due.0, "a snapshot could not be written");
+            }
         }
         Ok(())
     }

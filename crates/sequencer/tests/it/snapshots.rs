@@ -99,3 +99,19 @@ fn a_crash_anywhere_leaves_the_old_ones() {
         }
     }
 }
+
+#[test]
+fn one_that_cannot_be_written_leaves_nothing_behind() {
+    for fault in [Fault::WriteError, Fault::NoSpace, Fault::SyncError] {
+        let disk = FaultyDisk::new(6);
+        let snapshots = open(&disk);
+        save(&snapshots, 10).unwrap();
+        disk.inject(fault, 0);
+        save(&snapshots, 20).unwrap_err();
+        let files = disk.files();
+        assert_eq!(files.len(), 1, "{fault:?}: {files:?}");
+        assert_eq!(newest(&snapshots, 100), (Some(10), 0));
+        save(&snapshots, 20).unwrap();
+        assert_eq!(seqs(&snapshots), [10, 20]);
+    }
+}

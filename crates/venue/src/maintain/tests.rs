@@ -1,5 +1,4 @@
 //! The maintainer on a disk that fails.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use domain::units::{Epoch, Seq, UnixNanos};
 use engine::Engine;
 use journal::block::{BlockKind, BlockToWrite};
 use journal::faulty::FaultyDisk;
-use journal::faulty::fault::Fault;
+use journal::faulty::fault::{Fault, FaultRates};
 use journal::storage::Directory;
 use sequencer::folder::Folder;
 use sequencer::queue::queue;
@@ -118,5 +117,29 @@ fn a_healthy_disk_gets_snapshots() {
     let places = places(&disk);
     trade(&places, 20);
     maintainer(&places, 10).finish().unwrap();
+    assert_eq!(snapshot_files(&disk).len(), 1);
+}
+
+#[test]
+fn a_snapshot_that_fails_is_not_tried_with_every_block() {
+    let disk = FaultyDisk::new(4);
+    let places = places(&disk);
+    trade(&places, 150);
+    let mut maintainer = maintainer(&places, 100);
+    let written = maintainer.watch.written.committed();
+    // Every write fails: nothing but snapshots is written here.
+    disk.set_rates(FaultRates { write_error_ppm: 1_000_000, ..FaultRates::default() });
+    let (mut attempts, mut due) = (Vec::new(), maintainer.due);
+    while maintainer.replayer.step(written).unwrap() {
+        maintainer.snapshot_if_due().unwrap();
+        if maintainer.due != due {
+            attempts.push(maintainer.replayer.seq().0);
+            due = maintainer.due;
+        }
+    }
+    assert_eq!(attempts, [100, 110, 120, 130, 140, 150]);
+    assert_eq!(snapshot_files(&disk), Vec::<PathBuf>::new());
+    disk.set_rates(FaultRates::default());
+    maintainer.finish().unwrap();
     assert_eq!(snapshot_files(&disk).len(), 1);
 }
