@@ -2,6 +2,7 @@
 
 mod durability;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -41,6 +42,21 @@ pub(crate) struct FollowerStatus {
 }
 
 impl FollowerStatus {
+    fn new(store: &str, stream: Stream, found: &BTreeMap<String, Seq>) -> Self {
+        let name = format!("{store}/{}", stream_name(stream));
+        let reached = found.get(&name).copied().unwrap_or(Seq::ZERO);
+        Self {
+            name,
+            stream,
+            reached: AtomicU64::new(reached.0),
+            // Nobody knows what of it would survive a loss of power.
+            durable: AtomicU64::new(0),
+            durable_wanted: AtomicBool::new(false),
+            stopped: Mutex::new(None),
+            trouble: Mutex::new(None),
+        }
+    }
+
     /// Last sequence that the store has.
     pub(crate) fn reached(&self) -> Seq {
         Seq(self.reached.load(Ordering::Acquire))
@@ -79,20 +95,15 @@ pub(crate) struct Shared {
     pub(crate) stop: Arc<AtomicBool>,
 }
 
-/// Starts the thread of one store.
-pub(crate) fn start(member: Member, shared: &Shared) -> std::io::Result<(Vec<Arc<FollowerStatus>>, JoinHandle<()>)> {
+/// Starts the thread of one store. `found` is what its streams are known to have, by name: a follower is that far before it has
+/// said so itself.
+pub(crate) fn start(
+    member: Member,
+    shared: &Shared,
+    found: &BTreeMap<String, Seq>,
+) -> std::io::Result<(Vec<Arc<FollowerStatus>>, JoinHandle<()>)> {
     let Member { name, streams, store, lineage, .. } = member;
-    let status = |stream: &Stream| {
-        Arc::new(FollowerStatus {
-            name: format!("{name}/{}", stream_name(*stream)),
-            stream: *stream,
-            reached: AtomicU64::new(0),
-            durable: AtomicU64::new(0),
-            durable_wanted: AtomicBool::new(false),
-            stopped: Mutex::new(None),
-            trouble: Mutex::new(None),
-        })
-    };
+    let status = |stream: &Stream| Arc::new(FollowerStatus::new(&name, *stream, found));
     let statuses: Vec<_> = streams.iter().map(status).collect();
     let lanes = statuses.iter().map(|status| Lane {
         follower: Follower::new(status.stream, shared.logs.venue, shared.epoch),
@@ -282,5 +293,23 @@ impl Lane {
             tracing::error!(follower = %self.status.name, reason = %stop, "follower stopped; see `buttonwood follower --help`");
             *stopped = Some(stop.to_string());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use domain::units::Seq;
+    use projector::batch::Stream;
+
+    use super::FollowerStatus;
+
+    #[test]
+    fn a_follower_that_has_not_spoken_is_where_its_store_was_found() {
+        let found = BTreeMap::from([("hot/users".to_owned(), Seq(7))]);
+        let status = |stream| FollowerStatus::new("hot", stream, &found);
+        assert_eq!((status(Stream::Users).reached(), status(Stream::Users).durable()), (Seq(7), Seq::ZERO));
+        assert_eq!(status(Stream::Symbols).reached(), Seq::ZERO);
     }
 }

@@ -144,9 +144,10 @@ impl Live {
             read_model: Arc::clone(&read_model),
             stop: Arc::clone(&stop),
         };
+        let found = stores.as_ref().map(Stores::found).unwrap_or_default();
         let (mut statuses, mut followers) = (Vec::new(), Vec::new());
         for member in stores.into_iter().flat_map(|stores| stores.members) {
-            let (of_store, thread) = followers::start(member, &shared).context(NO_THREAD)?;
+            let (of_store, thread) = followers::start(member, &shared, &found).context(NO_THREAD)?;
             statuses.extend(of_store);
             followers.push(thread);
         }

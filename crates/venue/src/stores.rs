@@ -3,6 +3,7 @@
 pub(crate) mod member;
 pub(crate) mod postgres;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,6 +63,11 @@ impl Stores {
             let seq = seq?;
             Some(Some(least.map_or(seq, |least| least.min(seq))))
         })?
+    }
+
+    /// What each stream had when it was asked, by the name of its follower; nothing where it was not reached.
+    pub(crate) fn found(&self) -> BTreeMap<String, Seq> {
+        self.known().map(|(found, checkpoint)| (found.name.clone(), checkpoint.seq)).collect()
     }
 
     /// Refuses stores of another venue.
