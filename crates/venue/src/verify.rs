@@ -24,6 +24,7 @@ use domain::units::Seq;
 use journal::read::SegmentSource;
 use journal::segment::list_segments;
 use projector::batch::Stream;
+use projector::follower::{Source as _, SourceError};
 use projector::store::StoredRow;
 use sequencer::log::Progress;
 use sequencer::recovery::Places;
@@ -32,7 +33,7 @@ use sequencer::snapshots::Snapshots;
 use crate::config::Config;
 use crate::followers::stream_name;
 use crate::live;
-use crate::source::Logs;
+use crate::source::{Joined, Logs};
 use crate::stores::member::{Access, Member, Present, Role, open_present};
 use compare::{Found, RowKey};
 
@@ -253,6 +254,10 @@ fn find_base(
 
 fn check_stores(logs: &Logs, base: &Base, end: Seq, stored: Vec<Stored>, verdict: &mut Verdict) -> anyhow::Result<()> {
     let base_seq = base.state.seq;
+    let (early, stored): (Vec<_>, Vec<_>) = stored.into_iter().partition(|stored| stored.checkpoint.seq < base_seq);
+    for stored in &early {
+        check_early(logs, base_seq, end, stored, verdict);
+    }
     let wanted: Vec<_> = stored.iter().map(|stored| (stored.of.clone(), stored.checkpoint)).collect();
     let progress = Arc::new(Progress::new(end));
     let expectation = expect::build(logs, base, &wanted, &progress, verdict)?;
@@ -271,6 +276,25 @@ fn check_stores(logs: &Logs, base: &Base, end: Seq, stored: Vec<Stored>, verdict
         report(&stored, &found, verdict);
     }
     Ok(())
+}
+
+/// A stream that is behind the oldest snapshot there is: followers may be later than snapshots, and then nothing is left to compute
+/// their rows from. What can be told is whether it goes on from here in this history.
+fn check_early(logs: &Logs, base_seq: Seq, end: Seq, stored: &Stored, verdict: &mut Verdict) {
+    let (name, at) = (&stored.of, stored.checkpoint.seq.0);
+    let mut source = Joined::new(logs.clone(), Arc::new(Progress::new(end)));
+    match source.seek(&stored.checkpoint) {
+        Ok(()) => verdict.note(format_args!(
+            "{name} at {at} is of this history, but behind the oldest snapshot, at {}: its rows can be compared once it has \
+             followed that far",
+            base_seq.0
+        )),
+        Err(SourceError::Gone(_)) => {
+            verdict.wrong(format_args!("{name}: the logs no longer have what comes after its checkpoint at {at}"));
+        }
+        Err(SourceError::Diverged(divergence)) => verdict.wrong(format_args!("{name}: {divergence}")),
+        Err(SourceError::Failed(why)) => verdict.wrong(format_args!("{name}: {why}")),
+    }
 }
 
 fn report(stored: &Stored, found: &Found, verdict: &mut Verdict) {

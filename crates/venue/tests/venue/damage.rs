@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
-use crate::desk::{Desk, Market, copy, files, flip, place, until, until_stored, written_to};
+use crate::desk::{Desk, Market, copy, flip, place, until, until_stored, written_to};
 
 /// Commands of a venue with snapshots, fills and cancels.
 const COMMANDS: u64 = 3_000;
@@ -180,11 +180,7 @@ fn a_missing_master_key_is_named_and_not_replaced() {
 #[test]
 fn a_store_that_was_lost_after_a_purge_does_not_keep_the_venue_from_starting() {
     let desk = Desk::new().with("SNAPSHOT_EVERY", 10_000).with("RETAIN_HOURS", 0);
-    let first = |log: &str| files(&desk.data.join(log), "seg").remove(0).ends_with("00000000000000000001.seg");
-    until("segments of both logs are purged", || {
-        desk.load(60_000);
-        !first("journal") && !first("events")
-    });
+    desk.load_until_purged();
     desk.serve().stop().unwrap();
     let hot = desk.data.join("store/hot.db");
     flip(&hot, 0);

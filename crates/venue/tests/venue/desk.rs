@@ -70,6 +70,16 @@ impl Desk {
         assert!(output.status.success(), "{}", said(&output));
     }
 
+    /// Trades until neither log reaches back to the first command.
+    pub(crate) fn load_until_purged(&self) {
+        let first = segment_of_first_command(self);
+        self.load(200_000);
+        until("segments of both logs are purged", || {
+            self.load(2_000);
+            first.iter().all(|path| !path.exists())
+        });
+    }
+
     /// Proves the data directory clean.
     pub(crate) fn verify(&self) -> String {
         self.binary.verify(&self.data).unwrap()
@@ -94,6 +104,10 @@ impl Desk {
     pub(crate) fn snapshots(&self) -> Vec<PathBuf> {
         files(&self.data.join("snapshots"), "snap")
     }
+}
+
+fn segment_of_first_command(desk: &Desk) -> [PathBuf; 2] {
+    ["journal", "events"].map(|log| desk.data.join(log).join("00000000000000000001.seg"))
 }
 
 /// What a call says that must fail, and not by a crash.

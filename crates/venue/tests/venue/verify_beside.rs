@@ -1,12 +1,13 @@
 //! `verify` beside a running venue: whatever is just being written, and whatever is just being removed, is no finding.
 
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use outside::client::{Client, Key};
 
-use crate::desk::{Desk, Market, PATIENCE, files, limit};
+use crate::desk::{Desk, Market, PATIENCE, copy, files, limit};
 
 /// Clean passes that are enough, once the first segment has gone.
 const CLEAN: usize = 6;
@@ -65,4 +66,25 @@ fn verify_is_clean_beside_a_venue_that_moves_segments_to_a_store() {
     let desk = Desk::new();
     let store = desk.beside("segments");
     stays_clean(&desk.with("SNAPSHOT_EVERY", 1_000).with("SEGMENT_STORE", store.display()));
+}
+
+/// Snapshots go on without the followers. Where the logs do not reach back to the first command, nothing is left to compute the
+/// rows of a store from that is behind both snapshots; that is no finding, but other rows still are.
+#[test]
+fn a_store_behind_the_oldest_snapshot_is_no_finding() {
+    let desk = Desk::new().with("SNAPSHOT_EVERY", 1_000).with("RETAIN_HOURS", 0);
+    desk.load_until_purged();
+    let (store, kept) = (desk.data.join("store"), desk.beside("kept"));
+    copy(&store, &kept);
+    desk.load(3_000);
+    fs::remove_dir_all(&store).unwrap();
+    copy(&kept, &store);
+    let said = desk.verify();
+    assert_eq!(said.matches("behind the oldest snapshot").count(), 6, "{said}");
+
+    let archive = rusqlite::Connection::open(store.join("archive.db")).unwrap();
+    archive.execute("UPDATE checkpoints SET hash = zeroblob(32) WHERE stream = 'trades'", []).unwrap();
+    drop(archive);
+    let said = desk.refused_verify();
+    assert!(said.contains("archive/trades: the store has another history"), "{said}");
 }
