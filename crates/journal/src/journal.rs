@@ -19,6 +19,27 @@ use crate::vote;
 
 static ZEROS: [u8; 4096] = [0; 4096];
 
+/// The directory of a log, locked: nobody else opens the log to write as long as this is held. Who changes other files because
+/// the log is to be opened takes it first.
+#[derive(Debug)]
+pub struct Claim {
+    directory: Directory,
+    lock: Box<dyn DirectoryLock>,
+}
+
+impl Claim {
+    /// Locks a directory, which is made where it is missing.
+    pub fn take(directory: Directory) -> Result<Self, OpenError> {
+        directory.create()?;
+        let lock = directory.lock().map_err(|source| {
+            let path = directory.path().to_path_buf();
+            let is_held = source.kind() == io::ErrorKind::WouldBlock;
+            if is_held { OpenError::Locked(path) } else { OpenError::Io(IoFailure { action: "lock", path, source }) }
+        })?;
+        Ok(Self { directory, lock })
+    }
+}
+
 /// A log open for writing. There is at most one per directory.
 #[derive(Debug)]
 pub struct Journal {
@@ -53,12 +74,13 @@ impl Journal {
     /// Everything up to the tip it reports is durable.
     pub fn open(directory: Directory, config: Config, insist: Insist) -> Result<(Self, Recovered), OpenError> {
         config.check()?;
-        directory.create()?;
-        let lock = directory.lock().map_err(|source| {
-            let path = directory.path().to_path_buf();
-            let is_held = source.kind() == io::ErrorKind::WouldBlock;
-            if is_held { OpenError::Locked(path) } else { OpenError::Io(IoFailure { action: "lock", path, source }) }
-        })?;
+        Self::open_claimed(Claim::take(directory)?, config, insist)
+    }
+
+    /// The same in a directory that nobody else can write any more.
+    pub fn open_claimed(claim: Claim, config: Config, insist: Insist) -> Result<(Self, Recovered), OpenError> {
+        config.check()?;
+        let Claim { directory, lock } = claim;
         let found = recover(&directory, &config, insist)?;
         let preparer = Arc::new(SegmentPreparer::new(directory.clone(), config.segment_bytes));
         let (active, recovered) = if let Some((cursor, recovered)) = found {

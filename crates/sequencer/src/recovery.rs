@@ -12,7 +12,7 @@ use engine::{Engine, RestoreError};
 use journal::block::{BlockKind, BlockToWrite};
 use journal::config::{Config, Insist};
 use journal::error::{JournalError, OpenError, ReadError};
-use journal::journal::Journal;
+use journal::journal::{Claim, Journal};
 use journal::read::SegmentSource;
 use journal::recover::Cut;
 use journal::segment::{Identity, LogName, SEGMENT_HEADER_BYTES, peek};
@@ -71,6 +71,11 @@ impl Places {
             None => peek(&self.event_log)?,
         };
         Ok(header.map(|header| header.identity.venue))
+    }
+
+    /// Locks the journal. Before anything here or in a store is changed: a venue may be running.
+    pub fn claim(&self) -> Result<Claim, RecoveryError> {
+        Ok(Claim::take(self.journal.clone())?)
     }
 
     /// What a reader of the journal needs.
@@ -222,6 +227,16 @@ impl From<ExecutionsError> for RecoveryError {
 
 /// Brings a venue up. `on_progress` hears now and then how many commands have been replayed.
 pub fn recover(places: &Places, start: Start, on_progress: &mut dyn FnMut(u64)) -> Result<Recovered, RecoveryError> {
+    recover_claimed(places, places.claim()?, start, on_progress)
+}
+
+/// The same for whoever has taken [`Places::claim`] before.
+pub fn recover_claimed(
+    places: &Places,
+    claim: Claim,
+    start: Start,
+    on_progress: &mut dyn FnMut(u64),
+) -> Result<Recovered, RecoveryError> {
     let venue = places.venue()?.unwrap_or(start.new_venue);
     let snapshots = Snapshots::open(places.snapshots.clone())?;
     if peek(&places.journal)?.is_none()
@@ -234,7 +249,7 @@ pub fn recover(places: &Places, start: Start, on_progress: &mut dyn FnMut(u64)) 
     let events_config = Config { start: event_log_start(places, &snapshots)?, ..config(Config::events(venue)) };
     let (event_journal, events_found) = Journal::open(places.event_log.clone(), events_config, Insist::default())?;
     let insist = Insist { must_reach: events_found.tip.seq.max(start.followers_reached), ..Insist::default() };
-    let (journal, found) = Journal::open(places.journal.clone(), config(Config::commands(venue)), insist)?;
+    let (journal, found) = Journal::open_claimed(claim, config(Config::commands(venue)), insist)?;
 
     let (snapshot, damaged) = snapshots.newest(events_found.tip.seq)?;
     let mut report = Report {

@@ -28,7 +28,7 @@ use sequencer::event_log::EventLog;
 use sequencer::execution_index::ExecutionIndex;
 use sequencer::log::{JournalLog, Progress};
 use sequencer::queue::{Admission, Entrance, queue};
-use sequencer::recovery::{Places, RULES_VERSION, Recovered, RecoveryError, Report, Start, recover};
+use sequencer::recovery::{Places, RULES_VERSION, Recovered, RecoveryError, Report, Start, recover_claimed};
 use sequencer::release::Release;
 use sequencer::replayer::Replayer;
 use sequencer::sequencer::{Controls, Sequencer, Step};
@@ -93,6 +93,7 @@ impl Live {
         on_progress: &mut dyn FnMut(u64),
     ) -> anyhow::Result<Self> {
         let places = Places::in_directory(&config.data);
+        let claim = places.claim().map_err(|error| explain(error, &config.data))?;
         let stores = if beside.store { Some(Stores::open(config)?) } else { None };
         if let (Some(stores), Some(venue)) = (&stores, places.venue()?) {
             stores.check_venue(venue)?;
@@ -104,7 +105,8 @@ impl Live {
             segment_bytes: config.segment_mib << 20,
             followers_reached,
         };
-        let recovered = recover(&places, start, on_progress).map_err(|error| explain(error, &config.data))?;
+        let recovered = recover_claimed(&places, claim, start, on_progress);
+        let recovered = recovered.map_err(|error| explain(error, &config.data))?;
         Self::run(config, beside, sinks, &places, recovered, stores)
     }
 
@@ -391,7 +393,7 @@ fn retention(config: &Config, venue: VenueId, places: &Places) -> Retention {
 }
 
 /// What to do about it, where that can be said.
-fn explain(error: RecoveryError, data: &Path) -> anyhow::Error {
+pub(crate) fn explain(error: RecoveryError, data: &Path) -> anyhow::Error {
     let data = data.display();
     let mut help = format!("cannot start from {data}");
     if let RecoveryError::Open(OpenError::Locked(_)) = &error {

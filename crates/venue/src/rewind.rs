@@ -10,7 +10,7 @@ use domain::units::{Epoch, Seq};
 use engine::Engine;
 use projector::batch::Stream;
 use projector::store::StoredRow;
-use sequencer::recovery::{Places, RULES_VERSION, Recovered, Start, recover};
+use sequencer::recovery::{Places, RULES_VERSION, Recovered, Start, recover_claimed};
 use sequencer::replayer::Replay;
 
 use crate::config::Config;
@@ -94,15 +94,17 @@ fn status(config: &Config) -> anyhow::Result<()> {
 fn rewind(config: &Config) -> anyhow::Result<()> {
     let places = Places::in_directory(&config.data);
     let venue = places.venue()?.with_context(|| format!("{} holds no venue", config.data.display()))?;
+    // No venue runs meanwhile; and before a store is opened to write, which may bring its schema up to date.
+    let claim = places.claim().map_err(|error| live::explain(error, &config.data))?;
     let mut stores = open_stores(config, Access::Write)?;
-    // Locks the journal, so that no venue runs meanwhile, and brings the event log level with it.
+    // Brings the event log level with the journal.
     let start = Start {
         new_venue: venue,
         cell: config.cell,
         segment_bytes: config.segment_mib << 20,
         followers_reached: Seq::ZERO,
     };
-    let recovered = recover(&places, start, &mut |_| {})?;
+    let recovered = recover_claimed(&places, claim, start, &mut |_| {})?;
     let logs = live::logs(config, venue, &places);
     let end = recovered.engine.seq();
     let fork = last_common(&logs, end, &mut stores)?;

@@ -6,7 +6,7 @@ use outside::client::Client;
 use outside::http::Answer;
 use serde_json::Value;
 
-use crate::desk::{Desk, Market, copy, find, place, until, until_stored};
+use crate::desk::{Desk, Market, copy, find, place, refused, until, until_stored};
 
 #[test]
 fn a_data_directory_in_use_is_refused() {
@@ -19,6 +19,26 @@ fn a_data_directory_in_use_is_refused() {
     place(&mut market.trader(&mut venue), "BUY", 100, "a");
     venue.stop().unwrap();
     desk.verify();
+}
+
+/// Whoever comes second finds the lock before it has made, migrated or removed anything.
+#[test]
+fn a_start_beside_a_running_venue_changes_nothing() {
+    let desk = Desk::new();
+    let mut venue = desk.serve();
+    // As the running one leaves it while it writes a snapshot.
+    let unfinished = desk.data.join("snapshots/00000000000000000009.snap.tmp");
+    fs::write(&unfinished, "half").unwrap();
+    let store = desk.beside("store");
+    let other = Desk::new().with("STORE", store.display()).at(desk.data.clone());
+    let said = other.refused_start();
+    assert!(said.contains("another buttonwood uses this data directory"), "{said}");
+    assert!(unfinished.exists());
+    assert!(!store.exists());
+    // Before it has looked for a store.
+    let said = refused(&other.binary, &["follower", "rewind"], &desk.data);
+    assert!(said.contains("another buttonwood uses this data directory"), "{said}");
+    venue.stop().unwrap();
 }
 
 /// Why each follower stopped that did.
