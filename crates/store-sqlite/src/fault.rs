@@ -101,8 +101,11 @@ impl fmt::Display for Fault {
         match self {
             Self::Sqlite(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                    write!(f, "the file is damaged ({error}); bring back a copy, or remove it: it is built again from the logs, \
-                     if they reach back to the first command")
+                    write!(
+                        f,
+                        "the file is damaged ({error}); bring back a copy, or remove it: it is built again from the logs, \
+                     if they reach back to the first command"
+                    )
                 }
                 _ => write!(f, "{error}"),
             },

@@ -111,7 +111,8 @@ pub(crate) fn start(
         status: Arc::clone(status),
     });
     let (lanes, shared, started) = (lanes.collect(), shared.clone(), Instant::now());
-    let mut runner = Runner { lanes, store, shared, lineage, durability: Durability::default(), started, asked_to_stop: None };
+    let mut runner =
+        Runner { lanes, store, shared, lineage, durability: Durability::default(), started, asked_to_stop: None };
     let thread = std::thread::Builder::new().name(name).spawn(move || runner.run())?;
     Ok((statuses, thread))
 }
@@ -208,7 +209,8 @@ impl Runner {
         let mut next = Next::Written;
         for lane in &mut self.lanes {
             let now = UnixNanos(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX));
-            let mut store = Witnessed { store: self.store.as_mut(), lineage: &self.lineage, durability: &mut self.durability };
+            let mut store =
+                Witnessed { store: self.store.as_mut(), lineage: &self.lineage, durability: &mut self.durability };
             match lane.follower.step(now, &mut lane.source, &mut store) {
                 Step::Committed(checkpoint) | Step::Resumed(checkpoint) => {
                     // Where the follower reads on from, the source has the same history.

@@ -75,13 +75,7 @@ struct Maintainer {
 }
 
 impl Maintainer {
-    fn new(
-        replayer: Replayer,
-        snapshots: Snapshots,
-        snapshot_every: u64,
-        retention: Retention,
-        watch: Watch,
-    ) -> Self {
+    fn new(replayer: Replayer, snapshots: Snapshots, snapshot_every: u64, retention: Retention, watch: Watch) -> Self {
         let taken = replayer.seq();
         let due = Seq(taken.0.saturating_add(snapshot_every));
         Self { replayer, snapshots, snapshot_every, taken, due, retention, watch }

@@ -3,9 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::units::{Seq, UnixNanos};
-use journal::archive::{
-    Retention as Rule, closed_segments, copy_closed, purge_before, purgeable_before, sync_from,
-};
+use journal::archive::{Retention as Rule, closed_segments, copy_closed, purge_before, purgeable_before, sync_from};
 use journal::segment::{Identity, list_segments};
 use journal::storage::Directory;
 

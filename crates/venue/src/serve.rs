@@ -293,7 +293,8 @@ pub(crate) struct AdminKeyArgs {
 pub(crate) fn admin_key(args: &AdminKeyArgs) -> anyhow::Result<()> {
     let path = master_key_path(&args.data);
     let key = read_master_key(&args.data)?;
-    let key = key.with_context(|| format!("{} does not exist: the venue was never served, or it was lost", path.display()))?;
+    let key =
+        key.with_context(|| format!("{} does not exist: the venue was never served, or it was lost", path.display()))?;
     let new = key.new_key(UserId(1), ADMINISTRATOR, FIRST_KEY);
     println!("admin api key: {}", new.command.api_key);
     println!("admin api secret: {}", new.secret);

@@ -25,7 +25,7 @@ fn a_data_directory_in_use_is_refused() {
 #[test]
 fn a_start_beside_a_running_venue_changes_nothing() {
     let desk = Desk::new();
-    let mut venue = desk.serve();
+    let venue = desk.serve();
     // As the running one leaves it while it writes a snapshot.
     let unfinished = desk.data.join("snapshots/00000000000000000009.snap.tmp");
     fs::write(&unfinished, "half").unwrap();
