@@ -75,7 +75,7 @@ impl Desk {
         let first = segment_of_first_command(self);
         self.load(200_000);
         until("segments of both logs are purged", || {
-            self.load(2_000);
+            self.load(20_000);
             first.iter().all(|path| !path.exists())
         });
     }
