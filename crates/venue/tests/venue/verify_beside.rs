@@ -76,7 +76,7 @@ fn a_store_behind_the_oldest_snapshot_is_no_finding() {
     desk.load_until_purged();
     let (store, kept) = (desk.data.join("store"), desk.beside("kept"));
     copy(&store, &kept);
-    desk.load(3_000);
+    desk.load(20_000);
     fs::remove_dir_all(&store).unwrap();
     copy(&kept, &store);
     let said = desk.verify();
