@@ -150,7 +150,7 @@ fn a_start_without_its_server_serves_and_catches_up() {
     let mut trader = market.trader(&mut venue);
     place(&mut trader, "BUY", 100, "meanwhile");
     assert_eq!(trader.ask("GET", "/api/v3/allOrders", "symbol=BTCUSDT").unwrap().status, 503);
-    assert!(trouble(&mut trader).iter().any(|why| why.contains("connect")), "{:?}", trouble(&mut trader));
+    until("the status says what is wrong", || trouble(&mut trader).iter().any(|why| why.contains("connect")));
     server.restart().unwrap();
     until_stored(&mut trader);
     let all = trader.get("/api/v3/allOrders", "symbol=BTCUSDT").unwrap();
