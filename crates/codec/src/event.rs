@@ -5,7 +5,7 @@ mod money;
 mod admin;
 mod shards;
 
-use domain::event::Event;
+use domain::event::{Event, ReferenceEvent, ShardMapEvent};
 use domain::units::{Seq, UnixNanos};
 
 use crate::error::{DecodeError, DecodeFault};
@@ -23,6 +23,15 @@ kinds!(Event {
     BalanceChanged = 8,
     PositionChanged = 9,
     RequestRepeated = 10,
+    Deposited = 25,
+    WithdrawalRequested = 26,
+    WithdrawalSettled = 27,
+    WithdrawalCanceled = 28,
+    CreditLimitChanged = 29,
+    ; Reference, ShardMap,
+});
+
+kinds!(ReferenceEvent {
     AssetCreated = 16,
     SymbolCreated = 17,
     SymbolStatusChanged = 18,
@@ -32,13 +41,11 @@ kinds!(Event {
     UserCreated = 22,
     ApiKeyCreated = 23,
     ApiKeyRevoked = 24,
-    Deposited = 25,
-    WithdrawalRequested = 26,
-    WithdrawalSettled = 27,
-    WithdrawalCanceled = 28,
-    CreditLimitChanged = 29,
     VenueKillSwitchChanged = 30,
     UserKillSwitchChanged = 31,
+});
+
+kinds!(ShardMapEvent {
     ShardAdded = 32,
     ShardChanged = 33,
     SymbolPlaced = 34,

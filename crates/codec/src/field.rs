@@ -64,18 +64,20 @@ macro_rules! tags {
 
 /// `Kind` of an enum each variant of which has one content.
 macro_rules! kinds {
-    ($name:ident { $($variant:ident = $kind:literal),+ $(,)? }) => {
+    ($name:ident { $($variant:ident = $kind:literal),+ $(,)? $(; $($group:ident),+ $(,)?)? }) => {
         impl $crate::field::Kind for $name {
             #[inline]
             fn kind(&self) -> u8 {
                 match self {
                     $(Self::$variant(_) => $kind,)+
+                    $($(Self::$group(of) => of.kind(),)+)?
                 }
             }
             #[inline]
             fn write_content(&self, out: &mut Vec<u8>) {
                 match self {
                     $(Self::$variant(content) => $crate::field::Field::write(content, out),)+
+                    $($(Self::$group(of) => of.write_content(out),)+)?
                 }
             }
             #[inline]
@@ -85,7 +87,12 @@ macro_rules! kinds {
             ) -> Option<Result<Self, $crate::error::DecodeError>> {
                 match kind {
                     $($kind => Some($crate::field::Field::read(reader).map(Self::$variant)),)+
-                    _ => None,
+                    _ => {
+                        $($(if let Some(of) = $crate::field::Kind::read_content(kind, reader) {
+                            return Some(of.map(Self::$group));
+                        })+)?
+                        None
+                    }
                 }
             }
         }

@@ -35,6 +35,25 @@ pub enum Event {
     PositionChanged(PositionChanged),
     /// The request was made before, with the same content: nothing changed, that answer stands.
     RequestRepeated(RequestRepeated),
+    /// Money came in.
+    Deposited(Deposited),
+    /// Money was locked that is to leave.
+    WithdrawalRequested(WithdrawalRequested),
+    /// The money has left.
+    WithdrawalSettled(WithdrawalEnded),
+    /// The money stayed.
+    WithdrawalCanceled(WithdrawalEnded),
+    /// A credit limit changed.
+    CreditLimitChanged(CreditLimitChanged),
+    /// Something that is listed, or may trade, changed.
+    Reference(ReferenceEvent),
+    /// The shard map changed.
+    ShardMap(ShardMapEvent),
+}
+
+/// What is listed and who may trade: assets, symbols, users, keys, switches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReferenceEvent {
     /// An asset was listed.
     AssetCreated(Asset),
     /// A symbol was listed.
@@ -53,27 +72,22 @@ pub enum Event {
     ApiKeyCreated(Box<ApiKeyCreated>),
     /// An API key was revoked.
     ApiKeyRevoked(ApiKeyRevoked),
-    /// Money came in.
-    Deposited(Deposited),
-    /// Money was locked that is to leave.
-    WithdrawalRequested(WithdrawalRequested),
-    /// The money has left.
-    WithdrawalSettled(WithdrawalEnded),
-    /// The money stayed.
-    WithdrawalCanceled(WithdrawalEnded),
-    /// A credit limit changed.
-    CreditLimitChanged(CreditLimitChanged),
     /// The venue's kill switch changed.
     VenueKillSwitchChanged(VenueKillSwitchChanged),
     /// A user's kill switch changed.
     UserKillSwitchChanged(UserKillSwitchChanged),
+}
+
+/// Which shard has what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShardMapEvent {
     /// A shard was added.
     ShardAdded(ShardAdded),
     /// A shard's weight or status changed.
     ShardChanged(Shard),
-    /// A symbol was placed on a shard. Follows its [`Event::SymbolCreated`] where there are shards.
+    /// A symbol was placed on a shard. Follows its [`ReferenceEvent::SymbolCreated`] where there are shards.
     SymbolPlaced(SymbolPlaced),
-    /// A user was placed on a shard. Follows its [`Event::UserCreated`] where there are shards.
+    /// A user was placed on a shard. Follows its [`ReferenceEvent::UserCreated`] where there are shards.
     UserPlaced(UserPlaced),
     /// A symbol or a user begins to move.
     MoveBegun(Moving),
@@ -81,6 +95,18 @@ pub enum Event {
     MoveCommitted(Moving),
     /// It stays where it is.
     MoveAborted(Moving),
+}
+
+impl From<ReferenceEvent> for Event {
+    fn from(event: ReferenceEvent) -> Self {
+        Self::Reference(event)
+    }
+}
+
+impl From<ShardMapEvent> for Event {
+    fn from(event: ShardMapEvent) -> Self {
+        Self::ShardMap(event)
+    }
 }
 
 /// What came of one command, once it is committed.
@@ -317,7 +343,7 @@ pub enum Created {
     Shard(ShardId),
 }
 
-/// See [`Event::SymbolCreated`].
+/// See [`ReferenceEvent::SymbolCreated`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SymbolCreated {
     /// The symbol.
@@ -328,7 +354,7 @@ pub struct SymbolCreated {
     pub fees: Fees,
 }
 
-/// See [`Event::SymbolStatusChanged`].
+/// See [`ReferenceEvent::SymbolStatusChanged`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SymbolStatusChanged {
     /// The symbol.
@@ -337,7 +363,7 @@ pub struct SymbolStatusChanged {
     pub status: SymbolStatus,
 }
 
-/// See [`Event::SymbolLimitsChanged`].
+/// See [`ReferenceEvent::SymbolLimitsChanged`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SymbolLimitsChanged {
     /// The symbol.
@@ -346,7 +372,7 @@ pub struct SymbolLimitsChanged {
     pub limits: SymbolLimits,
 }
 
-/// See [`Event::SymbolFeesChanged`].
+/// See [`ReferenceEvent::SymbolFeesChanged`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SymbolFeesChanged {
     /// The symbol.
@@ -355,7 +381,7 @@ pub struct SymbolFeesChanged {
     pub fees: Fees,
 }
 
-/// See [`Event::UserFeesChanged`].
+/// See [`ReferenceEvent::UserFeesChanged`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserFeesChanged {
     /// The user.
@@ -364,14 +390,14 @@ pub struct UserFeesChanged {
     pub fees: Option<Fees>,
 }
 
-/// See [`Event::UserCreated`].
+/// See [`ReferenceEvent::UserCreated`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserCreated {
     /// The user.
     pub user: UserId,
 }
 
-/// See [`Event::ApiKeyCreated`].
+/// See [`ReferenceEvent::ApiKeyCreated`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKeyCreated {
     /// The key.
@@ -386,7 +412,7 @@ pub struct ApiKeyCreated {
     pub credential: Credential,
 }
 
-/// See [`Event::ApiKeyRevoked`].
+/// See [`ReferenceEvent::ApiKeyRevoked`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiKeyRevoked {
     /// The key.
@@ -449,14 +475,14 @@ pub struct CreditLimitChanged {
     pub limit: Amount,
 }
 
-/// See [`Event::VenueKillSwitchChanged`].
+/// See [`ReferenceEvent::VenueKillSwitchChanged`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VenueKillSwitchChanged {
     /// Whether it is engaged now.
     pub engaged: bool,
 }
 
-/// See [`Event::UserKillSwitchChanged`].
+/// See [`ReferenceEvent::UserKillSwitchChanged`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserKillSwitchChanged {
     /// Whose.
@@ -465,7 +491,7 @@ pub struct UserKillSwitchChanged {
     pub engaged: bool,
 }
 
-/// See [`Event::ShardAdded`].
+/// See [`ShardMapEvent::ShardAdded`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShardAdded {
     /// The shard.
@@ -476,7 +502,7 @@ pub struct ShardAdded {
     pub users_placed: u32,
 }
 
-/// See [`Event::SymbolPlaced`].
+/// See [`ShardMapEvent::SymbolPlaced`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SymbolPlaced {
     /// The symbol.
@@ -485,7 +511,7 @@ pub struct SymbolPlaced {
     pub shard: ShardId,
 }
 
-/// See [`Event::UserPlaced`].
+/// See [`ShardMapEvent::UserPlaced`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserPlaced {
     /// The user.
@@ -494,7 +520,7 @@ pub struct UserPlaced {
     pub shard: ShardId,
 }
 
-/// See [`Event::MoveBegun`], [`Event::MoveCommitted`] and [`Event::MoveAborted`].
+/// See [`ShardMapEvent::MoveBegun`], [`ShardMapEvent::MoveCommitted`] and [`ShardMapEvent::MoveAborted`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moving {
     /// What moves.

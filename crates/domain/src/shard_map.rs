@@ -6,7 +6,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::event::{Event, Moving, ShardAdded};
+use crate::event::{Moving, ShardAdded, ShardMapEvent};
 use crate::ids::{ShardId, SymbolId, UserId};
 use crate::shards::{Move, Shard, ShardStatus, Subject, Tenure};
 use crate::state::{MovedState, ShardMapState};
@@ -128,51 +128,25 @@ impl ShardMap {
     ///
     /// # Panics
     /// Where the event cannot come after what the map knows: no engine writes such a log.
-    pub fn apply(&mut self, seq: Seq, event: &Event) -> bool {
+    pub fn apply(&mut self, seq: Seq, event: &ShardMapEvent) -> bool {
         // A command has at most one event that changes the map.
         if seq <= self.changed {
             return false;
         }
         match event {
-            Event::ShardAdded(added) => self.add_shard(added),
-            Event::ShardChanged(shard) => self.shards[usize::from(shard.id.0)] = *shard,
-            Event::SymbolPlaced(placed) => self.place(Subject::Symbol(placed.symbol), placed.shard),
-            Event::UserPlaced(placed) => self.place(Subject::User(placed.user), placed.shard),
-            Event::MoveBegun(Moving { subject, from: _, to }) => {
+            ShardMapEvent::ShardAdded(added) => self.add_shard(added),
+            ShardMapEvent::ShardChanged(shard) => self.shards[usize::from(shard.id.0)] = *shard,
+            ShardMapEvent::SymbolPlaced(placed) => self.place(Subject::Symbol(placed.symbol), placed.shard),
+            ShardMapEvent::UserPlaced(placed) => self.place(Subject::User(placed.user), placed.shard),
+            ShardMapEvent::MoveBegun(Moving { subject, from: _, to }) => {
                 let begun = Move { subject: *subject, to: *to, begun: seq };
                 assert!(self.moves.insert(*subject, begun).is_none(), "a subject moves once at a time");
             }
-            Event::MoveCommitted(moving) => {
+            ShardMapEvent::MoveCommitted(moving) => {
                 self.end_move(moving);
                 self.settle(moving.subject, Tenure { shard: moving.to, from: seq });
             }
-            Event::MoveAborted(moving) => self.end_move(moving),
-            Event::Refused(_)
-            | Event::OrderPlaced(_)
-            | Event::OrderRepeated(_)
-            | Event::OrderAmended(_)
-            | Event::Trade(_)
-            | Event::OrderFilled(_)
-            | Event::OrderClosed(_)
-            | Event::BalanceChanged(_)
-            | Event::PositionChanged(_)
-            | Event::RequestRepeated(_)
-            | Event::AssetCreated(_)
-            | Event::SymbolCreated(_)
-            | Event::SymbolStatusChanged(_)
-            | Event::SymbolLimitsChanged(_)
-            | Event::SymbolFeesChanged(_)
-            | Event::UserFeesChanged(_)
-            | Event::UserCreated(_)
-            | Event::ApiKeyCreated(_)
-            | Event::ApiKeyRevoked(_)
-            | Event::Deposited(_)
-            | Event::WithdrawalRequested(_)
-            | Event::WithdrawalSettled(_)
-            | Event::WithdrawalCanceled(_)
-            | Event::CreditLimitChanged(_)
-            | Event::VenueKillSwitchChanged(_)
-            | Event::UserKillSwitchChanged(_) => return false,
+            ShardMapEvent::MoveAborted(moving) => self.end_move(moving),
         }
         self.changed = seq;
         true

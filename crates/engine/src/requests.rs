@@ -10,9 +10,9 @@ use domain::command::set_kill_switch::{KillScope, SetKillSwitch};
 use domain::command::withdrawal::RequestWithdrawal;
 use domain::command::{Request, RequestContent};
 use domain::event::{
-    ApiKeyCreated, ApiKeyRevoked, Created, CreditLimitChanged, Deposited, Event, RequestRepeated, SymbolCreated,
-    SymbolFeesChanged, SymbolLimitsChanged, SymbolStatusChanged, UserCreated, UserFeesChanged, UserKillSwitchChanged,
-    VenueKillSwitchChanged, WithdrawalEnded, WithdrawalRequested,
+    ApiKeyCreated, ApiKeyRevoked, Created, CreditLimitChanged, Deposited, Event, ReferenceEvent, RequestRepeated,
+    SymbolCreated, SymbolFeesChanged, SymbolLimitsChanged, SymbolStatusChanged, UserCreated, UserFeesChanged,
+    UserKillSwitchChanged, VenueKillSwitchChanged, WithdrawalEnded, WithdrawalRequested,
 };
 use domain::ids::{AssetId, KeyId, SymbolId, UserId, WithdrawalId};
 use domain::instrument::{Asset, Instrument, SymbolStatus};
@@ -96,14 +96,14 @@ impl Engine {
                 let index = self.symbol_index(request.symbol)?;
                 self.symbols[index].status = request.status;
                 let (symbol, status) = (request.symbol, request.status);
-                done(events, Event::SymbolStatusChanged(SymbolStatusChanged { symbol, status }))
+                done(events, ReferenceEvent::SymbolStatusChanged(SymbolStatusChanged { symbol, status }))
             }
             RequestContent::SetSymbolLimits(request) => {
                 let index = self.symbol_index(request.symbol)?;
                 check(request.limits.is_valid(), RejectReason::InvalidLimits)?;
                 self.symbols[index].limits = request.limits;
                 let (symbol, limits) = (request.symbol, request.limits);
-                done(events, Event::SymbolLimitsChanged(Box::new(SymbolLimitsChanged { symbol, limits })))
+                done(events, ReferenceEvent::SymbolLimitsChanged(Box::new(SymbolLimitsChanged { symbol, limits })))
             }
             RequestContent::SetSymbolFees(request) => self.set_symbol_fees(*request, events),
             RequestContent::SetUserFees(request) => self.set_user_fees(*request, events),
@@ -132,7 +132,7 @@ impl Engine {
         self.assets.push(AssetState { asset, total: Amount::ZERO, credit: Amount::ZERO });
         self.accounts.open_asset();
         self.asset_codes.insert(asset.code, asset.id);
-        events.push(Event::AssetCreated(asset));
+        events.push(ReferenceEvent::AssetCreated(asset).into());
         Ok(Created::Asset(asset.id))
     }
 
@@ -157,7 +157,7 @@ impl Engine {
         });
         self.orders.books.open_symbol();
         self.symbol_codes.insert(request.code, id);
-        events.push(Event::SymbolCreated(Box::new(SymbolCreated { instrument, limits, fees })));
+        events.push(ReferenceEvent::SymbolCreated(Box::new(SymbolCreated { instrument, limits, fees })).into());
         self.place_symbol(id, events);
         Ok(Created::Symbol(id))
     }
@@ -167,7 +167,7 @@ impl Engine {
         let index = self.symbol_index(symbol)?;
         check(fees.is_valid(), RejectReason::FeeTooHigh)?;
         self.symbols[index].fees = fees;
-        done(events, Event::SymbolFeesChanged(SymbolFeesChanged { symbol, fees }))
+        done(events, ReferenceEvent::SymbolFeesChanged(SymbolFeesChanged { symbol, fees }))
     }
 
     fn set_user_fees(&mut self, request: SetUserFees, events: &mut Vec<Event>) -> Result<Created, RejectReason> {
@@ -175,13 +175,13 @@ impl Engine {
         self.check_target(user)?;
         check(fees.is_none_or(domain::instrument::Fees::is_valid), RejectReason::FeeTooHigh)?;
         self.accounts.user_mut(user).set_fees(fees);
-        done(events, Event::UserFeesChanged(UserFeesChanged { user, fees }))
+        done(events, ReferenceEvent::UserFeesChanged(UserFeesChanged { user, fees }))
     }
 
     fn create_user(&mut self, events: &mut Vec<Event>) -> Result<Created, RejectReason> {
         check(self.accounts.len() < index_of(USERS_MAX), RejectReason::CapacityReached)?;
         let user = self.accounts.open_user();
-        events.push(Event::UserCreated(UserCreated { user }));
+        events.push(ReferenceEvent::UserCreated(UserCreated { user }).into());
         self.place_user(user, events);
         Ok(Created::User(user))
     }
@@ -197,7 +197,9 @@ impl Engine {
         let CreateApiKey { user, roles, api_key, credential } = request.clone();
         self.key_texts.insert(api_key, key);
         self.keys.push(KeyState { key, user, roles, api_key, credential: credential.clone(), revoked: false });
-        events.push(Event::ApiKeyCreated(Box::new(ApiKeyCreated { key, user, roles, api_key, credential })));
+        events.push(
+            ReferenceEvent::ApiKeyCreated(Box::new(ApiKeyCreated { key, user, roles, api_key, credential })).into(),
+        );
         Ok(Created::Key(key))
     }
 
@@ -206,7 +208,7 @@ impl Engine {
         let state = index.and_then(|index| self.keys.get_mut(index)).filter(|state| !state.revoked);
         let state = state.ok_or(RejectReason::UnknownKey)?;
         state.revoked = true;
-        done(events, Event::ApiKeyRevoked(ApiKeyRevoked { key, user: state.user }))
+        done(events, ReferenceEvent::ApiKeyRevoked(ApiKeyRevoked { key, user: state.user }))
     }
 
     fn deposit(&mut self, request: &Deposit, events: &mut Vec<Event>) -> Result<Created, RejectReason> {
@@ -296,12 +298,12 @@ impl Engine {
         match request.scope {
             KillScope::Venue => {
                 self.killed = engaged;
-                done(events, Event::VenueKillSwitchChanged(VenueKillSwitchChanged { engaged }))
+                done(events, ReferenceEvent::VenueKillSwitchChanged(VenueKillSwitchChanged { engaged }))
             }
             KillScope::User(user) => {
                 self.check_target(user)?;
                 self.accounts.user_mut(user).killed = engaged;
-                events.push(Event::UserKillSwitchChanged(UserKillSwitchChanged { user, engaged }));
+                events.push(ReferenceEvent::UserKillSwitchChanged(UserKillSwitchChanged { user, engaged }).into());
                 if engaged {
                     let orders = self.open_orders_of(user, None);
                     self.close_all(&orders, CloseReason::KillSwitch, events);
@@ -332,7 +334,7 @@ pub(crate) fn check(holds: bool, otherwise: RejectReason) -> Result<(), RejectRe
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the last line of requests that can be refused")]
-fn done(events: &mut Vec<Event>, event: Event) -> Result<Created, RejectReason> {
-    events.push(event);
+fn done(events: &mut Vec<Event>, event: impl Into<Event>) -> Result<Created, RejectReason> {
+    events.push(event.into());
     Ok(Created::Nothing)
 }

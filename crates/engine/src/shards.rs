@@ -5,7 +5,7 @@ use domain::command::add_shard::AddShard;
 use domain::command::begin_move::BeginMove;
 use domain::command::commit_move::CommitMove;
 use domain::command::set_shard::SetShard;
-use domain::event::{Created, Event, Moving, ShardAdded, SymbolPlaced, UserPlaced};
+use domain::event::{Created, Event, Moving, ShardAdded, ShardMapEvent, SymbolPlaced, UserPlaced};
 use domain::ids::{ShardId, SymbolId, UserId};
 use domain::limits::{OPEN_MOVES_MAX, SHARDS_MAX, TENURES_MAX};
 use domain::reject::RejectReason;
@@ -26,7 +26,7 @@ impl Engine {
         let first = shard.id == ShardId::FIRST;
         let all = |len: usize| if first { id_of(len) } else { 0 };
         let (symbols_placed, users_placed) = (all(self.symbols.len()), all(self.accounts.len()));
-        self.remap(Event::ShardAdded(ShardAdded { shard, symbols_placed, users_placed }), events);
+        self.remap(ShardMapEvent::ShardAdded(ShardAdded { shard, symbols_placed, users_placed }), events);
         Ok(Created::Shard(shard.id))
     }
 
@@ -37,7 +37,7 @@ impl Engine {
         let takes_new = |other: &Shard| other.id != shard && other.status == ShardStatus::Active;
         let others_do = self.shards.shards().iter().any(takes_new);
         check(status == ShardStatus::Active || others_do, RejectReason::LastActiveShard)?;
-        self.remap(Event::ShardChanged(Shard { weight, status, ..before }), events);
+        self.remap(ShardMapEvent::ShardChanged(Shard { weight, status, ..before }), events);
         Ok(Created::Nothing)
     }
 
@@ -51,7 +51,7 @@ impl Engine {
         check(self.shards.move_of(subject).is_none(), RejectReason::AlreadyMoving)?;
         let room = self.shards.moves().len() < OPEN_MOVES_MAX && self.shards.tenure_count(subject) < TENURES_MAX;
         check(room, RejectReason::TooManyMoves)?;
-        self.remap(Event::MoveBegun(Moving { subject, from, to }), events);
+        self.remap(ShardMapEvent::MoveBegun(Moving { subject, from, to }), events);
         Ok(Created::Nothing)
     }
 
@@ -61,27 +61,27 @@ impl Engine {
         events: &mut Vec<Event>,
     ) -> Result<Created, RejectReason> {
         let moving = self.moving(request.subject)?;
-        self.remap(Event::MoveCommitted(moving), events);
+        self.remap(ShardMapEvent::MoveCommitted(moving), events);
         Ok(Created::Nothing)
     }
 
     pub(crate) fn abort_move(&mut self, request: AbortMove, events: &mut Vec<Event>) -> Result<Created, RejectReason> {
         let moving = self.moving(request.subject)?;
-        self.remap(Event::MoveAborted(moving), events);
+        self.remap(ShardMapEvent::MoveAborted(moving), events);
         Ok(Created::Nothing)
     }
 
     /// Places a new symbol, if there is a shard.
     pub(crate) fn place_symbol(&mut self, symbol: SymbolId, events: &mut Vec<Event>) {
         if let Some(shard) = self.lightest(|load| load.symbols) {
-            self.remap(Event::SymbolPlaced(SymbolPlaced { symbol, shard }), events);
+            self.remap(ShardMapEvent::SymbolPlaced(SymbolPlaced { symbol, shard }), events);
         }
     }
 
     /// Places a new user, if there is a shard.
     pub(crate) fn place_user(&mut self, user: UserId, events: &mut Vec<Event>) {
         if let Some(shard) = self.lightest(|load| load.users) {
-            self.remap(Event::UserPlaced(UserPlaced { user, shard }), events);
+            self.remap(ShardMapEvent::UserPlaced(UserPlaced { user, shard }), events);
         }
     }
 
@@ -112,9 +112,9 @@ impl Engine {
     }
 
     /// The map changes as everybody's who reads the events.
-    fn remap(&mut self, event: Event, events: &mut Vec<Event>) {
+    fn remap(&mut self, event: ShardMapEvent, events: &mut Vec<Event>) {
         let changed = self.shards.apply(self.seq, &event);
         assert!(changed, "a command changes the map once");
-        events.push(event);
+        events.push(event.into());
     }
 }

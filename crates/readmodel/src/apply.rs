@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use domain::command::{Command, Sequenced};
-use domain::event::Event;
+use domain::event::{Event, ReferenceEvent};
 
 use crate::limits::USER_SHARDS;
 use crate::market::Market;
@@ -68,8 +68,8 @@ impl ReadModel {
 
     fn apply_to_directory(&self, sorted: &Sorted, events: &[Event]) {
         for item in &sorted.directory {
-            let event = item.event(events);
-            if let Event::SymbolCreated(_) = event {
+            let Event::Reference(event) = item.event(events) else { continue };
+            if let ReferenceEvent::SymbolCreated(_) = event {
                 // Before the code can be found, so that whoever finds it finds the market.
                 write(&self.markets).push(Arc::new(Mutex::new(Market::listed())));
             }

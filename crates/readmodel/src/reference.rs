@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use domain::command::create_api_key::{Credential, Roles};
-use domain::event::Event;
+use domain::event::ReferenceEvent;
 use domain::ids::{AssetId, KeyId, SymbolId, UserId};
 use domain::instrument::{Asset, Fees, Instrument, SymbolLimits, SymbolStatus};
 use domain::state::State;
@@ -178,64 +178,46 @@ impl Directory {
         keys.by_text.get(keys.texts.get(&id)?).cloned()
     }
 
-    /// Takes up an event that concerns assets, symbols, users or keys.
-    pub(crate) fn apply(&self, event: &Event) {
+    /// Takes up an event.
+    pub(crate) fn apply(&self, event: &ReferenceEvent) {
         match event {
-            Event::AssetCreated(asset) => self.change(|reference| reference.add_asset(*asset)),
-            Event::SymbolCreated(created) => {
+            ReferenceEvent::AssetCreated(asset) => self.change(|reference| reference.add_asset(*asset)),
+            ReferenceEvent::SymbolCreated(created) => {
                 let domain::event::SymbolCreated { instrument, limits, fees } = **created;
                 let symbol = Symbol { instrument, status: SymbolStatus::Trading, limits, fees };
                 self.change(|reference| reference.add_symbol(symbol));
             }
-            Event::SymbolStatusChanged(changed) => {
+            ReferenceEvent::SymbolStatusChanged(changed) => {
                 self.change_symbol(changed.symbol, |symbol| symbol.status = changed.status);
             }
-            Event::SymbolLimitsChanged(changed) => {
+            ReferenceEvent::SymbolLimitsChanged(changed) => {
                 self.change_symbol(changed.symbol, |symbol| symbol.limits = changed.limits);
             }
-            Event::SymbolFeesChanged(changed) => {
+            ReferenceEvent::SymbolFeesChanged(changed) => {
                 self.change_symbol(changed.symbol, |symbol| symbol.fees = changed.fees);
             }
-            Event::VenueKillSwitchChanged(changed) => self.change(|reference| reference.killed = changed.engaged),
-            Event::UserCreated(created) => {
+            ReferenceEvent::VenueKillSwitchChanged(changed) => {
+                self.change(|reference| reference.killed = changed.engaged);
+            }
+            ReferenceEvent::UserCreated(created) => {
                 let mut users = write(&self.users);
                 assert_eq!(users.len(), index(created.user.0), "user ids are dense");
                 users.push(User::default());
             }
-            Event::UserFeesChanged(changed) => write(&self.users)[index(changed.user.0)].fees = changed.fees,
-            Event::UserKillSwitchChanged(changed) => write(&self.users)[index(changed.user.0)].killed = changed.engaged,
-            Event::ApiKeyCreated(created) => {
+            ReferenceEvent::UserFeesChanged(changed) => write(&self.users)[index(changed.user.0)].fees = changed.fees,
+            ReferenceEvent::UserKillSwitchChanged(changed) => {
+                write(&self.users)[index(changed.user.0)].killed = changed.engaged;
+            }
+            ReferenceEvent::ApiKeyCreated(created) => {
                 let domain::event::ApiKeyCreated { key: id, user, roles, api_key, credential } = (**created).clone();
                 write(&self.keys).put(Key { id, user, roles, api_key, credential, revoked: false });
             }
-            Event::ApiKeyRevoked(revoked) => {
+            ReferenceEvent::ApiKeyRevoked(revoked) => {
                 let mut keys = write(&self.keys);
                 let text = keys.texts[&revoked.key];
                 let key = Key { revoked: true, ..Key::clone(&keys.by_text[&text]) };
                 keys.put(key);
             }
-            Event::Refused(_)
-            | Event::OrderPlaced(_)
-            | Event::OrderRepeated(_)
-            | Event::OrderAmended(_)
-            | Event::Trade(_)
-            | Event::OrderFilled(_)
-            | Event::OrderClosed(_)
-            | Event::BalanceChanged(_)
-            | Event::PositionChanged(_)
-            | Event::RequestRepeated(_)
-            | Event::Deposited(_)
-            | Event::WithdrawalRequested(_)
-            | Event::WithdrawalSettled(_)
-            | Event::WithdrawalCanceled(_)
-            | Event::CreditLimitChanged(_)
-            | Event::ShardAdded(_)
-            | Event::ShardChanged(_)
-            | Event::SymbolPlaced(_)
-            | Event::UserPlaced(_)
-            | Event::MoveBegun(_)
-            | Event::MoveCommitted(_)
-            | Event::MoveAborted(_) => {}
         }
     }
 

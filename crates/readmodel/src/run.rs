@@ -63,29 +63,13 @@ impl Run<'_> {
             | Event::BalanceChanged(_)
             | Event::PositionChanged(_)
             | Event::RequestRepeated(_)
-            | Event::AssetCreated(_)
-            | Event::SymbolCreated(_)
-            | Event::SymbolStatusChanged(_)
-            | Event::SymbolLimitsChanged(_)
-            | Event::SymbolFeesChanged(_)
-            | Event::UserFeesChanged(_)
-            | Event::UserCreated(_)
-            | Event::ApiKeyCreated(_)
-            | Event::ApiKeyRevoked(_)
+            | Event::Reference(_)
             | Event::Deposited(_)
             | Event::WithdrawalRequested(_)
             | Event::WithdrawalSettled(_)
             | Event::WithdrawalCanceled(_)
             | Event::CreditLimitChanged(_)
-            | Event::VenueKillSwitchChanged(_)
-            | Event::UserKillSwitchChanged(_)
-            | Event::ShardAdded(_)
-            | Event::ShardChanged(_)
-            | Event::SymbolPlaced(_)
-            | Event::UserPlaced(_)
-            | Event::MoveBegun(_)
-            | Event::MoveCommitted(_)
-            | Event::MoveAborted(_) => {}
+            | Event::ShardMap(_) => {}
         }
     }
 

@@ -122,29 +122,13 @@ impl Sorted {
             Event::PositionChanged(changed) => self.user(item, changed.user),
             Event::CreditLimitChanged(changed) => self.user(item, changed.user),
             Event::Deposited(_) | Event::WithdrawalSettled(_) => self.money(item, events, end),
-            Event::AssetCreated(_)
-            | Event::SymbolCreated(_)
-            | Event::SymbolStatusChanged(_)
-            | Event::SymbolLimitsChanged(_)
-            | Event::SymbolFeesChanged(_)
-            | Event::UserFeesChanged(_)
-            | Event::UserCreated(_)
-            | Event::ApiKeyCreated(_)
-            | Event::ApiKeyRevoked(_)
-            | Event::VenueKillSwitchChanged(_)
-            | Event::UserKillSwitchChanged(_)
-            | Event::ShardAdded(_)
-            | Event::ShardChanged(_)
-            | Event::SymbolPlaced(_)
-            | Event::UserPlaced(_)
-            | Event::MoveBegun(_)
-            | Event::MoveCommitted(_)
-            | Event::MoveAborted(_) => self.directory.push(item),
+            Event::Reference(_) => self.directory.push(item),
             Event::Refused(_)
             | Event::OrderRepeated(_)
             | Event::RequestRepeated(_)
             | Event::WithdrawalRequested(_)
-            | Event::WithdrawalCanceled(_) => {}
+            | Event::WithdrawalCanceled(_)
+            | Event::ShardMap(_) => {}
         }
     }
 

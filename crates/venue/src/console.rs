@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::command::{Action, Command, Envelope, NotTaken, Request, RequestContent};
-use domain::event::{Answer, Created, Event};
+use domain::event::{Answer, Created, Event, ReferenceEvent};
 use domain::ids::{AssetId, SymbolId, UserId};
 use domain::instrument::{Fees, Step, SymbolLimits};
 use domain::text::{AssetCode, RequestId, SymbolCode};
@@ -129,16 +129,16 @@ fn created_by(event: &Event) -> Option<Created> {
     if let Event::RequestRepeated(repeated) = event {
         return Some(repeated.created);
     }
-    if let Event::AssetCreated(asset) = event {
+    if let Event::Reference(ReferenceEvent::AssetCreated(asset)) = event {
         return Some(Created::Asset(asset.id));
     }
-    if let Event::SymbolCreated(symbol) = event {
+    if let Event::Reference(ReferenceEvent::SymbolCreated(symbol)) = event {
         return Some(Created::Symbol(symbol.instrument.id()));
     }
-    if let Event::UserCreated(user) = event {
+    if let Event::Reference(ReferenceEvent::UserCreated(user)) = event {
         return Some(Created::User(user.user));
     }
-    if let Event::ApiKeyCreated(key) = event {
+    if let Event::Reference(ReferenceEvent::ApiKeyCreated(key)) = event {
         return Some(Created::Key(key.key));
     }
     if let Event::WithdrawalRequested(requested) = event {

@@ -5,7 +5,7 @@ use codec::error::{DecodeError, DecodeFault};
 use codec::event::EventReader;
 use codec::snapshot::decode_snapshot;
 use domain::command::Action;
-use domain::event::Event;
+use domain::event::ReferenceEvent;
 use domain::limits::AMOUNT_MAX;
 use domain::order::{MarketSize, OrderKind, Side, TimeInForce};
 use domain::state::State;
@@ -72,7 +72,7 @@ fn commands() {
 
 #[test]
 fn events() {
-    let groups = [(Seq(1), TIME, assets().map(Event::AssetCreated).to_vec())];
+    let groups = [(Seq(1), TIME, assets().map(|asset| ReferenceEvent::AssetCreated(asset).into()).to_vec())];
     let bytes = groups_bytes(&groups);
     check(
         &bytes,

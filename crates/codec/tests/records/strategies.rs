@@ -26,10 +26,10 @@ use domain::command::withdrawal::{CancelWithdrawal, RequestWithdrawal, SettleWit
 use domain::command::{Action, Command, Envelope, OrderRef, Request, RequestContent, Transport};
 use domain::event::{
     ApiKeyCreated, ApiKeyRevoked, BalanceChanged, Created, CreditLimitChanged, Deposited, Event, Moving, OrderAmended,
-    OrderClosed, OrderFilled, OrderPlaced, OrderRepeated, PositionChanged, Refused, RefusedPart, RequestRepeated,
-    RestedPart, ShardAdded, SymbolCreated, SymbolFeesChanged, SymbolLimitsChanged, SymbolPlaced, SymbolStatusChanged,
-    Trade, UserCreated, UserFeesChanged, UserKillSwitchChanged, UserPlaced, VenueKillSwitchChanged, WithdrawalEnded,
-    WithdrawalRequested,
+    OrderClosed, OrderFilled, OrderPlaced, OrderRepeated, PositionChanged, ReferenceEvent, Refused, RefusedPart,
+    RequestRepeated, RestedPart, ShardAdded, ShardMapEvent, SymbolCreated, SymbolFeesChanged, SymbolLimitsChanged,
+    SymbolPlaced, SymbolStatusChanged, Trade, UserCreated, UserFeesChanged, UserKillSwitchChanged, UserPlaced,
+    VenueKillSwitchChanged, WithdrawalEnded, WithdrawalRequested,
 };
 use domain::ids::{
     AddressId, AssetId, ExecutionNumber, Hash256, KeyId, OrderId, SessionId, ShardId, SymbolId, TradeId, UserId,
@@ -292,11 +292,14 @@ one_of! {
     }
     Event {
         Refused, OrderPlaced, OrderRepeated, OrderAmended, Trade, OrderFilled, OrderClosed, BalanceChanged,
-        PositionChanged, RequestRepeated, AssetCreated, SymbolCreated, SymbolStatusChanged, SymbolLimitsChanged,
-        SymbolFeesChanged, UserFeesChanged, UserCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
-        WithdrawalSettled, WithdrawalCanceled, CreditLimitChanged, VenueKillSwitchChanged, UserKillSwitchChanged,
-        ShardAdded, ShardChanged, SymbolPlaced, UserPlaced, MoveBegun, MoveCommitted, MoveAborted,
+        PositionChanged, RequestRepeated, Deposited, WithdrawalRequested, WithdrawalSettled, WithdrawalCanceled,
+        CreditLimitChanged, Reference, ShardMap,
     }
+    ReferenceEvent {
+        AssetCreated, SymbolCreated, SymbolStatusChanged, SymbolLimitsChanged, SymbolFeesChanged, UserFeesChanged,
+        UserCreated, ApiKeyCreated, ApiKeyRevoked, VenueKillSwitchChanged, UserKillSwitchChanged,
+    }
+    ShardMapEvent { ShardAdded, ShardChanged, SymbolPlaced, UserPlaced, MoveBegun, MoveCommitted, MoveAborted }
 }
 
 drawn! {

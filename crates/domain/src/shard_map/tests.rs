@@ -1,7 +1,7 @@
 //! A map says of a sequence what it always said, and is the same however it came to be.
 
 use super::ShardMap;
-use crate::event::{Event, Moving, ShardAdded, SymbolPlaced, UserPlaced};
+use crate::event::{Moving, ShardAdded, ShardMapEvent, SymbolPlaced, UserPlaced};
 use crate::ids::{ShardId, SymbolId, UserId};
 use crate::shards::{Shard, ShardStatus, Subject, Tenure};
 use crate::state::ShardMapState;
@@ -21,29 +21,29 @@ fn moving(subject: Subject, from: u16, to: u16) -> Moving {
 }
 
 /// Sequence and event: shards are added, a symbol moves there and back, a user's move is aborted and tried again.
-fn history() -> Vec<(u64, Event)> {
+fn history() -> Vec<(u64, ShardMapEvent)> {
     let added = |id, symbols_placed, users_placed| {
-        Event::ShardAdded(ShardAdded { shard: shard(id), symbols_placed, users_placed })
+        ShardMapEvent::ShardAdded(ShardAdded { shard: shard(id), symbols_placed, users_placed })
     };
     let (symbol, user) = (SymbolId(1), UserId(2));
     vec![
         (5, added(0, 1, 2)),
         (6, added(1, 0, 0)),
-        (8, Event::SymbolPlaced(SymbolPlaced { symbol, shard: ShardId(1) })),
-        (9, Event::UserPlaced(UserPlaced { user, shard: ShardId(1) })),
-        (10, Event::MoveBegun(moving(BTC, 0, 1))),
-        (12, Event::MoveBegun(moving(ALICE, 0, 1))),
-        (14, Event::MoveCommitted(moving(BTC, 0, 1))),
-        (15, Event::MoveAborted(moving(ALICE, 0, 1))),
-        (17, Event::MoveBegun(moving(BTC, 1, 0))),
-        (18, Event::MoveCommitted(moving(BTC, 1, 0))),
-        (20, Event::MoveBegun(moving(ALICE, 0, 1))),
-        (21, Event::ShardChanged(Shard { status: ShardStatus::Draining, ..shard(0) })),
-        (22, Event::MoveCommitted(moving(ALICE, 0, 1))),
+        (8, ShardMapEvent::SymbolPlaced(SymbolPlaced { symbol, shard: ShardId(1) })),
+        (9, ShardMapEvent::UserPlaced(UserPlaced { user, shard: ShardId(1) })),
+        (10, ShardMapEvent::MoveBegun(moving(BTC, 0, 1))),
+        (12, ShardMapEvent::MoveBegun(moving(ALICE, 0, 1))),
+        (14, ShardMapEvent::MoveCommitted(moving(BTC, 0, 1))),
+        (15, ShardMapEvent::MoveAborted(moving(ALICE, 0, 1))),
+        (17, ShardMapEvent::MoveBegun(moving(BTC, 1, 0))),
+        (18, ShardMapEvent::MoveCommitted(moving(BTC, 1, 0))),
+        (20, ShardMapEvent::MoveBegun(moving(ALICE, 0, 1))),
+        (21, ShardMapEvent::ShardChanged(Shard { status: ShardStatus::Draining, ..shard(0) })),
+        (22, ShardMapEvent::MoveCommitted(moving(ALICE, 0, 1))),
     ]
 }
 
-fn map_of(history: &[(u64, Event)]) -> ShardMap {
+fn map_of(history: &[(u64, ShardMapEvent)]) -> ShardMap {
     let mut map = ShardMap::default();
     for (seq, event) in history {
         assert!(map.apply(Seq(*seq), event));
@@ -139,12 +139,15 @@ fn a_state_is_the_map_again_unless_it_contradicts_itself() {
 fn many_users_are_placed_and_found() {
     let count = 10_000;
     let mut map = ShardMap::default();
-    map.apply(Seq(1), &Event::ShardAdded(ShardAdded { shard: shard(0), symbols_placed: 0, users_placed: count }));
-    map.apply(Seq(2), &Event::ShardAdded(ShardAdded { shard: shard(1), symbols_placed: 0, users_placed: 0 }));
+    map.apply(
+        Seq(1),
+        &ShardMapEvent::ShardAdded(ShardAdded { shard: shard(0), symbols_placed: 0, users_placed: count }),
+    );
+    map.apply(Seq(2), &ShardMapEvent::ShardAdded(ShardAdded { shard: shard(1), symbols_placed: 0, users_placed: 0 }));
     for (seq, user) in (3..).zip([0, 4_095, 4_096, 9_999]) {
         let subject = Subject::User(UserId(user));
-        map.apply(Seq(seq * 2), &Event::MoveBegun(moving(subject, 0, 1)));
-        map.apply(Seq(seq * 2 + 1), &Event::MoveCommitted(moving(subject, 0, 1)));
+        map.apply(Seq(seq * 2), &ShardMapEvent::MoveBegun(moving(subject, 0, 1)));
+        map.apply(Seq(seq * 2 + 1), &ShardMapEvent::MoveCommitted(moving(subject, 0, 1)));
     }
     let moved: Vec<Subject> = map.subjects_on(ShardId(1)).collect();
     assert_eq!(moved, [0, 4_095, 4_096, 9_999].map(|user| Subject::User(UserId(user))));

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use domain::command::create_api_key::CreateApiKey;
 use domain::command::{Action, Request, RequestContent};
-use domain::event::{Answer, Created, Event, RequestRepeated};
+use domain::event::{Answer, Created, Event, ReferenceEvent, RequestRepeated, ShardMapEvent};
 use domain::ids::WithdrawalId;
 use domain::text::RequestId;
 
@@ -78,22 +78,22 @@ fn repeated_in(event: &Event) -> Option<RequestRepeated> {
 
 fn created_by(events: &[Event]) -> Created {
     for event in events {
-        if let Event::AssetCreated(asset) = event {
+        if let Event::Reference(ReferenceEvent::AssetCreated(asset)) = event {
             return Created::Asset(asset.id);
         }
-        if let Event::SymbolCreated(created) = event {
+        if let Event::Reference(ReferenceEvent::SymbolCreated(created)) = event {
             return Created::Symbol(created.instrument.id());
         }
-        if let Event::UserCreated(created) = event {
+        if let Event::Reference(ReferenceEvent::UserCreated(created)) = event {
             return Created::User(created.user);
         }
-        if let Event::ApiKeyCreated(created) = event {
+        if let Event::Reference(ReferenceEvent::ApiKeyCreated(created)) = event {
             return Created::Key(created.key);
         }
         if let Event::WithdrawalRequested(requested) = event {
             return Created::Withdrawal(requested.withdrawal);
         }
-        if let Event::ShardAdded(added) = event {
+        if let Event::ShardMap(ShardMapEvent::ShardAdded(added)) = event {
             return Created::Shard(added.shard.id);
         }
     }

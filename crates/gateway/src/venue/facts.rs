@@ -47,25 +47,9 @@ pub(crate) fn write_execution(json: &mut Json, reference: &Reference, execution:
             | Event::BalanceChanged(_)
             | Event::PositionChanged(_)
             | Event::RequestRepeated(_)
-            | Event::AssetCreated(_)
-            | Event::SymbolCreated(_)
-            | Event::SymbolStatusChanged(_)
-            | Event::SymbolLimitsChanged(_)
-            | Event::SymbolFeesChanged(_)
-            | Event::UserFeesChanged(_)
-            | Event::UserCreated(_)
-            | Event::ApiKeyCreated(_)
-            | Event::ApiKeyRevoked(_)
+            | Event::Reference(_)
             | Event::CreditLimitChanged(_)
-            | Event::VenueKillSwitchChanged(_)
-            | Event::UserKillSwitchChanged(_)
-            | Event::ShardAdded(_)
-            | Event::ShardChanged(_)
-            | Event::SymbolPlaced(_)
-            | Event::UserPlaced(_)
-            | Event::MoveBegun(_)
-            | Event::MoveCommitted(_)
-            | Event::MoveAborted(_) => json.plain("event", b"OTHER"),
+            | Event::ShardMap(_) => json.plain("event", b"OTHER"),
         }
     });
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::event::{ApiKeyCreated, Event, SymbolCreated};
+use domain::event::{ApiKeyCreated, Event, ReferenceEvent, SymbolCreated};
 use domain::ids::{SymbolId, UserId};
 use domain::instrument::SymbolStatus;
 use domain::units::Seq;
@@ -31,7 +31,9 @@ impl ReferenceFold {
 
     pub(super) fn apply(&mut self, committed: CommittedCommand<'_>) {
         for event in committed.events {
-            self.event(Stamp::of(committed), event);
+            if let Event::Reference(event) = event {
+                self.event(Stamp::of(committed), event);
+            }
         }
     }
 
@@ -47,58 +49,36 @@ impl ReferenceFold {
         rows
     }
 
-    fn event(&mut self, stamp: Stamp, event: &Event) {
+    fn event(&mut self, stamp: Stamp, event: &ReferenceEvent) {
         let last_seq = stamp.seq;
         let (of_symbol, of_user) = (SymbolChange::none(SymbolId(0), last_seq), UserChange::none(UserId(0), last_seq));
         match event {
-            Event::AssetCreated(asset) => self.rows.assets.push(AssetRow { asset: *asset, last_seq }),
-            Event::SymbolCreated(created) => self.symbol_created(stamp, created),
-            Event::SymbolStatusChanged(event) => {
+            ReferenceEvent::AssetCreated(asset) => self.rows.assets.push(AssetRow { asset: *asset, last_seq }),
+            ReferenceEvent::SymbolCreated(created) => self.symbol_created(stamp, created),
+            ReferenceEvent::SymbolStatusChanged(event) => {
                 self.symbol(SymbolChange { symbol: event.symbol, status: Some(event.status), ..of_symbol });
             }
-            Event::SymbolLimitsChanged(event) => {
+            ReferenceEvent::SymbolLimitsChanged(event) => {
                 self.symbol(SymbolChange { symbol: event.symbol, limits: Some(event.limits), ..of_symbol });
             }
-            Event::SymbolFeesChanged(event) => {
+            ReferenceEvent::SymbolFeesChanged(event) => {
                 self.symbol(SymbolChange { symbol: event.symbol, fees: Some(event.fees), ..of_symbol });
             }
-            Event::UserCreated(event) => {
+            ReferenceEvent::UserCreated(event) => {
                 let (user, created_time) = (event.user, Some(stamp.time));
                 self.rows.users.push(UserRow { user, fees: None, killed: false, created_time, last_seq });
             }
-            Event::UserFeesChanged(event) => {
+            ReferenceEvent::UserFeesChanged(event) => {
                 self.user(UserChange { user: event.user, fees: Some(event.fees), ..of_user });
             }
-            Event::UserKillSwitchChanged(event) => {
+            ReferenceEvent::UserKillSwitchChanged(event) => {
                 self.user(UserChange { user: event.user, killed: Some(event.engaged), ..of_user });
             }
-            Event::ApiKeyCreated(created) => self.key_created(stamp, created),
-            Event::ApiKeyRevoked(event) => self.key_revoked(KeyRevoked { key: event.key, last_seq }),
-            Event::VenueKillSwitchChanged(event) => {
+            ReferenceEvent::ApiKeyCreated(created) => self.key_created(stamp, created),
+            ReferenceEvent::ApiKeyRevoked(event) => self.key_revoked(KeyRevoked { key: event.key, last_seq }),
+            ReferenceEvent::VenueKillSwitchChanged(event) => {
                 self.rows.venue = Some(VenueRow { killed: event.engaged, last_seq });
             }
-            Event::Refused(_)
-            | Event::OrderPlaced(_)
-            | Event::OrderRepeated(_)
-            | Event::OrderAmended(_)
-            | Event::Trade(_)
-            | Event::OrderFilled(_)
-            | Event::OrderClosed(_)
-            | Event::BalanceChanged(_)
-            | Event::PositionChanged(_)
-            | Event::RequestRepeated(_)
-            | Event::Deposited(_)
-            | Event::WithdrawalRequested(_)
-            | Event::WithdrawalSettled(_)
-            | Event::WithdrawalCanceled(_)
-            | Event::CreditLimitChanged(_)
-            | Event::ShardAdded(_)
-            | Event::ShardChanged(_)
-            | Event::SymbolPlaced(_)
-            | Event::UserPlaced(_)
-            | Event::MoveBegun(_)
-            | Event::MoveCommitted(_)
-            | Event::MoveAborted(_) => {}
         }
     }
 

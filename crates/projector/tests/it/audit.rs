@@ -27,7 +27,9 @@ use domain::command::set_symbol_limits::SetSymbolLimits;
 use domain::command::set_symbol_status::SetSymbolStatus;
 use domain::command::withdrawal::{CancelWithdrawal, RequestWithdrawal, SettleWithdrawal};
 use domain::command::{Action, Command, Envelope, OrderRef, Request, RequestContent, Sequenced};
-use domain::event::{Created, Event, OrderRepeated, Refused, RefusedPart, RequestRepeated, UserCreated};
+use domain::event::{
+    Created, Event, OrderRepeated, ReferenceEvent, Refused, RefusedPart, RequestRepeated, UserCreated,
+};
 use domain::ids::{AssetId, Hash256, KeyId, OrderId, ShardId, SymbolId, UserId, WithdrawalId};
 use domain::instrument::{Fees, InstrumentError, PriceBand, Step, SymbolLimits, SymbolStatus};
 use domain::order::{MarketSize, OrderKind, Side, TimeInForce};
@@ -136,7 +138,7 @@ fn row(action: Action, events: &[Event]) -> AuditRow {
 
 #[test]
 fn the_content_of_each_command_is_pinned() {
-    let created = [Event::UserCreated(UserCreated { user: UserId(1) })];
+    let created = [Event::Reference(ReferenceEvent::UserCreated(UserCreated { user: UserId(1) }))];
     let mut lines = String::new();
     for action in orders().into_iter().chain(requests()) {
         let row = row(action, &created);
@@ -158,7 +160,7 @@ fn the_outcome_says_what_became_of_each_part() {
     let cancel = refused(RefusedPart::ReplaceCancel, RejectReason::UnknownOrder);
     let place = refused(RefusedPart::ReplacePlace, RejectReason::WouldTrade);
     let instrument = refused(RefusedPart::Whole, RejectReason::InvalidInstrument(InstrumentError::TickLotNotWhole));
-    let placed = Event::UserCreated(UserCreated { user: UserId(1) });
+    let placed = Event::Reference(ReferenceEvent::UserCreated(UserCreated { user: UserId(1) }));
     let order = Event::OrderRepeated(OrderRepeated { order: OrderId(1), first: Seq(1) });
     let (first, first_time) = (Seq(1), UnixNanos(1));
     let request = Event::RequestRepeated(RequestRepeated { first, first_time, created: Created::Nothing });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::command::create_api_key::{Credential, Roles};
 use domain::command::{Command, Envelope, Sequenced};
-use domain::event::{ApiKeyCreated, Event};
+use domain::event::{ApiKeyCreated, Event, ReferenceEvent};
 use domain::ids::{KeyId, UserId};
 use domain::text::Text;
 use domain::units::{Epoch, Seq, UnixNanos};
@@ -35,13 +35,13 @@ fn batch(first: u64, commands: u64) -> Batch {
     for seq in (first..).map(Seq).take(usize::try_from(commands).unwrap()) {
         batch.commands.push(Sequenced { seq, time, content: content.clone() });
         batch.replies.push(ReplyTo::Nobody);
-        batch.events.push(Event::ApiKeyCreated(Box::new(ApiKeyCreated {
+        batch.events.push(Event::Reference(ReferenceEvent::ApiKeyCreated(Box::new(ApiKeyCreated {
             key: KeyId(1),
             user: UserId(1),
             roles: Roles::default(),
             api_key: Text::new("k").unwrap(),
             credential: Credential::HmacSha256 { sealed_secret: vec![seq.0.to_le_bytes()[0]; SECRET_BYTES].into() },
-        })));
+        }))));
         batch.ends.push(u32::try_from(batch.events.len()).unwrap());
     }
     batch

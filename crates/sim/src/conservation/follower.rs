@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::event::{BalanceChanged, Event, OrderFilled, OrderPlaced, PositionChanged, Trade};
+use domain::event::{BalanceChanged, Event, OrderFilled, OrderPlaced, PositionChanged, ShardMapEvent, Trade};
 use domain::ids::{AssetId, ExecutionNumber, OrderId, SymbolId, TradeId, UserId};
 use domain::order::{Liquidity, OrderKind, TimeInForce};
 use domain::shard_map::ShardMap;
@@ -128,29 +128,13 @@ impl Follower {
             Event::Refused(_)
             | Event::OrderRepeated(_)
             | Event::RequestRepeated(_)
-            | Event::AssetCreated(_)
-            | Event::SymbolCreated(_)
-            | Event::SymbolStatusChanged(_)
-            | Event::SymbolLimitsChanged(_)
-            | Event::SymbolFeesChanged(_)
-            | Event::UserFeesChanged(_)
-            | Event::UserCreated(_)
-            | Event::ApiKeyCreated(_)
-            | Event::ApiKeyRevoked(_)
             | Event::CreditLimitChanged(_)
-            | Event::VenueKillSwitchChanged(_)
-            | Event::UserKillSwitchChanged(_) => Ok(()),
-            Event::ShardAdded(_)
-            | Event::ShardChanged(_)
-            | Event::SymbolPlaced(_)
-            | Event::UserPlaced(_)
-            | Event::MoveBegun(_)
-            | Event::MoveCommitted(_)
-            | Event::MoveAborted(_) => self.remap(event),
+            | Event::Reference(_) => Ok(()),
+            Event::ShardMap(event) => self.remap(event),
         }
     }
 
-    fn remap(&mut self, event: &Event) -> Result<(), Broken> {
+    fn remap(&mut self, event: &ShardMapEvent) -> Result<(), Broken> {
         let changed = self.shards.apply(self.seq, event);
         ensure(changed, "the map changes once in a command", &self.seq)
     }

@@ -5,8 +5,8 @@ use domain::command::set_credit_limit::SetCreditLimit;
 use domain::command::set_kill_switch::{KillScope, SetKillSwitch};
 use domain::command::withdrawal::{CancelWithdrawal, RequestWithdrawal, SettleWithdrawal};
 use domain::event::{
-    Created, CreditLimitChanged, Deposited, Event, UserKillSwitchChanged, VenueKillSwitchChanged, WithdrawalEnded,
-    WithdrawalRequested,
+    Created, CreditLimitChanged, Deposited, Event, ReferenceEvent, UserKillSwitchChanged, VenueKillSwitchChanged,
+    WithdrawalEnded, WithdrawalRequested,
 };
 use domain::ids::WithdrawalId;
 use domain::limits::AMOUNT_MAX;
@@ -126,12 +126,14 @@ impl Model {
         match set.scope {
             KillScope::Venue => {
                 self.state.killed = engaged;
-                outcome.facts.push(Event::VenueKillSwitchChanged(VenueKillSwitchChanged { engaged }));
+                outcome.facts.push(ReferenceEvent::VenueKillSwitchChanged(VenueKillSwitchChanged { engaged }).into());
             }
             KillScope::User(user) => {
                 self.target_user(user)?;
                 self.user(user).killed = engaged;
-                outcome.facts.push(Event::UserKillSwitchChanged(UserKillSwitchChanged { user, engaged }));
+                outcome
+                    .facts
+                    .push(ReferenceEvent::UserKillSwitchChanged(UserKillSwitchChanged { user, engaged }).into());
                 if engaged {
                     for order in self.open_orders_by_id(user, None) {
                         self.close_open_order(order, CloseReason::KillSwitch, outcome);

@@ -9,7 +9,7 @@ use domain::command::set_symbol_limits::SetSymbolLimits;
 use domain::command::set_symbol_status::SetSymbolStatus;
 use domain::command::{Request, RequestContent};
 use domain::event::{
-    ApiKeyCreated, ApiKeyRevoked, Created, Event, RequestRepeated, SymbolCreated, SymbolFeesChanged,
+    ApiKeyCreated, ApiKeyRevoked, Created, Event, ReferenceEvent, RequestRepeated, SymbolCreated, SymbolFeesChanged,
     SymbolLimitsChanged, SymbolStatusChanged, UserCreated, UserFeesChanged,
 };
 use domain::ids::{AssetId, ExecutionNumber, KeyId, SymbolId, TradeId, UserId};
@@ -81,7 +81,7 @@ impl Model {
         let id = AssetId(next_index(self.state.assets.len(), ASSETS_MAX)?);
         let asset = Asset { id, code: create.code, scale: create.scale };
         self.state.assets.push(AssetState { asset, total: Amount::ZERO, credit: Amount::ZERO });
-        outcome.facts.push(Event::AssetCreated(asset));
+        outcome.facts.push(ReferenceEvent::AssetCreated(asset).into());
         Ok(Created::Asset(id))
     }
 
@@ -111,7 +111,7 @@ impl Model {
             last_price: None,
             last_trade: TradeId(0),
         });
-        outcome.facts.push(Event::SymbolCreated(Box::new(SymbolCreated { instrument, limits, fees })));
+        outcome.facts.push(ReferenceEvent::SymbolCreated(Box::new(SymbolCreated { instrument, limits, fees })).into());
         self.place_symbol(id, outcome);
         Ok(Created::Symbol(id))
     }
@@ -120,7 +120,7 @@ impl Model {
         self.symbol(set.symbol)?;
         self.state.symbols[set.symbol.0 as usize].status = set.status;
         let changed = SymbolStatusChanged { symbol: set.symbol, status: set.status };
-        outcome.facts.push(Event::SymbolStatusChanged(changed));
+        outcome.facts.push(ReferenceEvent::SymbolStatusChanged(changed).into());
         Ok(Created::Nothing)
     }
 
@@ -131,7 +131,7 @@ impl Model {
         }
         self.state.symbols[set.symbol.0 as usize].limits = set.limits;
         let changed = SymbolLimitsChanged { symbol: set.symbol, limits: set.limits };
-        outcome.facts.push(Event::SymbolLimitsChanged(Box::new(changed)));
+        outcome.facts.push(ReferenceEvent::SymbolLimitsChanged(Box::new(changed)).into());
         Ok(Created::Nothing)
     }
 
@@ -141,7 +141,9 @@ impl Model {
             return Err(RejectReason::FeeTooHigh);
         }
         self.state.symbols[set.symbol.0 as usize].fees = set.fees;
-        outcome.facts.push(Event::SymbolFeesChanged(SymbolFeesChanged { symbol: set.symbol, fees: set.fees }));
+        outcome
+            .facts
+            .push(ReferenceEvent::SymbolFeesChanged(SymbolFeesChanged { symbol: set.symbol, fees: set.fees }).into());
         Ok(Created::Nothing)
     }
 
@@ -151,14 +153,14 @@ impl Model {
             return Err(RejectReason::FeeTooHigh);
         }
         self.user(set.user).fees = set.fees;
-        outcome.facts.push(Event::UserFeesChanged(UserFeesChanged { user: set.user, fees: set.fees }));
+        outcome.facts.push(ReferenceEvent::UserFeesChanged(UserFeesChanged { user: set.user, fees: set.fees }).into());
         Ok(Created::Nothing)
     }
 
     fn create_user(&mut self, outcome: &mut Outcome) -> Result<Created, RejectReason> {
         let user = UserId(next_index(self.state.users.len(), USERS_MAX)?);
         self.state.users.push(UserState { fees: None, killed: false, last_execution: ExecutionNumber(0) });
-        outcome.facts.push(Event::UserCreated(UserCreated { user }));
+        outcome.facts.push(ReferenceEvent::UserCreated(UserCreated { user }).into());
         self.place_user(user, outcome);
         Ok(Created::User(user))
     }
@@ -178,7 +180,9 @@ impl Model {
         }
         let CreateApiKey { user, roles, api_key, credential } = create.clone();
         self.state.keys.push(KeyState { key, user, roles, api_key, credential: credential.clone(), revoked: false });
-        outcome.facts.push(Event::ApiKeyCreated(Box::new(ApiKeyCreated { key, user, roles, api_key, credential })));
+        outcome.facts.push(
+            ReferenceEvent::ApiKeyCreated(Box::new(ApiKeyCreated { key, user, roles, api_key, credential })).into(),
+        );
         Ok(Created::Key(key))
     }
 
@@ -187,7 +191,7 @@ impl Model {
         let valid = keys.find(|issued| issued.key == revoke.key && !issued.revoked);
         let issued = valid.ok_or(RejectReason::UnknownKey)?;
         issued.revoked = true;
-        outcome.facts.push(Event::ApiKeyRevoked(ApiKeyRevoked { key: issued.key, user: issued.user }));
+        outcome.facts.push(ReferenceEvent::ApiKeyRevoked(ApiKeyRevoked { key: issued.key, user: issued.user }).into());
         Ok(Created::Nothing)
     }
 

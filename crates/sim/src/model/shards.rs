@@ -5,7 +5,7 @@ use domain::command::add_shard::AddShard;
 use domain::command::begin_move::BeginMove;
 use domain::command::commit_move::CommitMove;
 use domain::command::set_shard::SetShard;
-use domain::event::{Created, Event, Moving, ShardAdded, SymbolPlaced, UserPlaced};
+use domain::event::{Created, Moving, ShardAdded, ShardMapEvent, SymbolPlaced, UserPlaced};
 use domain::ids::{ShardId, SymbolId, UserId};
 use domain::limits::{OPEN_MOVES_MAX, SHARD_WEIGHT_MAX, SHARDS_MAX, TENURES_MAX};
 use domain::reject::RejectReason;
@@ -34,7 +34,7 @@ impl Model {
             users_placed = u32::try_from(self.state.users.len()).expect("within the limits");
         }
         self.state.shards.shards.push(shard);
-        outcome.facts.push(Event::ShardAdded(ShardAdded { shard, symbols_placed, users_placed }));
+        outcome.facts.push(ShardMapEvent::ShardAdded(ShardAdded { shard, symbols_placed, users_placed }).into());
         Ok(Created::Shard(id))
     }
 
@@ -48,7 +48,7 @@ impl Model {
             return Err(RejectReason::LastActiveShard);
         }
         self.state.shards.shards = shards;
-        outcome.facts.push(Event::ShardChanged(after));
+        outcome.facts.push(ShardMapEvent::ShardChanged(after).into());
         Ok(Created::Nothing)
     }
 
@@ -73,7 +73,7 @@ impl Model {
         }
         map.moves.push(Move { subject, to, begun: self.state.seq });
         map.moves.sort_by_key(|open| open.subject);
-        outcome.facts.push(Event::MoveBegun(Moving { subject, from, to }));
+        outcome.facts.push(ShardMapEvent::MoveBegun(Moving { subject, from, to }).into());
         Ok(Created::Nothing)
     }
 
@@ -81,13 +81,13 @@ impl Model {
         let moving = self.end_move(commit.subject)?;
         let (subject, to, seq) = (moving.subject, moving.to, self.state.seq);
         self.state.shards.moved.push(MovedState { subject, to, seq });
-        outcome.facts.push(Event::MoveCommitted(moving));
+        outcome.facts.push(ShardMapEvent::MoveCommitted(moving).into());
         Ok(Created::Nothing)
     }
 
     pub(super) fn abort_move(&mut self, abort: AbortMove, outcome: &mut Outcome) -> Result<Created, RejectReason> {
         let moving = self.end_move(abort.subject)?;
-        outcome.facts.push(Event::MoveAborted(moving));
+        outcome.facts.push(ShardMapEvent::MoveAborted(moving).into());
         Ok(Created::Nothing)
     }
 
@@ -95,7 +95,7 @@ impl Model {
         let counts = self.counts(|subject| matches!(subject, Subject::Symbol(_)));
         if let Some(shard) = self.lightest(&counts) {
             self.state.shards.symbols.push(shard);
-            outcome.facts.push(Event::SymbolPlaced(SymbolPlaced { symbol, shard }));
+            outcome.facts.push(ShardMapEvent::SymbolPlaced(SymbolPlaced { symbol, shard }).into());
         }
     }
 
@@ -103,7 +103,7 @@ impl Model {
         let counts = self.counts(|subject| matches!(subject, Subject::User(_)));
         if let Some(shard) = self.lightest(&counts) {
             self.state.shards.users.push(shard);
-            outcome.facts.push(Event::UserPlaced(UserPlaced { user, shard }));
+            outcome.facts.push(ShardMapEvent::UserPlaced(UserPlaced { user, shard }).into());
         }
     }
 

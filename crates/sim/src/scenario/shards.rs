@@ -6,7 +6,7 @@ use domain::command::add_shard::AddShard;
 use domain::command::begin_move::BeginMove;
 use domain::command::commit_move::CommitMove;
 use domain::command::set_shard::SetShard;
-use domain::event::{Moving, ShardAdded};
+use domain::event::{Moving, ShardAdded, ShardMapEvent};
 use domain::ids::ShardId;
 use domain::shard_map::ShardMap;
 use domain::shards::{Shard, ShardStatus, Subject};
@@ -66,21 +66,29 @@ pub(super) fn write_end(state: &State, verb: &str, subject: Subject) -> String {
     format!("{verb} move {}", show_subject(state, subject))
 }
 
-pub(super) fn tell_added(added: &ShardAdded) -> String {
+pub(super) fn tell(state: &State, event: &ShardMapEvent) -> String {
+    match event {
+        ShardMapEvent::ShardAdded(added) => tell_added(added),
+        ShardMapEvent::ShardChanged(shard) => tell_changed(shard),
+        ShardMapEvent::SymbolPlaced(placed) => format!("on {}", show_shard(state, placed.shard)),
+        ShardMapEvent::UserPlaced(placed) => format!("on {}", show_shard(state, placed.shard)),
+        ShardMapEvent::MoveBegun(moving) => tell_move(state, "begins to move", moving),
+        ShardMapEvent::MoveCommitted(moving) => tell_move(state, "has moved", moving),
+        ShardMapEvent::MoveAborted(moving) => tell_move(state, "does not move", moving),
+    }
+}
+
+fn tell_added(added: &ShardAdded) -> String {
     let (id, symbols, users) = (added.shard.id.0, added.symbols_placed, added.users_placed);
     let all = format!(" takes {symbols} symbols and {users} users");
     format!("shard {id}{}", if users == 0 { "" } else { &all })
 }
 
-pub(super) fn tell_changed(shard: &Shard) -> String {
+fn tell_changed(shard: &Shard) -> String {
     format!("{} weight {} {}", shard.name, shard.weight.0, spaced(&format!("{:?}", shard.status)))
 }
 
-pub(super) fn tell_placed(state: &State, shard: ShardId) -> String {
-    format!("on {}", show_shard(state, shard))
-}
-
-pub(super) fn tell_move(state: &State, verb: &str, moving: &Moving) -> String {
+fn tell_move(state: &State, verb: &str, moving: &Moving) -> String {
     let (from, to) = (show_shard(state, moving.from), show_shard(state, moving.to));
     format!("{} {verb} from {from} to {to}", show_subject(state, moving.subject))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::command::{Command, Sequenced};
-use domain::event::Event;
+use domain::event::{Event, ReferenceEvent};
 use domain::ids::{SymbolId, UserId};
 use domain::state::State;
 use domain::units::UnixNanos;
@@ -88,11 +88,11 @@ impl Stage {
         let content = read_command(&self.names(), line, self.now, fresh)?;
         let events = self.apply(&Sequenced { seq, time: self.now, content })?;
         for event in &events {
-            if let Event::UserCreated(created) = event {
+            if let Event::Reference(ReferenceEvent::UserCreated(created)) = event {
                 let name = line.split_whitespace().nth(1).unwrap_or_default();
                 self.users.insert(name.to_owned(), created.user);
             }
-            if let Event::SymbolCreated(created) = event {
+            if let Event::Reference(ReferenceEvent::SymbolCreated(created)) = event {
                 self.symbol = Some(created.instrument.id());
             }
         }

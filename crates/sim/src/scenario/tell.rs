@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::event::{Created, Event, OrderFilled, RefusedPart};
+use domain::event::{Created, Event, OrderFilled, ReferenceEvent, RefusedPart};
 use domain::ids::{OrderId, SymbolId};
 use domain::order::OrderKind;
 use domain::state::State;
@@ -116,14 +116,6 @@ impl Teller<'_> {
             Event::RequestRepeated(repeated) => {
                 self.say(format!("repeats command {}: {}", repeated.first.0, created(repeated.created)));
             }
-            Event::AssetCreated(asset) => self.say(created(Created::Asset(asset.id))),
-            Event::SymbolCreated(symbol) => self.say(created(Created::Symbol(symbol.instrument.id()))),
-            Event::SymbolStatusChanged(changed) => self.say(spaced(&format!("{:?}", changed.status))),
-            Event::SymbolLimitsChanged(_) => self.say("limits changed"),
-            Event::SymbolFeesChanged(_) | Event::UserFeesChanged(_) => self.say("fees changed"),
-            Event::UserCreated(user) => self.say(created(Created::User(user.user))),
-            Event::ApiKeyCreated(key) => self.say(created(Created::Key(key.key))),
-            Event::ApiKeyRevoked(key) => self.say(format!("key {} revoked", key.key.0)),
             Event::Deposited(_) => self.say("deposited"),
             Event::WithdrawalRequested(requested) => self.say(created(Created::Withdrawal(requested.withdrawal))),
             Event::WithdrawalSettled(ended) => self.say(format!("withdrawal {} settled", ended.withdrawal.0)),
@@ -131,15 +123,8 @@ impl Teller<'_> {
             Event::CreditLimitChanged(changed) => {
                 self.say(format!("may draw {}", show_money(self.state, changed.limit, changed.asset)));
             }
-            Event::VenueKillSwitchChanged(changed) => self.say(switched(changed.engaged)),
-            Event::UserKillSwitchChanged(changed) => self.say(switched(changed.engaged)),
-            Event::ShardAdded(added) => self.say(shards::tell_added(added)),
-            Event::ShardChanged(shard) => self.say(shards::tell_changed(shard)),
-            Event::SymbolPlaced(placed) => self.say(shards::tell_placed(self.state, placed.shard)),
-            Event::UserPlaced(placed) => self.say(shards::tell_placed(self.state, placed.shard)),
-            Event::MoveBegun(moving) => self.say(shards::tell_move(self.state, "begins to move", moving)),
-            Event::MoveCommitted(moving) => self.say(shards::tell_move(self.state, "has moved", moving)),
-            Event::MoveAborted(moving) => self.say(shards::tell_move(self.state, "does not move", moving)),
+            Event::Reference(event) => self.say(tell_reference(event)),
+            Event::ShardMap(event) => self.say(shards::tell(self.state, event)),
         }
     }
 
@@ -191,4 +176,19 @@ fn created(created: Created) -> String {
 
 fn switched(engaged: bool) -> &'static str {
     if engaged { "killed" } else { "revived" }
+}
+
+fn tell_reference(event: &ReferenceEvent) -> String {
+    match event {
+        ReferenceEvent::AssetCreated(asset) => created(Created::Asset(asset.id)),
+        ReferenceEvent::SymbolCreated(symbol) => created(Created::Symbol(symbol.instrument.id())),
+        ReferenceEvent::SymbolStatusChanged(changed) => spaced(&format!("{:?}", changed.status)),
+        ReferenceEvent::SymbolLimitsChanged(_) => "limits changed".to_owned(),
+        ReferenceEvent::SymbolFeesChanged(_) | ReferenceEvent::UserFeesChanged(_) => "fees changed".to_owned(),
+        ReferenceEvent::UserCreated(user) => created(Created::User(user.user)),
+        ReferenceEvent::ApiKeyCreated(key) => created(Created::Key(key.key)),
+        ReferenceEvent::ApiKeyRevoked(key) => format!("key {} revoked", key.key.0),
+        ReferenceEvent::VenueKillSwitchChanged(changed) => switched(changed.engaged).to_owned(),
+        ReferenceEvent::UserKillSwitchChanged(changed) => switched(changed.engaged).to_owned(),
+    }
 }

@@ -28,7 +28,9 @@ fn name(event: &Event) -> String {
     if let Event::OrderClosed(closed) = event {
         return format!("Closed {:?}", closed.reason);
     }
-    format!("{event:?}").split('(').next().unwrap_or_default().to_owned()
+    let shown = format!("{event:?}");
+    let of_group = shown.strip_prefix("Reference(").or_else(|| shown.strip_prefix("ShardMap(")).unwrap_or(&shown);
+    of_group.split('(').next().unwrap_or_default().to_owned()
 }
 
 #[test]

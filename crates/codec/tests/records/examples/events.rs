@@ -2,9 +2,9 @@
 
 use domain::event::{
     ApiKeyCreated, ApiKeyRevoked, BalanceChanged, Created, CreditLimitChanged, Deposited, Event, OrderAmended,
-    OrderClosed, OrderFilled, OrderPlaced, OrderRepeated, PositionChanged, Refused, RefusedPart, RequestRepeated,
-    RestedPart, SymbolCreated, SymbolFeesChanged, SymbolLimitsChanged, SymbolStatusChanged, Trade, UserCreated,
-    UserFeesChanged, UserKillSwitchChanged, VenueKillSwitchChanged, WithdrawalEnded, WithdrawalRequested,
+    OrderClosed, OrderFilled, OrderPlaced, OrderRepeated, PositionChanged, ReferenceEvent, Refused, RefusedPart,
+    RequestRepeated, RestedPart, SymbolCreated, SymbolFeesChanged, SymbolLimitsChanged, SymbolStatusChanged, Trade,
+    UserCreated, UserFeesChanged, UserKillSwitchChanged, VenueKillSwitchChanged, WithdrawalEnded, WithdrawalRequested,
 };
 use domain::ids::{AssetId, ExecutionNumber, KeyId, OrderId, ShardId, SymbolId, TradeId, UserId, WithdrawalId};
 use domain::instrument::SymbolStatus;
@@ -155,25 +155,34 @@ fn admin() -> Vec<(&'static str, Vec<Event>)> {
         created.map(|created| Event::RequestRepeated(RequestRepeated { first: Seq(17), first_time: TIME, created }));
     let listed = SymbolCreated { instrument: instrument(), limits: LIMITS, fees: FEES };
     let limits = SymbolLimitsChanged { symbol, limits: LIMITS };
-    let status = |status| Event::SymbolStatusChanged(SymbolStatusChanged { symbol, status });
-    let user_fees = |fees| Event::UserFeesChanged(UserFeesChanged { user, fees });
+    let status = |status| Event::Reference(ReferenceEvent::SymbolStatusChanged(SymbolStatusChanged { symbol, status }));
+    let user_fees = |fees| Event::Reference(ReferenceEvent::UserFeesChanged(UserFeesChanged { user, fees }));
     let api_key = text("vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A");
     let issued = ApiKeyCreated { key, user, roles: TRADER, api_key, credential: sealed() };
     vec![
         ("request-repeated", repeated.to_vec()),
-        ("asset-created", assets().map(Event::AssetCreated).to_vec()),
-        ("symbol-created", vec![Event::SymbolCreated(Box::new(listed))]),
+        ("asset-created", assets().map(|asset| ReferenceEvent::AssetCreated(asset).into()).to_vec()),
+        ("symbol-created", vec![Event::Reference(ReferenceEvent::SymbolCreated(Box::new(listed)))]),
         ("symbol-status-changed", vec![status(SymbolStatus::Trading), status(SymbolStatus::Halted)]),
-        ("symbol-limits-changed", vec![Event::SymbolLimitsChanged(Box::new(limits))]),
-        ("symbol-fees-changed", vec![Event::SymbolFeesChanged(SymbolFeesChanged { symbol, fees: FEES })]),
+        ("symbol-limits-changed", vec![Event::Reference(ReferenceEvent::SymbolLimitsChanged(Box::new(limits)))]),
+        (
+            "symbol-fees-changed",
+            vec![Event::Reference(ReferenceEvent::SymbolFeesChanged(SymbolFeesChanged { symbol, fees: FEES }))],
+        ),
         ("user-fees-changed", vec![user_fees(Some(FEES)), user_fees(None)]),
-        ("user-created", vec![Event::UserCreated(UserCreated { user })]),
-        ("api-key-created", vec![Event::ApiKeyCreated(Box::new(issued))]),
-        ("api-key-revoked", vec![Event::ApiKeyRevoked(ApiKeyRevoked { key, user })]),
-        ("venue-kill-switch-changed", vec![Event::VenueKillSwitchChanged(VenueKillSwitchChanged { engaged: true })]),
+        ("user-created", vec![Event::Reference(ReferenceEvent::UserCreated(UserCreated { user }))]),
+        ("api-key-created", vec![Event::Reference(ReferenceEvent::ApiKeyCreated(Box::new(issued)))]),
+        ("api-key-revoked", vec![Event::Reference(ReferenceEvent::ApiKeyRevoked(ApiKeyRevoked { key, user }))]),
+        (
+            "venue-kill-switch-changed",
+            vec![Event::Reference(ReferenceEvent::VenueKillSwitchChanged(VenueKillSwitchChanged { engaged: true }))],
+        ),
         (
             "user-kill-switch-changed",
-            vec![Event::UserKillSwitchChanged(UserKillSwitchChanged { user, engaged: false })],
+            vec![Event::Reference(ReferenceEvent::UserKillSwitchChanged(UserKillSwitchChanged {
+                user,
+                engaged: false,
+            }))],
         ),
     ]
 }

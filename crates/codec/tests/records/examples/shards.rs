@@ -6,7 +6,7 @@ use domain::command::begin_move::BeginMove;
 use domain::command::commit_move::CommitMove;
 use domain::command::set_shard::SetShard;
 use domain::command::{Command, RequestContent};
-use domain::event::{Event, Moving, ShardAdded, SymbolPlaced, UserPlaced};
+use domain::event::{Event, Moving, ShardAdded, ShardMapEvent, SymbolPlaced, UserPlaced};
 use domain::ids::{ShardId, SymbolId, UserId};
 use domain::shards::{Move, Shard, ShardStatus, Subject};
 use domain::state::{MovedState, ShardMapState};
@@ -38,20 +38,23 @@ pub(crate) fn commands() -> Vec<(&'static str, Vec<Command>)> {
 pub(crate) fn events() -> Vec<(&'static str, Vec<Event>)> {
     let added = |id, symbols_placed, users_placed| {
         let shard = shard(id, "frankfurt-1", ShardStatus::Active);
-        Event::ShardAdded(ShardAdded { shard, symbols_placed, users_placed })
+        Event::ShardMap(ShardMapEvent::ShardAdded(ShardAdded { shard, symbols_placed, users_placed }))
     };
-    let of_each = |event: fn(Moving) -> Event| {
-        SUBJECTS.map(|subject| event(Moving { subject, from: ShardId(0), to: ShardId(2) })).to_vec()
+    let of_each = |event: fn(Moving) -> ShardMapEvent| {
+        SUBJECTS.map(|subject| event(Moving { subject, from: ShardId(0), to: ShardId(2) }).into()).to_vec()
     };
     let (symbol, user, on) = (SymbolId(3), UserId(7), ShardId(2));
     vec![
         ("shard-added", vec![added(0, 4, 8), added(2, 0, 0)]),
-        ("shard-changed", vec![Event::ShardChanged(shard(2, "frankfurt-1", ShardStatus::Draining))]),
-        ("symbol-placed", vec![Event::SymbolPlaced(SymbolPlaced { symbol, shard: on })]),
-        ("user-placed", vec![Event::UserPlaced(UserPlaced { user, shard: on })]),
-        ("move-begun", of_each(Event::MoveBegun)),
-        ("move-committed", of_each(Event::MoveCommitted)),
-        ("move-aborted", of_each(Event::MoveAborted)),
+        (
+            "shard-changed",
+            vec![Event::ShardMap(ShardMapEvent::ShardChanged(shard(2, "frankfurt-1", ShardStatus::Draining)))],
+        ),
+        ("symbol-placed", vec![Event::ShardMap(ShardMapEvent::SymbolPlaced(SymbolPlaced { symbol, shard: on }))]),
+        ("user-placed", vec![Event::ShardMap(ShardMapEvent::UserPlaced(UserPlaced { user, shard: on }))]),
+        ("move-begun", of_each(ShardMapEvent::MoveBegun)),
+        ("move-committed", of_each(ShardMapEvent::MoveCommitted)),
+        ("move-aborted", of_each(ShardMapEvent::MoveAborted)),
     ]
 }
 
