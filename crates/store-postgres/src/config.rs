@@ -76,6 +76,14 @@ impl PostgresConfig {
         self.tls.clone()
     }
 
+    /// Another database of the same server.
+    #[must_use]
+    pub(crate) fn in_database(&self, name: &str) -> Self {
+        let mut other = self.clone();
+        other.server.dbname(name);
+        other
+    }
+
     /// Where it leads, without the password.
     pub fn place(&self) -> String {
         let mut place = String::new();

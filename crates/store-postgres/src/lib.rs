@@ -17,6 +17,8 @@ pub mod migrate;
 pub mod history;
 pub mod rewind;
 pub mod fault;
+pub mod plain;
+pub mod scratch;
 mod link;
 mod ranges;
 mod units;

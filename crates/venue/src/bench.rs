@@ -7,6 +7,9 @@ mod engine;
 mod accept;
 mod rest;
 mod behind;
+mod cpu;
+mod servers;
+mod stores;
 
 use clap::{Args as ClapArgs, Subcommand};
 
@@ -36,6 +39,8 @@ enum Which {
     Projector(behind::Options),
     /// How fast a venue comes up from its journal alone.
     Recovery(behind::Options),
+    /// How fast servers take orders: PostgreSQL row by row, in batches, by COPY and by the projector; SQLite.
+    Stores(stores::Options),
 }
 
 /// What to measure of books and engine.
@@ -69,6 +74,7 @@ pub(crate) fn run(cli: &Cli) -> anyhow::Result<()> {
         Which::Rest(options) => ("rest", vec![rest_report(options)?]),
         Which::Projector(options) => ("projector", vec![behind_report(options, behind::projector(options)?)]),
         Which::Recovery(options) => ("recovery", vec![behind_report(options, behind::recovery(options)?)]),
+        Which::Stores(options) => return stores::run(options, cli.json),
     };
     report::print(name, &reports, cli.json);
     Ok(())

@@ -13,7 +13,7 @@ use crate::link::Session;
 use crate::ranges::{ids_of, range_of};
 use crate::units::{Subject, Units, of_steps};
 
-const COPY_ORDERS: &str = "COPY orders (order_id, placed_seq, placed_time, last_seq, updated_time, user_id, symbol_id, maker_ppm, taker_ppm,
+pub(crate) const COPY_ORDERS: &str = "COPY orders (order_id, placed_seq, placed_time, last_seq, updated_time, user_id, symbol_id, maker_ppm, taker_ppm,
     side, kind, time_in_force, price, placed_quantity, placed_quote, client_order_id, quantity, executed, executed_quote,
     status, close_reason) FROM STDIN";
 const COPY_OPEN: &str = "COPY open_orders (order_id, user_id, symbol_id) FROM STDIN";
@@ -79,7 +79,7 @@ pub(crate) fn status_words(status: OrderStatus) -> (&'static str, Option<&'stati
     }
 }
 
-fn order_lines(units: &Units, rows: &[OrderRow]) -> Result<Lines, Fault> {
+pub(crate) fn order_lines(units: &Units, rows: &[OrderRow]) -> Result<Lines, Fault> {
     let mut lines = Lines::with_capacity(rows.len(), 220);
     for row in rows {
         let of = units.symbol(row.symbol)?;

@@ -162,7 +162,7 @@ pub(crate) fn resident_bytes() -> usize {
 }
 
 /// What was measured on, in the order it is printed.
-fn machine() -> Vec<(&'static str, String)> {
+pub(super) fn machine() -> Vec<(&'static str, String)> {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     vec![
         ("processor", line_of("/proc/cpuinfo", "model name")),

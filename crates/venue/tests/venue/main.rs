@@ -19,3 +19,4 @@ mod shutdown;
 mod arguments;
 mod addresses;
 mod sockets;
+mod bench;

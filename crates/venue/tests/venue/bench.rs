@@ -1,0 +1,42 @@
+//! Measurements, as short as they get: that they run, say what they should, and leave nothing behind.
+
+use outside::process::said;
+use pg_cluster::options::Options;
+use pg_cluster::server::Server;
+use serde_json::Value;
+
+use crate::desk::binary;
+
+/// What a measurement prints on its last line.
+fn bench(arguments: &[&str]) -> Value {
+    let output = binary().command(&[&["bench"], arguments, &["--json"]].concat()).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    serde_json::from_str(text.lines().last().unwrap()).unwrap()
+}
+
+#[test]
+fn stores_are_compared_and_the_server_is_left_as_it_was() {
+    let server = Server::temporary(&Options::default().without_fsync()).unwrap();
+    let url = server.url("postgres");
+    let flow = ["stores", "--commands", "1000", "--batch", "300,1000", "--users", "20", "--symbols", "2"];
+    let report =
+        bench(&[&flow[..], &["--postgres-seconds", "1", "--postgres-clients", "2", "--postgres", &url]].concat());
+    let figures = report["figures"].as_array().unwrap();
+    let of = |store: &str, way: &str| {
+        let same = |figure: &&Value| figure["store"].as_str().unwrap().starts_with(store) && figure["way"] == way;
+        let found: Vec<_> = figures.iter().filter(same).collect();
+        for figure in &found {
+            assert!(figure["orders_per_s"].as_f64().unwrap() > 0.0, "{figure}");
+            let (p50, p99) = (figure["write_p50_us"].as_u64().unwrap(), figure["write_p99_us"].as_u64().unwrap());
+            assert!(0 < p50 && p50 <= p99, "{figure}");
+        }
+        found.len()
+    };
+    for way in ["single row", "batch", "COPY", "projector"] {
+        assert_eq!(of("PostgreSQL 127.0.0.1:", way), 2, "{way}: {report}");
+    }
+    assert_eq!((of("SQLite, hot.db", "projector"), of("SQLite, archive.db", "projector")), (2, 2), "{report}");
+    let left = server.query("postgres", "SELECT datname FROM pg_database WHERE datname LIKE '%bench%'").unwrap();
+    assert_eq!(left, "");
+}
