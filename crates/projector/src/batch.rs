@@ -5,7 +5,7 @@ use domain::ids::Checkpoint;
 use crate::changes::{KeyRevoked, OrderChange, SymbolChange, UserChange};
 use crate::rows::{
     AssetRow, AuditRow, BalanceRow, CreditLimitRow, FillRow, KeyRow, LedgerRow, OrderRow, PositionRow, SymbolRow,
-    TradeRow, UserRow, VenueRow, WithdrawalRow,
+    SymbolTenureRow, TradeRow, UserRow, UserTenureRow, VenueRow, WithdrawalRow,
 };
 
 /// Rows that are followed together, with one checkpoint.
@@ -13,9 +13,9 @@ use crate::rows::{
 pub enum Stream {
     /// Assets, symbols, users, API keys, the venue's switch. Every store that holds amounts follows it.
     Reference,
-    /// Orders, open orders, fills, positions.
+    /// Orders, open orders, fills, positions; of a shard: tenures of symbols.
     Symbols,
-    /// Balances, credit limits, ledger, withdrawals.
+    /// Balances, credit limits, ledger, withdrawals; of a shard: tenures of users.
     Users,
     /// Completed trades.
     Trades,
@@ -120,11 +120,13 @@ pub struct SymbolsRows {
     pub fills: Vec<FillRow>,
     /// Positions that changed, by user and symbol.
     pub positions: Vec<PositionRow>,
+    /// Tenures that began since, whoever's; only where the store is a shard.
+    pub tenures: Vec<SymbolTenureRow>,
 }
 
 impl SymbolsRows {
     pub(crate) fn count(&self) -> usize {
-        self.placed.len() + self.changed.len() + self.fills.len() + self.positions.len()
+        self.placed.len() + self.changed.len() + self.fills.len() + self.positions.len() + self.tenures.len()
     }
 }
 
@@ -139,10 +141,13 @@ pub struct UsersRows {
     pub ledger: Vec<LedgerRow>,
     /// Withdrawals that changed, by id.
     pub withdrawals: Vec<WithdrawalRow>,
+    /// Tenures that began since, whoever's; only where the store is a shard.
+    pub tenures: Vec<UserTenureRow>,
 }
 
 impl UsersRows {
     pub(crate) fn count(&self) -> usize {
-        self.balances.len() + self.credit_limits.len() + self.ledger.len() + self.withdrawals.len()
+        let money = self.balances.len() + self.credit_limits.len() + self.ledger.len();
+        money + self.withdrawals.len() + self.tenures.len()
     }
 }

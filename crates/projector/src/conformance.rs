@@ -11,6 +11,7 @@ use crate::block::{BlockInfo, CommittedBlock};
 use crate::fold::Projector;
 use crate::follower::{Follower, Source, SourceError, Step};
 use crate::memory::MemoryStore;
+use crate::share::Share;
 use crate::store::{Divergence, Outcome, ReadStream, Store, StoredRow};
 
 /// Epoch of the writer, later than that of any block.
@@ -129,7 +130,7 @@ pub fn followers_survive_deaths(fresh: Fresh<'_>, blocks: &[CommittedBlock], see
     let end = blocks[blocks.len() - 1].info().last;
     for stream in subject.streams() {
         let mut source = Blocks::new(blocks);
-        let mut follower = Follower::new(stream, venue, WRITER);
+        let mut follower = Follower::new(stream, venue, WRITER, Share::whole());
         let mut now = UnixNanos(0);
         loop {
             if dice.below(4) == 0 {
@@ -145,7 +146,7 @@ pub fn followers_survive_deaths(fresh: Fresh<'_>, blocks: &[CommittedBlock], see
             if dice.below(10) == 0 {
                 subject.interrupt_after(None);
                 subject.reopen();
-                follower = Follower::new(stream, venue, WRITER);
+                follower = Follower::new(stream, venue, WRITER, Share::whole());
             }
         }
         subject.interrupt_after(None);
@@ -195,11 +196,16 @@ fn hash(kind: u8, seq: Seq) -> Hash256 {
 
 /// The batch of the blocks `from .. to`.
 pub fn batch(stream: Stream, blocks: &[CommittedBlock], from: usize, to: usize) -> Batch {
+    part(stream, blocks, from, to, Share::whole())
+}
+
+/// What of that batch is in a share.
+pub fn part(stream: Stream, blocks: &[CommittedBlock], from: usize, to: usize, mut share: Share) -> Batch {
     let origin = Checkpoint { venue: blocks[0].info().venue, epoch: WRITER, seq: Seq::ZERO, hash: Hash256::default() };
     let before = from.checked_sub(1).map(|last| Checkpoint { epoch: WRITER, ..blocks[last].info().checkpoint() });
     let mut projector = Projector::new(stream, before.unwrap_or(origin), WRITER);
     for block in &blocks[from..to] {
-        projector.push(block).expect("the blocks follow each other");
+        projector.push(block, &mut share).expect("the blocks follow each other");
     }
     projector.take().expect("at least one block")
 }

@@ -15,6 +15,7 @@ use domain::units::{Epoch, Seq, UnixNanos};
 
 use crate::batch::{Batch, Rows, Stream};
 use crate::block::{CommittedBlock, CommittedCommand};
+use crate::share::Share;
 
 /// A batch has at most so many commands, and the block that passes the number.
 pub const BATCH_COMMANDS_MAX: usize = 32_768;
@@ -106,8 +107,8 @@ impl Projector {
         }
     }
 
-    /// Adds the next block.
-    pub fn push(&mut self, block: &CommittedBlock) -> Result<(), NotNext> {
+    /// Adds the next block: what of it is in the share, which learns from it who owns what from then on.
+    pub fn push(&mut self, block: &CommittedBlock, share: &mut Share) -> Result<(), NotNext> {
         let info = block.info();
         if info.first != self.to.seq.next() {
             return Err(NotNext { at: self.to.seq, first: info.first });
@@ -117,7 +118,7 @@ impl Projector {
             self.rows.begin();
         }
         for committed in block.commands() {
-            self.rows.apply(committed, block);
+            self.rows.apply(committed, block, share);
         }
         self.command_count += block.command_count();
         self.event_count += block.event_count();
@@ -147,11 +148,11 @@ impl StreamFold {
         }
     }
 
-    fn apply(&mut self, committed: CommittedCommand<'_>, block: &CommittedBlock) {
+    fn apply(&mut self, committed: CommittedCommand<'_>, block: &CommittedBlock, share: &mut Share) {
         match self {
             Self::Reference(fold) => fold.apply(committed),
-            Self::Symbols(fold) => fold.apply(committed),
-            Self::Users(fold) => fold.apply(committed),
+            Self::Symbols(fold) => fold.apply(committed, share),
+            Self::Users(fold) => fold.apply(committed, share),
             Self::Trades(fold) => fold.apply(committed),
             Self::Audit(fold) => fold.apply(committed, block.info().journal),
         }

@@ -10,6 +10,7 @@ use domain::units::{Epoch, Seq, UnixNanos};
 use crate::batch::{Batch, Stream};
 use crate::block::CommittedBlock;
 use crate::fold::Projector;
+use crate::share::Share;
 use crate::store::{Divergence, Outcome, Store, StoreError};
 
 /// A checkpoint that moves without rows waits longer: nobody misses a row.
@@ -85,6 +86,8 @@ pub struct Follower {
     stream: Stream,
     venue: VenueId,
     writer: Epoch,
+    /// What the store is written.
+    share: Share,
     state: State,
     /// Attempts in a row that the store put off.
     attempt: u32,
@@ -95,15 +98,22 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// A follower of a journal; `writer` is the epoch of this process.
-    pub const fn new(stream: Stream, venue: VenueId, writer: Epoch) -> Self {
+    /// A follower of a journal; `writer` is the epoch of this process, `share` what the store is written.
+    pub const fn new(stream: Stream, venue: VenueId, writer: Epoch, share: Share) -> Self {
         let (state, not_before) = (State::Asking, UnixNanos(0));
-        Self { stream, venue, writer, state, attempt: 0, not_before, committed_at: None }
+        Self { stream, venue, writer, share, state, attempt: 0, not_before, committed_at: None }
     }
 
     /// The stream it keeps.
     pub const fn stream(&self) -> Stream {
         self.stream
+    }
+
+    /// Forgets what it has read beyond the store, and asks the store anew: its rows, or what was copied to it, have changed.
+    pub fn ask_again(&mut self) {
+        if self.stopped().is_none() {
+            self.state = State::Asking;
+        }
     }
 
     /// Why it stopped, if it did.
@@ -141,11 +151,22 @@ impl Follower {
         if checkpoint.epoch > self.writer {
             return self.stop(Stop::Fenced(checkpoint.epoch));
         }
-        self.resume(checkpoint, source)
+        self.resume(now, checkpoint, source, store)
     }
 
     /// Reads on from where the store is.
-    fn resume(&mut self, checkpoint: Checkpoint, source: &mut dyn Source) -> Step {
+    fn resume(
+        &mut self,
+        now: UnixNanos,
+        checkpoint: Checkpoint,
+        source: &mut dyn Source,
+        store: &mut dyn Store,
+    ) -> Step {
+        match store.incoming(self.stream) {
+            Ok(incoming) => self.share.set_incoming(incoming),
+            Err(StoreError::Retry(after)) => return self.pause(now, after, State::Asking),
+            Err(StoreError::Fatal(reason)) => return self.stop(Stop::Failed(reason)),
+        }
         if let Err(error) = source.seek(&checkpoint) {
             return self.stop(error.into());
         }
@@ -163,7 +184,7 @@ impl Follower {
         while !projector.is_full() {
             match source.next() {
                 Ok(Some(block)) => {
-                    if let Err(gap) = projector.push(block) {
+                    if let Err(gap) = projector.push(block, &mut self.share) {
                         return self.stop(Stop::Failed(gap.to_string()));
                     }
                 }
@@ -203,7 +224,7 @@ impl Follower {
                 self.state = State::Reading(projector);
                 Step::Committed(batch.to)
             }
-            Outcome::Behind(checkpoint) => self.resume(checkpoint, source),
+            Outcome::Behind(checkpoint) => self.resume(now, checkpoint, source, store),
             Outcome::Retry(after) => self.pause(now, after, State::Writing(projector, batch)),
             Outcome::Fenced(epoch) => self.stop(Stop::Fenced(epoch)),
             Outcome::Diverged(divergence) => self.stop(Stop::Diverged(divergence)),

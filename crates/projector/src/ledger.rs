@@ -63,6 +63,22 @@ pub fn charged(id: EventId, time: UnixNanos, fill: &OrderFilled, rows: &mut Vec<
     legs.pair(Some(fill.user), Some(UserId::VENUE), fill.fee_asset, fill.fee);
 }
 
+/// Of the rows from `first` on, keeps the sides of these users. The side of the world outside goes with the user of its pair.
+pub fn keep(rows: &mut Vec<LedgerRow>, first: usize, is_kept: impl Fn(UserId) -> bool) {
+    let mut end = first;
+    for place in (first..rows.len()).step_by(2) {
+        let (one, other) = (rows[place], rows[place + 1]);
+        assert_eq!((one.leg / 2, one.id), (other.leg / 2, other.id), "the legs of a pair follow each other");
+        for (leg, paired) in [(one, other), (other, one)] {
+            if leg.user.or(paired.user).is_some_and(&is_kept) {
+                rows[end] = leg;
+                end += 1;
+            }
+        }
+    }
+    rows.truncate(end);
+}
+
 /// The two fills that follow a trade: the maker's, the taker's.
 ///
 /// # Panics

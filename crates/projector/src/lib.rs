@@ -14,6 +14,7 @@ pub mod words;
 pub mod decimal;
 pub mod block;
 pub mod batch;
+pub mod share;
 pub mod ledger;
 pub mod audit;
 pub mod fold;

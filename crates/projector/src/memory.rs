@@ -97,6 +97,9 @@ impl MemoryStore {
         for row in &rows.positions {
             tables.write(|tables| tables.positions.put((row.user, row.symbol), row))?;
         }
+        for row in &rows.tenures {
+            tables.write(|tables| tables.symbol_tenures.add((row.symbol, row.from), row))?;
+        }
         Ok(())
     }
 
@@ -113,6 +116,9 @@ impl MemoryStore {
         }
         for row in &rows.withdrawals {
             tables.write(|tables| tables.withdrawals.put(row.withdrawal, row))?;
+        }
+        for row in &rows.tenures {
+            tables.write(|tables| tables.user_tenures.add((row.user, row.from), row))?;
         }
         Ok(())
     }
@@ -156,12 +162,14 @@ impl ReadStream for MemoryStore {
                 tables.open_orders.iter().for_each(|order| visit(StoredRow::OpenOrder(*order)));
                 tables.fills.visit(|row| visit(StoredRow::Fill(*row)));
                 tables.positions.visit(|row| visit(StoredRow::Position(*row)));
+                tables.symbol_tenures.visit(|row| visit(StoredRow::SymbolTenure(*row)));
             }
             Stream::Users => {
                 tables.balances.visit(|row| visit(StoredRow::Balance(*row)));
                 tables.credit_limits.visit(|row| visit(StoredRow::CreditLimit(*row)));
                 tables.ledger.visit(|row| visit(StoredRow::Ledger(*row)));
                 tables.withdrawals.visit(|row| visit(StoredRow::Withdrawal(*row)));
+                tables.user_tenures.visit(|row| visit(StoredRow::UserTenure(*row)));
             }
             Stream::Trades => tables.trades.visit(|row| visit(StoredRow::Trade(*row))),
             Stream::Audit => tables.audit.visit(|row| visit(StoredRow::Audit(row.clone()))),

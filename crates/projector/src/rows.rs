@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use domain::command::Envelope;
 use domain::command::create_api_key::{Credential, Roles};
 use domain::ids::{
-    AssetId, EventId, ExecutionNumber, Hash256, KeyId, OrderId, SymbolId, TradeId, UserId, WithdrawalId,
+    AssetId, EventId, ExecutionNumber, Hash256, KeyId, OrderId, ShardId, SymbolId, TradeId, UserId, WithdrawalId,
 };
 use domain::instrument::{Asset, Fees, Instrument, SymbolLimits, SymbolStatus};
 use domain::order::{CloseReason, Liquidity, OrderKind, Side};
@@ -273,6 +273,28 @@ pub struct PositionRow {
     pub realised: Amount,
     /// Sequence of the last command that changed it.
     pub last_seq: Seq,
+}
+
+/// Table `symbol_tenures`: who owns a symbol since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SymbolTenureRow {
+    /// Key, with `from`.
+    pub symbol: SymbolId,
+    /// Key: of every event after this sequence, up to and with that of the next tenure.
+    pub from: Seq,
+    /// The owner.
+    pub shard: ShardId,
+}
+
+/// Table `user_tenures`: who owns a user's money since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserTenureRow {
+    /// Key, with `from`.
+    pub user: UserId,
+    /// Key: of every event after this sequence, up to and with that of the next tenure.
+    pub from: Seq,
+    /// The owner.
+    pub shard: ShardId,
 }
 
 /// Table `assets`.

@@ -9,8 +9,9 @@ use domain::units::{Epoch, Seq};
 use crate::batch::{Batch, Stream};
 use crate::rows::{
     AssetRow, AuditRow, BalanceRow, CreditLimitRow, FillRow, KeyRow, LedgerRow, OrderRow, PositionRow, SymbolRow,
-    TradeRow, UserRow, VenueRow, WithdrawalRow,
+    SymbolTenureRow, TradeRow, UserRow, UserTenureRow, VenueRow, WithdrawalRow,
 };
+use crate::share::Incoming;
 
 /// What a store waits between commits unless it says otherwise: short enough that a reader hardly sees it.
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(50);
@@ -23,6 +24,12 @@ pub trait Store {
     /// Writes the batch and its checkpoint if the store is where the batch begins. Where it is interrupted, the same batch
     /// or any other that begins at the stored checkpoint completes it.
     fn commit(&mut self, batch: &Batch) -> Outcome;
+
+    /// What was copied to the store from others that share the stream with it. Asked for each time a follower begins to read, so it
+    /// is of the same moment as the checkpoint: a store that lost its tail may have lost a copy with it.
+    fn incoming(&mut self, _stream: Stream) -> Result<Incoming, StoreError> {
+        Ok(Incoming::new())
+    }
 
     /// Rows wait at most so long after the commit before them. A store that was idle is written at once; one that is not gets
     /// everything that was committed meanwhile, so batches grow with the load up to `BATCH_COMMANDS_MAX`.
@@ -147,6 +154,8 @@ pub enum StoredRow {
     Fill(FillRow),
     /// Table `positions`.
     Position(PositionRow),
+    /// Table `symbol_tenures`.
+    SymbolTenure(SymbolTenureRow),
     /// Table `balances`.
     Balance(BalanceRow),
     /// Table `credit_limits`.
@@ -155,6 +164,8 @@ pub enum StoredRow {
     Ledger(LedgerRow),
     /// Table `withdrawals`.
     Withdrawal(WithdrawalRow),
+    /// Table `user_tenures`.
+    UserTenure(UserTenureRow),
     /// Collection `completed_trades`.
     Trade(TradeRow),
     /// Collection `audit_logs`.

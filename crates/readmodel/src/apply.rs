@@ -68,6 +68,9 @@ impl ReadModel {
 
     fn apply_to_directory(&self, sorted: &Sorted, events: &[Event]) {
         for item in &sorted.directory {
+            if let Event::ShardMap(event) = item.event(events) {
+                self.directory.apply_to_map(sorted.at(*item).id.seq, event);
+            }
             let Event::Reference(event) = item.event(events) else { continue };
             if let ReferenceEvent::SymbolCreated(_) = event {
                 // Before the code can be found, so that whoever finds it finds the market.

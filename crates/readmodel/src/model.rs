@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use domain::ids::{KeyId, OrderId, SymbolId, UserId};
+use domain::shard_map::ShardMap;
 use domain::state::{OrderState, State};
 use domain::text::ApiKeyText;
 use domain::units::{Seq, UnixNanos};
@@ -92,6 +93,12 @@ impl ReadModel {
     /// Assets and symbols.
     pub fn reference(&self) -> Arc<Reference> {
         self.directory.reference()
+    }
+
+    /// The shard map. It is never older than what the event log says, which is written later: whoever reads a block there and then
+    /// asks for the map has one that knows the owners of all that the block is about.
+    pub fn shard_map(&self) -> Arc<ShardMap> {
+        self.directory.shard_map()
     }
 
     /// A user.

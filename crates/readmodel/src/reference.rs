@@ -1,14 +1,17 @@
-//! What rarely changes: assets and symbols (one snapshot, replaced as a whole), users and keys (looked up one by one).
+//! What rarely changes: assets and symbols, and the shard map (each one snapshot, replaced as a whole), users and keys (looked up one
+//! by one).
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use domain::command::create_api_key::{Credential, Roles};
-use domain::event::ReferenceEvent;
+use domain::event::{ReferenceEvent, ShardMapEvent};
 use domain::ids::{AssetId, KeyId, SymbolId, UserId};
 use domain::instrument::{Asset, Fees, Instrument, SymbolLimits, SymbolStatus};
+use domain::shard_map::ShardMap;
 use domain::state::State;
 use domain::text::{ApiKeyText, AssetCode, SymbolCode};
+use domain::units::Seq;
 use foldhash::fast::RandomState;
 
 use crate::sync::{read, write};
@@ -125,6 +128,7 @@ pub struct Key {
 #[derive(Debug)]
 pub(crate) struct Directory {
     reference: RwLock<Arc<Reference>>,
+    shard_map: RwLock<Arc<ShardMap>>,
     users: RwLock<Vec<User>>,
     keys: RwLock<Keys>,
 }
@@ -150,8 +154,10 @@ impl Directory {
             let domain::state::KeyState { key: id, user, roles, api_key, credential, revoked } = key.clone();
             keys.put(Key { id, user, roles, api_key, credential, revoked });
         }
+        let shard_map = ShardMap::from_state(&state.shards, state.seq).expect("the engine has checked its state");
         Self {
             reference: RwLock::new(Arc::new(Reference::new(state))),
+            shard_map: RwLock::new(Arc::new(shard_map)),
             users: RwLock::new(state.users.iter().map(user).collect()),
             keys: RwLock::new(keys),
         }
@@ -159,6 +165,10 @@ impl Directory {
 
     pub(crate) fn reference(&self) -> Arc<Reference> {
         Arc::clone(&read(&self.reference))
+    }
+
+    pub(crate) fn shard_map(&self) -> Arc<ShardMap> {
+        Arc::clone(&read(&self.shard_map))
     }
 
     pub(crate) fn user(&self, user: UserId) -> Option<User> {
@@ -176,6 +186,11 @@ impl Directory {
     pub(crate) fn key_by_id(&self, id: KeyId) -> Option<Arc<Key>> {
         let keys = read(&self.keys);
         keys.by_text.get(keys.texts.get(&id)?).cloned()
+    }
+
+    /// Takes up an event that changes the shard map.
+    pub(crate) fn apply_to_map(&self, seq: Seq, event: &ShardMapEvent) {
+        Arc::make_mut(&mut write(&self.shard_map)).apply(seq, event);
     }
 
     /// Takes up an event.

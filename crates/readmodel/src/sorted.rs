@@ -122,13 +122,12 @@ impl Sorted {
             Event::PositionChanged(changed) => self.user(item, changed.user),
             Event::CreditLimitChanged(changed) => self.user(item, changed.user),
             Event::Deposited(_) | Event::WithdrawalSettled(_) => self.money(item, events, end),
-            Event::Reference(_) => self.directory.push(item),
+            Event::Reference(_) | Event::ShardMap(_) => self.directory.push(item),
             Event::Refused(_)
             | Event::OrderRepeated(_)
             | Event::RequestRepeated(_)
             | Event::WithdrawalRequested(_)
-            | Event::WithdrawalCanceled(_)
-            | Event::ShardMap(_) => {}
+            | Event::WithdrawalCanceled(_) => {}
         }
     }
 

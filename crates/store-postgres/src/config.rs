@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::ids::ShardId;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
@@ -24,6 +25,8 @@ const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(15);
 pub struct PostgresConfig {
     server: tokio_postgres::Config,
     tls: MakeRustlsConnect,
+    /// The shard that the database is, where that is known: one that says it is another is neither written nor read.
+    pub(crate) shard: Option<ShardId>,
     /// Whether a store brings an older schema up to date when it connects; otherwise it waits until somebody does.
     pub migrates: bool,
     /// How long one statement may take.
@@ -55,7 +58,13 @@ impl PostgresConfig {
             server.tcp_user_timeout(UNACKNOWLEDGED_MAX);
         }
         let tls = MakeRustlsConnect::new(tls(ca_file)?);
-        Ok(Self { server, tls, migrates: true, statement_timeout: Duration::from_secs(30) })
+        Ok(Self { server, tls, shard: None, migrates: true, statement_timeout: Duration::from_secs(30) })
+    }
+
+    /// The same database, which must be that of this shard.
+    #[must_use]
+    pub fn of_shard(self, shard: ShardId) -> Self {
+        Self { shard: Some(shard), ..self }
     }
 
     /// To write: only a server that takes writes will do, whatever the URL says.

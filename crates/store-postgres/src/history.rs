@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Transaction};
-use domain::ids::{Checkpoint, OrderId};
+use domain::ids::{Checkpoint, OrderId, ShardId};
 use domain::units::Seq;
 use projector::batch::Stream;
 use projector::history::{FillsQuery, LedgerQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, Selection};
@@ -24,6 +24,7 @@ use crate::config::PostgresConfig;
 use crate::decode::Columns;
 use crate::fault::Fault;
 use crate::migrate;
+use crate::shard;
 use crate::store::{SELECT_CHECKPOINT, checkpoint_of};
 use crate::units::Units;
 use crate::write::int;
@@ -61,6 +62,7 @@ impl PostgresOrders {
         let broken = |error: &dyn fmt::Display| Fault::Misuse(format!("no readers: {error}"));
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("postgres-reads").enable_all().build();
         let runtime = runtime.map_err(|error| broken(&error))?;
+        let shard = config.shard;
         let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config.reader(), config.tls(), settings);
         let pool = Pool::builder(manager)
@@ -68,7 +70,9 @@ impl PostgresOrders {
             .wait_timeout(Some(CONNECTION_WAIT))
             .create_timeout(Some(CONNECTION_WAIT))
             .runtime(deadpool_postgres::Runtime::Tokio1)
-            .post_create(Hook::async_fn(|client, _| Box::pin(async move { set_up(client).await.map_err(hook_error) })))
+            .post_create(Hook::async_fn(move |client, _| {
+                Box::pin(async move { set_up(client, shard).await.map_err(hook_error) })
+            }))
             .build()
             .map_err(|error| broken(&error))?;
         Ok(Self { runtime, pool, units: Mutex::default(), lineage })
@@ -174,11 +178,12 @@ fn oldest_first<T>(mut rows: Vec<T>, newest_first: bool) -> Vec<T> {
     rows
 }
 
-async fn set_up(client: &tokio_postgres::Client) -> Result<(), Fault> {
+async fn set_up(client: &tokio_postgres::Client, shard: Option<ShardId>) -> Result<(), Fault> {
     let sql = "SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false),
                       set_config('jit', 'off', false)";
     client.execute(sql, &[&READ_MAX.as_millis().to_string()]).await?;
-    migrate::check_known(client).await
+    migrate::check_known(client).await?;
+    shard::check(client, shard).await
 }
 
 fn hook_error(fault: Fault) -> HookError {

@@ -25,4 +25,5 @@ mod units;
 mod copy;
 mod write;
 mod decode;
+mod shard;
 mod stream;

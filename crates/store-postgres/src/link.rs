@@ -8,7 +8,7 @@ use tokio_postgres::{Client, Statement};
 
 use crate::config::PostgresConfig;
 use crate::fault::Fault;
-use crate::migrate;
+use crate::{migrate, shard};
 
 /// A commit is several statements; past so many times the time of one, the server counts as gone.
 const PATIENCE_STATEMENTS: u32 = 4;
@@ -51,7 +51,10 @@ impl Link {
     /// The same, to a database whose schema is the one known here.
     pub(crate) fn open_migrated(config: &PostgresConfig, name: &str) -> Result<Self, Fault> {
         let mut link = Self::open(config, name)?;
-        link.run(async |session| migrate::check(&mut session.client, config.migrates).await)?;
+        link.run(async |session| {
+            migrate::check(&mut session.client, config.migrates).await?;
+            shard::check(&session.client, config.shard).await
+        })?;
         Ok(link)
     }
 

@@ -51,6 +51,11 @@ pub fn rewind(config: &PostgresConfig, to: &Checkpoint, state: &State) -> Result
                 moved.push(stream);
             }
         }
+        if !moved.is_empty() {
+            // What was added past the fork may be added again under another number.
+            let shards = i32::try_from(state.shards.shards.len()).unwrap_or(i32::MAX);
+            session.client.execute("DELETE FROM shard WHERE shard_id >= $1", &[&shards]).await?;
+        }
         session.client.batch_execute("COMMIT").await?;
         Ok(moved)
     })
@@ -85,6 +90,13 @@ impl Fork<'_> {
     /// Runs a statement that deletes what is past the fork.
     async fn delete(&self, sql: &'static str) -> Result<(), Fault> {
         self.session.client.execute(sql, &[&int(self.at.0)]).await?;
+        Ok(())
+    }
+
+    /// Those that began past the fork, and the first ones, which are from the beginning, of what was placed past it.
+    async fn delete_tenures(&self, sql: &'static str, placed: usize) -> Result<(), Fault> {
+        let placed = i32::try_from(placed).map_err(|error| Fault::Misuse(format!("{placed}: {error}")))?;
+        self.session.client.execute(sql, &[&int(self.at.0), &placed]).await?;
         Ok(())
     }
 
@@ -150,7 +162,8 @@ impl Fork<'_> {
 
     async fn symbols(&mut self) -> Result<(), Fault> {
         let (state, last_seq) = (self.state, self.at);
-        self.delete("DELETE FROM symbol_tenures WHERE from_seq > $1").await?;
+        let placed = state.shards.symbols.len();
+        self.delete_tenures("DELETE FROM symbol_tenures WHERE from_seq > $1 OR symbol_id >= $2", placed).await?;
         self.delete("DELETE FROM order_fills WHERE seq > $1").await?;
         self.delete("DELETE FROM orders WHERE placed_seq > $1").await?;
         let changed = self.changed("SELECT order_id, 0::bigint FROM orders WHERE last_seq > $1").await?;
@@ -208,7 +221,8 @@ impl Fork<'_> {
 
     async fn users(&mut self) -> Result<(), Fault> {
         let last_seq = self.at;
-        self.delete("DELETE FROM user_tenures WHERE from_seq > $1").await?;
+        let placed = self.state.shards.users.len();
+        self.delete_tenures("DELETE FROM user_tenures WHERE from_seq > $1 OR user_id >= $2", placed).await?;
         self.delete("DELETE FROM ledger WHERE seq > $1").await?;
         let balances =
             self.changed("SELECT user_id::bigint, asset_id::bigint FROM balances WHERE last_seq > $1").await?;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use domain::ids::{Checkpoint, Hash256, VenueId};
+use domain::ids::{Checkpoint, Hash256, ShardId, VenueId};
 use domain::units::{Epoch, Seq};
 use projector::batch::{Batch, Rows, Stream};
+use projector::share::Incoming;
 use projector::store::{Outcome, Store, StoreError, Verdict, judge};
 use projector::words::Word;
 use tokio_postgres::{Client, Row};
@@ -13,6 +14,7 @@ use crate::config::PostgresConfig;
 use crate::fault::Fault;
 use crate::link::{Link, Session};
 use crate::ranges::Ranges;
+use crate::shard;
 use crate::units::Units;
 use crate::write::{self, int};
 
@@ -42,6 +44,8 @@ pub struct PostgresStore {
 struct Known {
     units: Units,
     ranges: Ranges,
+    /// The database says which shard it is.
+    is_claimed: bool,
 }
 
 impl PostgresStore {
@@ -51,6 +55,13 @@ impl PostgresStore {
             return Err(Fault::Misuse(format!("PostgreSQL does not hold the stream {:?}", stream.word())));
         }
         Ok(Self { config, stream, link: None, known: Known::default(), trouble: None })
+    }
+
+    /// From now on the database is that of this shard: it says so with the next batch, and where it already says otherwise nothing is
+    /// written.
+    pub fn set_shard(&mut self, shard: ShardId) {
+        self.config.shard = Some(shard);
+        self.link = None;
     }
 
     /// What keeps it from writing at present, in words for an operator; nothing: the last attempt went well.
@@ -69,8 +80,8 @@ impl PostgresStore {
     pub(crate) fn link(&mut self) -> Result<&mut Link, Fault> {
         if self.link.as_ref().is_none_or(Link::is_closed) {
             self.link = None;
-            // A server that lost its tail lost the ranges in it.
-            self.known.ranges = Ranges::default();
+            // A server that lost its tail lost the ranges in it, or its name.
+            (self.known.ranges, self.known.is_claimed) = (Ranges::default(), false);
             self.link = Some(Link::open_migrated(&self.config, self.stream.word())?);
         }
         self.link.as_mut().ok_or_else(|| Fault::Misuse("no connection".into()))
@@ -101,10 +112,11 @@ impl PostgresStore {
     fn write(&mut self, batch: &Batch) -> Result<Outcome, Fault> {
         self.holds(batch.stream())?;
         self.link()?;
-        let Self { link, known, .. } = self;
+        let Self { link, known, config, .. } = self;
+        let shard = config.shard;
         let link = link.as_mut().ok_or_else(|| Fault::Misuse("no connection".into()))?;
         link.run(async |session| {
-            let written = transaction(session, known, batch).await;
+            let written = transaction(session, known, shard, batch).await;
             if written.is_err() && session.client.batch_execute("ROLLBACK").await.is_err() {
                 tracing::debug!("the transaction ended with its connection");
             }
@@ -115,6 +127,11 @@ impl PostgresStore {
     fn read_checkpoint(&mut self) -> Result<Option<Checkpoint>, Fault> {
         let stream = self.stream;
         self.link()?.run(async |session| checkpoint(&session.client, stream).await)
+    }
+
+    fn read_incoming(&mut self) -> Result<Incoming, Fault> {
+        let stream = self.stream;
+        self.link()?.run(async |session| shard::incoming(&session.client, stream).await)
     }
 
     fn sync(&mut self) -> Result<(), Fault> {
@@ -141,6 +158,12 @@ impl Store for PostgresStore {
         self.conclude(written).unwrap_or_else(Outcome::from)
     }
 
+    fn incoming(&mut self, stream: Stream) -> Result<Incoming, StoreError> {
+        self.holds(stream)?;
+        let read = self.read_incoming();
+        Ok(self.conclude(read)?)
+    }
+
     fn commit_interval(&self) -> Duration {
         projector::store::COMMIT_INTERVAL
     }
@@ -152,7 +175,12 @@ impl Store for PostgresStore {
 }
 
 /// The rows and the checkpoint. What comes back without an error is committed or was not begun.
-async fn transaction(session: &mut Session, known: &mut Known, batch: &Batch) -> Result<Outcome, Fault> {
+async fn transaction(
+    session: &mut Session,
+    known: &mut Known,
+    shard: Option<ShardId>,
+    batch: &Batch,
+) -> Result<Outcome, Fault> {
     match &batch.rows {
         Rows::Reference(rows) => known.units.know(&session.client, write::reference::subjects(rows)).await?,
         Rows::Symbols(rows) => {
@@ -176,6 +204,9 @@ async fn transaction(session: &mut Session, known: &mut Known, batch: &Batch) ->
     // Where there is none yet, two writers see none: the second waits here, and finds that there is one now.
     let sql = if stored.is_some() { MOVE_CHECKPOINT } else { CLAIM_CHECKPOINT };
     set_checkpoint(session, sql, batch.stream(), &batch.to).await?;
+    if let Some(shard) = shard.filter(|_| !known.is_claimed) {
+        shard::claim(session, shard).await?;
+    }
     match &batch.rows {
         Rows::Reference(rows) => write::reference::write(session, &known.units, rows).await?,
         Rows::Symbols(rows) => write::symbols::write(session, &known.units, rows).await?,
@@ -183,6 +214,7 @@ async fn transaction(session: &mut Session, known: &mut Known, batch: &Batch) ->
         Rows::Trades(_) | Rows::Audit(_) => return Err(Fault::Misuse("PostgreSQL holds no archive".into())),
     }
     session.client.batch_execute("COMMIT").await?;
+    known.is_claimed = shard.is_some();
     Ok(Outcome::Committed)
 }
 

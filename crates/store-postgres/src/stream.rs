@@ -76,14 +76,16 @@ impl Reader<'_> {
                 .await?;
                 let fills = select_fills!("ORDER BY seq, event_index");
                 self.table(fills, |row| symbols::fill(row).map(StoredRow::Fill)).await?;
-                self.table(symbols::POSITIONS, |row| symbols::position(row).map(StoredRow::Position)).await
+                self.table(symbols::POSITIONS, |row| symbols::position(row).map(StoredRow::Position)).await?;
+                self.table(symbols::TENURES, |row| symbols::tenure(row).map(StoredRow::SymbolTenure)).await
             }
             Stream::Users => {
                 self.table(users::BALANCES, |row| users::balance(row).map(StoredRow::Balance)).await?;
                 self.table(users::CREDIT_LIMITS, |row| users::credit_limit(row).map(StoredRow::CreditLimit)).await?;
                 let ledger = select_ledger!("ORDER BY seq, event_index, leg");
                 self.table(ledger, |row| users::ledger(row).map(StoredRow::Ledger)).await?;
-                self.table(users::WITHDRAWALS, |row| users::withdrawal(row).map(StoredRow::Withdrawal)).await
+                self.table(users::WITHDRAWALS, |row| users::withdrawal(row).map(StoredRow::Withdrawal)).await?;
+                self.table(users::TENURES, |row| users::tenure(row).map(StoredRow::UserTenure)).await
             }
             Stream::Trades | Stream::Audit => Err(Fault::Misuse("PostgreSQL holds no archive".into())),
         }

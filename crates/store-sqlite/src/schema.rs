@@ -61,6 +61,7 @@ impl Role {
             | StoredRow::CreditLimit(_)
             | StoredRow::Ledger(_)
             | StoredRow::Withdrawal(_) => matches!(self, Self::Hot),
+            StoredRow::SymbolTenure(_) | StoredRow::UserTenure(_) => false,
         }
     }
 

@@ -76,6 +76,8 @@ impl SqliteStore {
         }
         match &batch.rows {
             Rows::Reference(rows) => write::reference::write(&transaction, &mut self.units, rows, self.role)?,
+            Rows::Symbols(rows) if !rows.tenures.is_empty() => return Err(not_a_shard()),
+            Rows::Users(rows) if !rows.tenures.is_empty() => return Err(not_a_shard()),
             Rows::Symbols(rows) => write::symbols::write(&transaction, &mut self.units, rows)?,
             Rows::Users(rows) => write::users::write(&transaction, &mut self.units, rows)?,
             Rows::Trades(rows) => write::archive::trades(&transaction, &mut self.units, rows)?,
@@ -85,6 +87,10 @@ impl SqliteStore {
         transaction.commit()?;
         Ok(Outcome::Committed)
     }
+}
+
+fn not_a_shard() -> Fault {
+    Fault::Misuse("the embedded store is no shard: it has no place for tenures".into())
 }
 
 impl Store for SqliteStore {

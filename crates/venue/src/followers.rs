@@ -13,6 +13,7 @@ use domain::units::{Epoch, Seq, UnixNanos};
 use projector::batch::{Batch, Stream};
 use projector::follower::{Follower, Step};
 use projector::lineage::Lineage;
+use projector::share::{Incoming, Share};
 use projector::store::{Outcome, Store, StoreError};
 use readmodel::model::ReadModel;
 use sequencer::log::Progress;
@@ -106,7 +107,7 @@ pub(crate) fn start(
     let status = |stream: &Stream| Arc::new(FollowerStatus::new(&name, *stream, found));
     let statuses: Vec<_> = streams.iter().map(status).collect();
     let lanes = statuses.iter().map(|status| Lane {
-        follower: Follower::new(status.stream, shared.logs.venue, shared.epoch),
+        follower: Follower::new(status.stream, shared.logs.venue, shared.epoch, Share::whole()),
         source: Joined::new(shared.logs.clone(), Arc::clone(&shared.written)),
         status: Arc::clone(status),
     });
@@ -264,6 +265,10 @@ impl Store for Witnessed<'_> {
         let outcome = self.store.commit(batch);
         self.durability.heard(&outcome);
         outcome
+    }
+
+    fn incoming(&mut self, stream: Stream) -> Result<Incoming, StoreError> {
+        self.store.incoming(stream)
     }
 
     fn commit_interval(&self) -> Duration {

@@ -1,18 +1,20 @@
-//! Orders, fills and positions.
+//! Orders, fills and positions, and which shard owns the symbols.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use domain::event::{Event, OrderAmended, OrderClosed, OrderFilled, OrderPlaced};
+use domain::event::{Event, Moving, OrderAmended, OrderClosed, OrderFilled, OrderPlaced, ShardMapEvent};
 use domain::ids::{EventId, OrderId, SymbolId, UserId};
 use domain::order::{MarketSize, OrderKind};
-use domain::units::{Amount, Lots};
+use domain::shards::Subject;
+use domain::units::{Amount, Lots, Seq};
 
 use super::Stamp;
 use crate::batch::SymbolsRows;
 use crate::block::CommittedCommand;
 use crate::changes::{Amended, Executed, OrderChange};
-use crate::rows::{FillRow, OrderRow, OrderStatus, PositionRow};
+use crate::rows::{FillRow, OrderRow, OrderStatus, PositionRow, SymbolTenureRow};
+use crate::share::Share;
 
 /// Where in the batch an order is.
 #[derive(Debug, Clone, Copy)]
@@ -30,15 +32,18 @@ pub(super) struct SymbolsFold {
 }
 
 impl SymbolsFold {
-    pub(super) fn apply(&mut self, committed: CommittedCommand<'_>) {
+    pub(super) fn apply(&mut self, committed: CommittedCommand<'_>, share: &mut Share) {
         let stamp = Stamp::of(committed);
         for (index, event) in (0..).zip(committed.events) {
+            let has = |symbol: SymbolId| share.has_symbol(symbol, stamp.seq);
             match event {
-                Event::OrderPlaced(placed) => self.placed(stamp, placed),
-                Event::OrderAmended(amended) => self.amended(stamp, amended),
-                Event::OrderFilled(filled) => self.filled(stamp, EventId { seq: stamp.seq, index }, filled),
-                Event::OrderClosed(closed) => self.closed(stamp, closed),
-                Event::PositionChanged(changed) => {
+                Event::OrderPlaced(placed) if has(placed.symbol) => self.placed(stamp, placed),
+                Event::OrderAmended(amended) if has(amended.symbol) => self.amended(stamp, amended),
+                Event::OrderFilled(filled) if has(filled.symbol) => {
+                    self.filled(stamp, EventId { seq: stamp.seq, index }, filled);
+                }
+                Event::OrderClosed(closed) if has(closed.symbol) => self.closed(stamp, closed),
+                Event::PositionChanged(changed) if has(changed.symbol) => {
                     let row = PositionRow {
                         user: changed.user,
                         symbol: changed.symbol,
@@ -50,8 +55,14 @@ impl SymbolsFold {
                     let key = (changed.user, changed.symbol);
                     super::put(&mut self.rows.positions, &mut self.positions, key, row);
                 }
+                Event::ShardMap(event) => self.map_changed(stamp.seq, event, share),
                 Event::Refused(_)
+                | Event::OrderPlaced(_)
                 | Event::OrderRepeated(_)
+                | Event::OrderAmended(_)
+                | Event::OrderFilled(_)
+                | Event::OrderClosed(_)
+                | Event::PositionChanged(_)
                 | Event::Trade(_)
                 | Event::BalanceChanged(_)
                 | Event::RequestRepeated(_)
@@ -60,8 +71,7 @@ impl SymbolsFold {
                 | Event::WithdrawalRequested(_)
                 | Event::WithdrawalSettled(_)
                 | Event::WithdrawalCanceled(_)
-                | Event::CreditLimitChanged(_)
-                | Event::ShardMap(_) => {}
+                | Event::CreditLimitChanged(_) => {}
             }
         }
     }
@@ -78,6 +88,27 @@ impl SymbolsFold {
         rows.changed.sort_unstable_by_key(|change| change.order);
         rows.positions.sort_unstable_by_key(|row| (row.user, row.symbol));
         rows
+    }
+
+    /// Every shard has the tenures of all symbols.
+    fn map_changed(&mut self, seq: Seq, event: &ShardMapEvent, share: &mut Share) {
+        share.know(seq, event);
+        if share.shard().is_none() {
+            return;
+        }
+        if let ShardMapEvent::ShardAdded(added) = event {
+            let shard = added.shard.id;
+            let begun =
+                (0..added.symbols_placed).map(|id| SymbolTenureRow { symbol: SymbolId(id), from: Seq::ZERO, shard });
+            self.rows.tenures.extend(begun);
+        }
+        if let ShardMapEvent::SymbolPlaced(placed) = event {
+            let (symbol, shard) = (placed.symbol, placed.shard);
+            self.rows.tenures.push(SymbolTenureRow { symbol, from: Seq::ZERO, shard });
+        }
+        if let ShardMapEvent::MoveCommitted(Moving { subject: Subject::Symbol(symbol), from: _, to }) = event {
+            self.rows.tenures.push(SymbolTenureRow { symbol: *symbol, from: seq, shard: *to });
+        }
     }
 
     fn placed(&mut self, stamp: Stamp, event: &OrderPlaced) {

@@ -8,7 +8,7 @@ use domain::units::Seq;
 
 use crate::rows::{
     AssetRow, AuditRow, BalanceRow, CreditLimitRow, FillRow, KeyRow, LedgerRow, OrderRow, PositionRow, SymbolRow,
-    TradeRow, UserRow, VenueRow, WithdrawalRow,
+    SymbolTenureRow, TradeRow, UserRow, UserTenureRow, VenueRow, WithdrawalRow,
 };
 
 /// Why a row was not written.
@@ -37,10 +37,12 @@ pub(super) struct Tables {
     pub(super) open_orders: BTreeSet<OrderId>,
     pub(super) fills: Table<EventId, FillRow>,
     pub(super) positions: Table<(UserId, SymbolId), PositionRow>,
+    pub(super) symbol_tenures: Table<(SymbolId, Seq), SymbolTenureRow>,
     pub(super) balances: Table<(UserId, AssetId), BalanceRow>,
     pub(super) credit_limits: Table<(UserId, AssetId), CreditLimitRow>,
     pub(super) ledger: Table<(EventId, u8), LedgerRow>,
     pub(super) withdrawals: Table<WithdrawalId, WithdrawalRow>,
+    pub(super) user_tenures: Table<(UserId, Seq), UserTenureRow>,
     pub(super) trades: Table<EventId, TradeRow>,
     pub(super) audit: Table<Seq, AuditRow>,
 }

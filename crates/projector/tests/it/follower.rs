@@ -13,6 +13,7 @@ use projector::fold::BATCH_COMMANDS_MAX;
 use projector::follower::{
     EMPTY_COMMIT_INTERVAL_NS, Follower, RETRY_MAX_NS, RETRY_MIN_NS, Source, SourceError, Step, Stop,
 };
+use projector::share::Share;
 use projector::store::{COMMIT_INTERVAL, Divergence, Outcome, Store, StoreError};
 use sim::commands::Profile;
 
@@ -43,7 +44,7 @@ fn blocks() -> Vec<CommittedBlock> {
 }
 
 fn follower(stream: Stream) -> Follower {
-    Follower::new(stream, VENUE, WRITER)
+    Follower::new(stream, VENUE, WRITER, Share::whole())
 }
 
 fn at(block: &CommittedBlock) -> Checkpoint {

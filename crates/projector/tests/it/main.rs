@@ -7,6 +7,7 @@ mod history;
 mod memory;
 mod fold;
 mod state;
+mod share;
 mod follower;
 mod lineage;
 mod decimal;

@@ -6,6 +6,7 @@ use projector::batch::{Batch, Rows, Stream};
 use projector::block::{BlockInfo, CommittedBlock};
 use projector::fold::Projector;
 use projector::history::{FillsQuery, LedgerQuery, OrdersQuery, TimeRange, TradesQuery};
+use projector::share::Share;
 use readmodel::limits::Limits;
 use readmodel::model::ReadModel;
 
@@ -22,7 +23,7 @@ fn projected(venue: &Recorded, stream: Stream) -> Batch {
     }
     let start = Checkpoint { venue: info.venue, epoch: info.epoch, seq: Seq::ZERO, hash: none };
     let mut projector = Projector::new(stream, start, info.epoch);
-    projector.push(&block).unwrap();
+    projector.push(&block, &mut Share::whole()).unwrap();
     projector.take().unwrap()
 }
 

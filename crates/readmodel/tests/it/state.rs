@@ -10,9 +10,10 @@ use projector::history::OrderKey;
 use projector::rows::OrderRow;
 use readmodel::limits::Limits;
 use readmodel::model::{ReadModel, Stream};
+use sim::commands::Profile;
 
 use crate::history::compare;
-use crate::stores::{Store, recordings};
+use crate::stores::{Recorded, Store, recordings};
 
 #[test]
 fn shows_what_the_state_says() {
@@ -41,6 +42,25 @@ fn a_model_made_of_a_state_goes_on_like_one_that_saw_it_all() {
             model.apply(command, events);
         }
         check(&model, &venue.state_at(venue.last()), seed);
+    }
+}
+
+#[test]
+fn the_shard_map_is_that_of_the_state() {
+    for seed in 200..208 {
+        let venue = Recorded::new(Profile::Shards, seed, 800);
+        let middle = Seq(venue.last().0 / 2);
+        let [whole, later] = [venue.empty.clone(), venue.state_at(middle)]
+            .map(|state| (state.seq, ReadModel::new(&state, Limits::default())));
+        for (after, model) in [&whole, &later] {
+            let before = model.shard_map();
+            let kept = before.state();
+            venue.after(*after).iter().for_each(|(command, events)| model.apply(command, events));
+            let last = venue.state_at(venue.last()).shards;
+            assert!(!last.moved.is_empty(), "seed {seed}");
+            assert_eq!(model.shard_map().state(), last, "seed {seed}");
+            assert_eq!(before.state(), kept, "what was handed out stays as it is");
+        }
     }
 }
 

@@ -4,10 +4,11 @@ use domain::ids::{AssetId, EventId, ExecutionNumber, OrderId, SymbolId, TradeId,
 use domain::instrument::Fees;
 use domain::order::{CloseReason, MarketSize, OrderKind, TimeInForce};
 use domain::units::{Lots, Ppm, Seq, Ticks, UnixNanos};
-use projector::rows::{FillRow, OrderRow, OrderStatus, PositionRow};
+use projector::rows::{FillRow, OrderRow, OrderStatus, PositionRow, SymbolTenureRow};
 
 use super::{Columns, amount};
 use crate::fault::Fault;
+use crate::shard::shard_id;
 
 /// What [`order`] reads; to be followed by a condition.
 macro_rules! select_orders {
@@ -33,6 +34,9 @@ macro_rules! select_fills {
 }
 pub(crate) use {select_fills, select_orders};
 
+/// What [`tenure`] reads.
+pub(crate) const TENURES: &str =
+    "SELECT symbol_id, from_seq, shard_id FROM symbol_tenures ORDER BY symbol_id, from_seq";
 /// What [`position`] reads.
 pub(crate) const POSITIONS: &str =
     "SELECT user_id, symbol_id, quantity::text, cost::text, realised::text, last_seq FROM positions
@@ -119,6 +123,11 @@ pub(crate) fn fill(columns: &mut Columns<'_>) -> Result<FillRow, Fault> {
         fee,
         fee_asset,
     })
+}
+
+pub(crate) fn tenure(columns: &mut Columns<'_>) -> Result<SymbolTenureRow, Fault> {
+    let (symbol, from) = (SymbolId(columns.small()?), Seq(columns.long()?));
+    Ok(SymbolTenureRow { symbol, from, shard: shard_id(columns.get()?)? })
 }
 
 pub(crate) fn position(columns: &mut Columns<'_>) -> Result<PositionRow, Fault> {

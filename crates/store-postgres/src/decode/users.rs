@@ -2,10 +2,11 @@
 
 use domain::ids::{AssetId, TradeId, UserId, WithdrawalId};
 use domain::units::{Seq, UnixNanos};
-use projector::rows::{BalanceRow, CreditLimitRow, LedgerRow, Movement, WithdrawalRow};
+use projector::rows::{BalanceRow, CreditLimitRow, LedgerRow, Movement, UserTenureRow, WithdrawalRow};
 
 use super::Columns;
 use crate::fault::Fault;
+use crate::shard::shard_id;
 
 /// What [`balance`] reads.
 pub(crate) const BALANCES: &str =
@@ -27,6 +28,9 @@ pub(crate) use select_ledger;
 pub(crate) const WITHDRAWALS: &str =
     "SELECT withdrawal_id, user_id, asset_id, amount::text, status, last_seq, updated_time
     FROM withdrawals ORDER BY withdrawal_id";
+
+/// What [`tenure`] reads.
+pub(crate) const TENURES: &str = "SELECT user_id, from_seq, shard_id FROM user_tenures ORDER BY user_id, from_seq";
 
 pub(crate) fn balance(columns: &mut Columns<'_>) -> Result<BalanceRow, Fault> {
     let (user, asset) = (UserId(columns.small()?), AssetId(columns.small()?));
@@ -65,4 +69,9 @@ pub(crate) fn withdrawal(columns: &mut Columns<'_>) -> Result<WithdrawalRow, Fau
     let status = columns.word()?;
     let (last_seq, updated_time) = (Seq(columns.long()?), UnixNanos(columns.long()?));
     Ok(WithdrawalRow { withdrawal, user, asset, amount, status, last_seq, updated_time })
+}
+
+pub(crate) fn tenure(columns: &mut Columns<'_>) -> Result<UserTenureRow, Fault> {
+    let (user, from) = (UserId(columns.small()?), Seq(columns.long()?));
+    Ok(UserTenureRow { user, from, shard: shard_id(columns.get()?)? })
 }

@@ -3,7 +3,7 @@
 use domain::order::{MarketSize, OrderKind};
 use projector::batch::SymbolsRows;
 use projector::changes::OrderChange;
-use projector::rows::{FillRow, OrderRow, OrderStatus, PositionRow};
+use projector::rows::{FillRow, OrderRow, OrderStatus, PositionRow, SymbolTenureRow};
 use projector::words::Word;
 
 use super::{Decimals, all_written, int, small};
@@ -45,6 +45,8 @@ const PUT_POSITIONS: &str = "INSERT INTO positions AS p (user_id, symbol_id, las
     SET last_seq = EXCLUDED.last_seq, quantity = EXCLUDED.quantity, cost = EXCLUDED.cost, realised = EXCLUDED.realised
     WHERE p.last_seq < EXCLUDED.last_seq";
 
+const COPY_TENURES: &str = "COPY symbol_tenures (symbol_id, from_seq, shard_id) FROM STDIN";
+
 /// What the rows are of.
 pub(crate) fn subjects(rows: &SymbolsRows) -> impl Iterator<Item = Subject> {
     let placed = rows.placed.iter().map(|row| row.symbol);
@@ -65,7 +67,20 @@ pub(crate) async fn write(session: &mut Session, units: &Units, rows: &SymbolsRo
         change_orders(session, units, changes).await?;
     }
     close_orders(session, &rows.changed).await?;
-    put_positions(session, units, &rows.positions).await
+    put_positions(session, units, &rows.positions).await?;
+    add_tenures(session, &rows.tenures).await
+}
+
+async fn add_tenures(session: &mut Session, rows: &[SymbolTenureRow]) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let copy = session.statement(COPY_TENURES).await?;
+    let mut lines = Lines::with_capacity(rows.len(), 30);
+    for row in rows {
+        lines.whole(row.symbol.0.into()).whole(row.from.0).whole(row.shard.0.into()).end_row();
+    }
+    lines.send(&session.client, &copy).await
 }
 
 /// The words of a status.

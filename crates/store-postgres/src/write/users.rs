@@ -1,7 +1,7 @@
 //! Balances, credit limits, the ledger, withdrawals.
 
 use projector::batch::UsersRows;
-use projector::rows::{BalanceRow, CreditLimitRow, LedgerRow, Movement, WithdrawalRow};
+use projector::rows::{BalanceRow, CreditLimitRow, LedgerRow, Movement, UserTenureRow, WithdrawalRow};
 use projector::words::Word;
 
 use super::{Decimals, all_written, int, small};
@@ -33,6 +33,8 @@ const PUT_WITHDRAWALS: &str =
     SET last_seq = EXCLUDED.last_seq, updated_time = EXCLUDED.updated_time, status = EXCLUDED.status
     WHERE w.last_seq < EXCLUDED.last_seq";
 
+const COPY_TENURES: &str = "COPY user_tenures (user_id, from_seq, shard_id) FROM STDIN";
+
 /// What the rows are of.
 pub(crate) fn subjects(rows: &UsersRows) -> impl Iterator<Item = Subject> {
     let balances = rows.balances.iter().map(|row| row.asset);
@@ -47,7 +49,20 @@ pub(crate) async fn write(session: &mut Session, units: &Units, rows: &UsersRows
     ledger_lines(units, &rows.ledger)?.send(&session.client, &copy_ledger).await?;
     put_balances(session, units, &rows.balances).await?;
     put_credit_limits(session, units, &rows.credit_limits).await?;
-    put_withdrawals(session, units, &rows.withdrawals).await
+    put_withdrawals(session, units, &rows.withdrawals).await?;
+    add_tenures(session, &rows.tenures).await
+}
+
+async fn add_tenures(session: &mut Session, rows: &[UserTenureRow]) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let copy = session.statement(COPY_TENURES).await?;
+    let mut lines = Lines::with_capacity(rows.len(), 30);
+    for row in rows {
+        lines.whole(row.user.0.into()).whole(row.from.0).whole(row.shard.0.into()).end_row();
+    }
+    lines.send(&session.client, &copy).await
 }
 
 fn ledger_lines(units: &Units, rows: &[LedgerRow]) -> Result<Lines, Fault> {

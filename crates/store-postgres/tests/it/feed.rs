@@ -1,6 +1,6 @@
 //! Histories out of the slow exchange.
 
-use domain::command::{Command, Sequenced};
+use domain::command::{Action, Command, RequestContent, Sequenced};
 use domain::ids::{Hash256, VenueId};
 use domain::state::State;
 use domain::units::{Epoch, Seq};
@@ -13,6 +13,15 @@ pub(crate) const VENUE: VenueId = VenueId([7; 16]);
 /// Commands of a seed in blocks of 1 to 9, and the state they lead to.
 pub(crate) fn feed(profile: Profile, seed: u64, count: usize) -> (Vec<CommittedBlock>, State) {
     feed_of(&sequenced(&generate(profile, seed, count)).collect::<Vec<_>>())
+}
+
+/// Commands among which shards are added, and nothing moves between them.
+pub(crate) fn without_moves(seed: u64, count: usize) -> Vec<Sequenced<Command>> {
+    let mut commands = generate(Profile::Shards, seed, count);
+    commands.retain(|timed| {
+        !matches!(&timed.command.action, Action::Request(request) if matches!(request.content, RequestContent::BeginMove(_)))
+    });
+    sequenced(&commands).collect()
 }
 
 /// The same for commands that are given.

@@ -7,6 +7,7 @@ mod feed;
 mod subject;
 mod conformance;
 mod schema;
+mod shards;
 mod rewind;
 mod history;
 mod crash;

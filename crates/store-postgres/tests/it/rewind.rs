@@ -1,15 +1,18 @@
 //! Back to a fork: what remains is what was true there, and the other branch can be followed from it.
 
+use domain::command::{Command, Sequenced};
 use domain::ids::{Checkpoint, Hash256, VenueId};
+use domain::shard_map::ShardMap;
 use domain::units::{Epoch, Seq, UnixNanos};
 use projector::block::CommittedBlock;
 use projector::conformance;
+use projector::share::Share;
 use projector::store::{Outcome, Store, StoredRow};
 use sim::commands::{Profile, generate, sequenced};
 use store_postgres::rewind::rewind;
 use store_postgres::store::STREAMS;
 
-use crate::feed::{feed, feed_of};
+use crate::feed::{feed, feed_of, without_moves};
 use crate::subject::{Databases, Stores};
 
 /// A row without what is not known any more of rows that were rewritten: when they were last changed.
@@ -48,24 +51,41 @@ fn what_remains_is_what_was_true_at_the_fork() {
     let databases = Databases::quick();
     for (seed, profile) in [(1, Profile::Small), (2, Profile::Flow), (3, Profile::Small), (4, Profile::Small)] {
         println!("seed {seed} {profile:?}");
-        let (blocks, _) = feed(profile, seed, 600);
-        for fork in [1, blocks.len() / 3, blocks.len() / 2, blocks.len() - 2] {
-            check_fork(&databases, profile, seed, &blocks, fork);
+        let commands: Vec<_> = sequenced(&generate(profile, seed, 600)).collect();
+        let forks = feed_of(&commands).0.len();
+        for fork in [1, forks / 3, forks / 2, forks - 2] {
+            check_fork(&databases, &commands, &Share::whole(), fork);
         }
     }
 }
 
-fn check_fork(databases: &Databases, profile: Profile, seed: u64, blocks: &[CommittedBlock], fork: usize) {
+#[test]
+fn what_remains_of_a_shard_is_its_part_of_what_was_true() {
+    let databases = Databases::quick();
+    let commands = without_moves(2, 600);
+    let (blocks, state) = feed_of(&commands);
+    let map = ShardMap::from_state(&state.shards, state.seq).unwrap();
+    assert!(map.shards().len() > 1, "the rows are shared");
+    for shard in [0, map.shards().len() - 1] {
+        let share = Share::of(map.shards()[shard].id, map.clone());
+        // The first is before there was a shard.
+        for fork in [1, blocks.len() / 3, blocks.len() - 2] {
+            check_fork(&databases, &commands, &share, fork);
+        }
+    }
+}
+
+fn check_fork(databases: &Databases, commands: &[Sequenced<Command>], share: &Share, fork: usize) {
+    let (blocks, _) = feed_of(commands);
     let to = at(&blocks[fork - 1]);
-    let commands: Vec<_> = sequenced(&generate(profile, seed, 600)).collect();
     let kept = &commands[..usize::try_from(to.seq.0).unwrap()];
     let (_, state) = feed_of(kept);
     let config = databases.config(&databases.make());
     let mut stores = Stores::open(&config);
-    stores.fill(blocks);
+    stores.fill_part(&blocks, share);
     assert_eq!(rewind(&config, &to, &state).unwrap(), STREAMS);
     let mut expected = Stores::open(&databases.config(&databases.make()));
-    expected.fill(&blocks[..fork]);
+    expected.fill_part(&blocks[..fork], share);
     for stream in STREAMS {
         assert_eq!(stores.of(stream).checkpoint(stream), Ok(Some(to)));
     }
@@ -76,14 +96,14 @@ fn check_fork(databases: &Databases, profile: Profile, seed: u64, blocks: &[Comm
         .iter()
         .map(|command| {
             let late = if command.seq > to.seq { 777 } else { 0 };
-            domain::command::Sequenced { time: command.time.plus(late), ..command.clone() }
+            Sequenced { time: command.time.plus(late), ..command.clone() }
         })
         .collect();
     let (branch, _) = feed_of(&other);
     // Whoever rewinds does so while the venue is down: what its writers knew of symbols is gone with it.
     let mut stores = Stores::open(&config);
     for stream in STREAMS {
-        let batch = conformance::batch(stream, &branch, fork, branch.len());
+        let batch = conformance::part(stream, &branch, fork, branch.len(), share.clone());
         assert_eq!(stores.of(stream).commit(&batch), Outcome::Committed, "{stream:?} follows the branch");
         assert_eq!(expected.of(stream).commit(&batch), Outcome::Committed);
     }

@@ -9,6 +9,7 @@ use pg_cluster::server::Server;
 use projector::batch::{Batch, Stream};
 use projector::block::CommittedBlock;
 use projector::conformance::{self, Subject};
+use projector::share::Share;
 use projector::store::{Outcome, ReadStream, Store, StoreError, StoredRow};
 use store_postgres::config::PostgresConfig;
 use store_postgres::store::{PostgresStore, STREAMS};
@@ -63,12 +64,17 @@ impl Stores {
 
     /// Puts all blocks into all streams; without any, only connects.
     pub(crate) fn fill(&mut self, blocks: &[CommittedBlock]) {
+        self.fill_part(blocks, &Share::whole());
+    }
+
+    /// Puts what of all blocks is in the share into all streams.
+    pub(crate) fn fill_part(&mut self, blocks: &[CommittedBlock], share: &Share) {
         for stream in STREAMS {
             if blocks.is_empty() {
                 assert_eq!(self.of(stream).checkpoint(stream), Ok(None));
                 continue;
             }
-            let batch = conformance::batch(stream, blocks, 0, blocks.len());
+            let batch = conformance::part(stream, blocks, 0, blocks.len(), share.clone());
             assert_eq!(self.of(stream).commit(&batch), Outcome::Committed, "{stream:?}");
         }
     }

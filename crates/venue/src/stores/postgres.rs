@@ -8,6 +8,7 @@ use domain::ids::Checkpoint;
 use domain::state::State;
 use projector::batch::{Batch, Stream};
 use projector::lineage::Lineage;
+use projector::share::Incoming;
 use projector::store::{Outcome, ReadStream, Store, StoreError, StoredRow};
 use store_postgres::config::PostgresConfig;
 use store_postgres::rewind;
@@ -59,6 +60,10 @@ impl Store for OneStream {
 
     fn commit(&mut self, batch: &Batch) -> Outcome {
         self.store.commit(batch)
+    }
+
+    fn incoming(&mut self, stream: Stream) -> Result<Incoming, StoreError> {
+        self.store.incoming(stream)
     }
 
     fn commit_interval(&self) -> Duration {

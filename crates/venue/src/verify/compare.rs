@@ -39,6 +39,8 @@ pub(crate) fn key_of(row: &StoredRow) -> RowKey {
         StoredRow::Withdrawal(row) => (12, row.withdrawal.0, 0, 0),
         StoredRow::Trade(row) => (13, row.id.seq.0, row.id.index.into(), 0),
         StoredRow::Audit(row) => (14, row.seq.0, 0, 0),
+        StoredRow::SymbolTenure(row) => (15, row.symbol.0.into(), row.from.0, 0),
+        StoredRow::UserTenure(row) => (16, row.user.0.into(), row.from.0, 0),
     }
 }
 
@@ -60,6 +62,8 @@ fn last_seq(row: &StoredRow) -> Option<Seq> {
         StoredRow::Withdrawal(row) => Some(row.last_seq),
         StoredRow::Trade(row) => Some(row.id.seq),
         StoredRow::Audit(row) => Some(row.seq),
+        StoredRow::SymbolTenure(row) => Some(row.from),
+        StoredRow::UserTenure(row) => Some(row.from),
     }
 }
 
@@ -112,7 +116,9 @@ fn is_current(row: &StoredRow) -> bool {
         | StoredRow::OpenOrder(_)
         | StoredRow::Position(_)
         | StoredRow::Balance(_)
-        | StoredRow::CreditLimit(_) => true,
+        | StoredRow::CreditLimit(_)
+        | StoredRow::SymbolTenure(_)
+        | StoredRow::UserTenure(_) => true,
         StoredRow::Order(_)
         | StoredRow::Fill(_)
         | StoredRow::Ledger(_)
@@ -139,7 +145,9 @@ fn untimed(mut row: StoredRow) -> StoredRow {
         | StoredRow::Fill(_)
         | StoredRow::Ledger(_)
         | StoredRow::Trade(_)
-        | StoredRow::Audit(_) => {}
+        | StoredRow::Audit(_)
+        | StoredRow::SymbolTenure(_)
+        | StoredRow::UserTenure(_) => {}
     }
     row
 }

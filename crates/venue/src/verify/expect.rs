@@ -12,6 +12,7 @@ use projector::block::CommittedBlock;
 use projector::fold::Projector;
 use projector::follower::Source;
 use projector::memory::MemoryStore;
+use projector::share::Share;
 use projector::store::{Outcome, ReadStream, Store, StoredRow};
 use sequencer::log::Progress;
 use sequencer::replayer::{EventCheck, Replay};
@@ -35,6 +36,7 @@ struct Lane {
     of: Of,
     checkpoint: Checkpoint,
     projector: Projector,
+    share: Share,
     memory: MemoryStore,
 }
 
@@ -94,7 +96,7 @@ fn lane(of: Of, checkpoint: Checkpoint, base: &Base, start: Checkpoint) -> Lane 
         let seeded = memory.commit(&seed::batch(stream, &base.state, start));
         assert_eq!(seeded, Outcome::Committed, "an empty store takes a batch from nothing");
     }
-    Lane { of, checkpoint, projector: Projector::new(stream, start, start.epoch), memory }
+    Lane { of, checkpoint, projector: Projector::new(stream, start, start.epoch), share: Share::whole(), memory }
 }
 
 impl Lane {
@@ -103,7 +105,7 @@ impl Lane {
         if block.info().first > self.checkpoint.seq {
             return Ok(());
         }
-        self.projector.push(block)?;
+        self.projector.push(block, &mut self.share)?;
         if self.projector.is_full() { self.flush() } else { Ok(()) }
     }
 

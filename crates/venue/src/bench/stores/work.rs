@@ -13,6 +13,7 @@ use projector::batch::{Batch, Rows, Stream};
 use projector::block::{BlockInfo, CommittedBlock};
 use projector::fold::Projector;
 use projector::rows::OrderRow;
+use projector::share::Share;
 use projector::store::{Outcome, Store};
 
 use super::Options;
@@ -129,7 +130,7 @@ fn batches(
     let mut projector = Projector::new(stream, from, WRITER);
     let mut batches = Vec::new();
     for block in blocks {
-        projector.push(block).map_err(|gap| anyhow::anyhow!("{gap}"))?;
+        projector.push(block, &mut Share::whole()).map_err(|gap| anyhow::anyhow!("{gap}"))?;
         if projector.command_count() >= batch_commands || projector.is_full() {
             batches.extend(projector.take());
         }
