@@ -7,9 +7,13 @@ mod engine;
 mod accept;
 mod rest;
 mod behind;
+mod drive;
 mod cpu;
 mod servers;
 mod stores;
+mod lag;
+mod steering;
+mod postgres;
 
 use clap::{Args as ClapArgs, Subcommand};
 
@@ -39,6 +43,8 @@ enum Which {
     Projector(behind::Options),
     /// How fast a venue comes up from its journal alone.
     Recovery(behind::Options),
+    /// Venue and PostgreSQL shards under sustained load: how far SQL is behind an acknowledgement, and what an order costs.
+    Postgres(postgres::Options),
     /// How fast servers take orders: PostgreSQL row by row, in batches, by COPY and by the projector; SQLite.
     Stores(stores::Options),
 }
@@ -74,6 +80,7 @@ pub(crate) fn run(cli: &Cli) -> anyhow::Result<()> {
         Which::Rest(options) => ("rest", vec![rest_report(options)?]),
         Which::Projector(options) => ("projector", vec![behind_report(options, behind::projector(options)?)]),
         Which::Recovery(options) => ("recovery", vec![behind_report(options, behind::recovery(options)?)]),
+        Which::Postgres(options) => return postgres::run(options, cli.json),
         Which::Stores(options) => return stores::run(options, cli.json),
     };
     report::print(name, &reports, cli.json);

@@ -74,6 +74,13 @@ const fn yes() -> bool {
     true
 }
 
+impl Shard {
+    /// A shard without any further setting.
+    pub(crate) fn at(name: &str, url: &str) -> Self {
+        Self { name: name.to_owned(), url: url.to_owned(), standby: Vec::new(), ca_file: None, migrate: true }
+    }
+}
+
 impl fmt::Debug for Shard {
     /// Without the URLs, which have passwords in them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -22,6 +22,8 @@ const MIDDLE: u64 = 50_000;
 const NEAR_TICKS: u64 = 100;
 /// Orders beyond are only ever canceled.
 const FAR_TICKS: u64 = 2_000;
+/// Of a hundred commands of an even flow, those that place an order; the others cancel one.
+pub(crate) const PLACED_PERCENT: u64 = 60;
 /// Minor units each user begins with, of each asset.
 const FUNDS: Amount = Amount(1_000_000_000_000_000_000);
 
@@ -106,12 +108,17 @@ impl Load {
         (first..first + self.world.users).map(UserId)
     }
 
+    /// Whether so many orders rest that cancels have begun: from here on the flow is even.
+    pub(crate) fn is_even(&self) -> bool {
+        self.far.len() >= self.world.resting
+    }
+
     /// The next command; its client order id, if it places an order, is `name_of` the count of commands before it.
     pub(crate) fn next(&mut self) -> Command {
         let number = self.sent;
         self.sent += 1;
         let choice = self.random.below(100);
-        if choice >= 60 && self.far.len() >= self.world.resting {
+        if choice >= PLACED_PERCENT && self.far.len() >= self.world.resting {
             let index = usize::try_from(self.random.below(u64::try_from(self.far.len()).unwrap_or(1))).unwrap_or(0);
             let (user, symbol, placed) = self.far.swap_remove(index);
             let order = OrderRef::Client(name_of(placed));

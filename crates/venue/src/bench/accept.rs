@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
-use domain::command::NotTaken;
-use sequencer::batch::{AnswerSink, ReplyTo};
+use sequencer::batch::AnswerSink;
 
+use super::drive::{Driver, at_rate};
 use crate::config::Config;
 use crate::console::Console;
 use crate::live::{Beside, Live};
-use crate::load::{Load, World};
+use crate::load::World;
 use crate::meter::{Counts, Meter};
 
 /// What to measure.
@@ -62,10 +62,10 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Measured> {
     let live = Live::start(&config, beside, sinks, &mut |_| {})?;
     let mut load = options.world.set_up(&Console::new(live.entrance.clone(), "bench"))?;
     let begun = Instant::now();
-    let (sent, overloaded) = drive(&live, &meter, &mut load, options)?;
-    while meter.answered() < sent {
-        std::thread::yield_now();
-    }
+    let mut driver = Driver::new(&live, &meter, &mut load);
+    driver.run(Duration::from_secs(options.seconds), &mut at_rate(meter.now(), as_f64(options.rate)))?;
+    driver.finish();
+    let (sent, overloaded) = (driver.sent, driver.overloaded);
     let elapsed = begun.elapsed();
     let seq = live.read_model.seq().0;
     let stored = live.status.followers.iter().map(|follower| follower.reached().0).min().unwrap_or(seq);
@@ -79,41 +79,6 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Measured> {
     };
     live.shutdown()?;
     Ok(measured)
-}
-
-fn drive(live: &Live, meter: &Meter, load: &mut Load, options: &Options) -> anyhow::Result<(u64, u64)> {
-    let (mut sent, mut overloaded, mut number) = (0_u64, 0_u64, 0_u64);
-    let begun = meter.now();
-    let end = begun + options.seconds * 1_000_000_000;
-    let interval_ps = 1_000_000_000_000_u64.checked_div(options.rate).unwrap_or(0);
-    loop {
-        let now = meter.now();
-        if now >= end {
-            return Ok((sent, overloaded));
-        }
-        let due = if options.rate == 0 { now } else { begun + number * interval_ps / 1000 };
-        if now < due {
-            // The generator shares the cores with the venue: it must not spin.
-            std::thread::sleep(Duration::from_nanos(due - now));
-            continue;
-        }
-        let command = load.next();
-        number += 1;
-        meter.expect(sent, due);
-        loop {
-            match live.entrance.submit(command.clone(), ReplyTo::Sink { sink: 0, token: sent }) {
-                Ok(()) => {
-                    sent += 1;
-                    break;
-                }
-                Err(NotTaken::Overloaded | NotTaken::EventLogBehind) => {
-                    overloaded += 1;
-                    std::thread::sleep(Duration::from_micros(50));
-                }
-                Err(refused) => anyhow::bail!("the venue does not take orders: {refused:?}"),
-            }
-        }
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]

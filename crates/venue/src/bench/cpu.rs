@@ -1,5 +1,6 @@
 //! CPU time of processes and threads, as the system counts it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,18 @@ pub(super) fn of_process(process: u32) -> Duration {
 /// CPU time of a PostgreSQL server: its first process, those that it has now, and those that have ended.
 pub(super) fn of_server(postmaster: u32) -> Duration {
     backends(postmaster).into_iter().map(of_process).sum::<Duration>() + of_process(postmaster)
+}
+
+/// CPU time of the threads of this process that have not ended, by name; threads of one name together.
+pub(super) fn of_threads() -> BTreeMap<String, Duration> {
+    let mut threads: BTreeMap<String, Duration> = BTreeMap::new();
+    let entries = fs::read_dir("/proc/self/task").into_iter().flatten().filter_map(Result::ok);
+    for path in entries.map(|entry| entry.path()) {
+        let name = fs::read_to_string(path.join("comm")).unwrap_or_default().trim().to_owned();
+        let stat = fs::read_to_string(path.join("stat")).unwrap_or_default();
+        *threads.entry(name).or_default() += ticks(&stat, 11..=12);
+    }
+    threads
 }
 
 /// Measures a stretch of work: time, and CPU time here and in a server.

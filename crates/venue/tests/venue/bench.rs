@@ -40,3 +40,21 @@ fn stores_are_compared_and_the_server_is_left_as_it_was() {
     let left = server.query("postgres", "SELECT datname FROM pg_database WHERE datname LIKE '%bench%'").unwrap();
     assert_eq!(left, "");
 }
+
+#[test]
+fn a_venue_with_a_shard_says_how_far_sql_is_behind() {
+    let load = ["postgres", "--seconds", "1", "--warm-up", "0", "--users", "20", "--symbols", "2", "--resting", "100"];
+    let report = bench(&[&load[..], &["--rate", "500"]].concat());
+    let number = |name: &str| report[name].as_f64().unwrap_or_else(|| panic!("{name} in {report}"));
+    assert!((450.0..=550.0).contains(&number("orders_per_s")), "{report}");
+    for (less, more) in [
+        ("ack_p50_us", "ack_p99_us"),
+        ("commit_lag_p50_ms", "commit_lag_p99_ms"),
+        ("commit_lag_p99_ms", "commit_lag_max_ms"),
+    ] {
+        assert!(0.0 < number(less) && number(less) <= number(more), "{less}, {more}: {report}");
+    }
+    assert!(report["lag_grew"].is_boolean() && number("refused") == 0.0, "{report}");
+    assert!(report["cpu"]["postgres_1_s"].as_f64().unwrap() > 0.0, "{report}");
+    assert!(report["cpu_us_per_order"]["postgres: buttonwood symbols"].is_number(), "{report}");
+}
