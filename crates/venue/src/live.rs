@@ -36,6 +36,7 @@ use sequencer::sequencer::{Controls, Sequencer, Step};
 use crate::config::Config;
 use crate::followers::{self, FollowerStatus, Shared};
 use crate::maintain::{self, Watch};
+use crate::priority::{go_first, take_turns};
 use crate::retention::{KeptLog, Retention};
 use crate::source::{Joined, Logs};
 use crate::stores::Stores;
@@ -228,6 +229,8 @@ impl Core {
         journal.prepare_in_background().context(NO_THREAD)?;
         // Zeroing a segment of the event log in one go would hold up the journal's syncs on the same disk.
         event_log.journal_mut().prepare_in_background().context(NO_THREAD)?;
+        // Whoever starts the core takes in orders too, or starts the threads that do.
+        go_first();
         let (entrance, exit) = queue(config.queue_commands);
         let log = JournalLog::start(journal, Arc::clone(entrance.admission())).context(NO_THREAD)?;
         let committed = Arc::clone(log.progress());
@@ -309,6 +312,7 @@ fn spawn_event_log(
     admission: Arc<Admission>,
 ) -> anyhow::Result<JoinHandle<EventLog>> {
     let run = move || {
+        take_turns();
         event_log.run(&logged, &spare, &admission);
         event_log
     };
