@@ -7,6 +7,7 @@ use crate::rows::{
     AssetRow, AuditRow, BalanceRow, CreditLimitRow, FillRow, KeyRow, LedgerRow, OrderRow, PositionRow, SymbolRow,
     SymbolTenureRow, TradeRow, UserRow, UserTenureRow, VenueRow, WithdrawalRow,
 };
+use crate::share::HoldChange;
 
 /// Rows that are followed together, with one checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,11 +123,18 @@ pub struct SymbolsRows {
     pub positions: Vec<PositionRow>,
     /// Tenures that began since, whoever's; only where the store is a shard.
     pub tenures: Vec<SymbolTenureRow>,
+    /// What a shard lets go, or goes on with.
+    pub holds: Vec<HoldChange>,
 }
 
 impl SymbolsRows {
     pub(crate) fn count(&self) -> usize {
-        self.placed.len() + self.changed.len() + self.fills.len() + self.positions.len() + self.tenures.len()
+        self.placed.len()
+            + self.changed.len()
+            + self.fills.len()
+            + self.positions.len()
+            + self.tenures.len()
+            + self.holds.len()
     }
 }
 
@@ -143,11 +151,13 @@ pub struct UsersRows {
     pub withdrawals: Vec<WithdrawalRow>,
     /// Tenures that began since, whoever's; only where the store is a shard.
     pub tenures: Vec<UserTenureRow>,
+    /// What a shard lets go, or goes on with.
+    pub holds: Vec<HoldChange>,
 }
 
 impl UsersRows {
     pub(crate) fn count(&self) -> usize {
         let money = self.balances.len() + self.credit_limits.len() + self.ledger.len();
-        money + self.withdrawals.len() + self.tenures.len()
+        money + self.withdrawals.len() + self.tenures.len() + self.holds.len()
     }
 }

@@ -115,7 +115,7 @@ impl Projector {
         }
         assert_eq!(info.venue, self.to.venue, "blocks of one journal");
         if self.to.seq == Seq::ZERO {
-            self.rows.begin();
+            self.rows.begin(share);
         }
         for committed in block.commands() {
             self.rows.apply(committed, block, share);
@@ -141,10 +141,12 @@ impl Projector {
 
 impl StreamFold {
     /// What is there before the first command.
-    fn begin(&mut self) {
+    fn begin(&mut self, share: &mut Share) {
         match self {
             Self::Reference(fold) => fold.begin(),
-            Self::Symbols(_) | Self::Users(_) | Self::Trades(_) | Self::Audit(_) => {}
+            Self::Symbols(fold) => fold.begin(share),
+            Self::Users(fold) => fold.begin(share),
+            Self::Trades(_) | Self::Audit(_) => {}
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use domain::ids::{Checkpoint, Hash256, VenueId};
+use domain::shards::Subject;
 use domain::units::{Epoch, Seq, UnixNanos};
 
 use crate::batch::{Batch, Stream};
@@ -17,6 +18,8 @@ use crate::store::{Divergence, Outcome, Store, StoreError};
 pub const EMPTY_COMMIT_INTERVAL_NS: u64 = 200_000_000;
 /// First pause after a store asked for one; doubled with each further attempt.
 pub const RETRY_MIN_NS: u64 = 10_000_000;
+/// How long to wait before looking again whether missing rows are there.
+pub const MISSING_RETRY_NS: u64 = 100_000_000;
 /// Longest pause.
 pub const RETRY_MAX_NS: u64 = 10_000_000_000;
 
@@ -95,13 +98,15 @@ pub struct Follower {
     not_before: UnixNanos,
     /// When the last batch was written.
     committed_at: Option<UnixNanos>,
+    /// Whose rows the store must be given before it can go on.
+    missing: Option<Subject>,
 }
 
 impl Follower {
     /// A follower of a journal; `writer` is the epoch of this process, `share` what the store is written.
     pub const fn new(stream: Stream, venue: VenueId, writer: Epoch, share: Share) -> Self {
         let (state, not_before) = (State::Asking, UnixNanos(0));
-        Self { stream, venue, writer, share, state, attempt: 0, not_before, committed_at: None }
+        Self { stream, venue, writer, share, state, attempt: 0, not_before, committed_at: None, missing: None }
     }
 
     /// The stream it keeps.
@@ -109,10 +114,17 @@ impl Follower {
         self.stream
     }
 
+    /// What keeps it from going on: the next block makes a subject the shard's whose rows are not there. They are copied from where
+    /// they are, and then it is told to [`ask_again`](Self::ask_again); until then it asks by itself now and then.
+    pub const fn missing(&self) -> Option<Subject> {
+        self.missing
+    }
+
     /// Forgets what it has read beyond the store, and asks the store anew: its rows, or what was copied to it, have changed.
     pub fn ask_again(&mut self) {
         if self.stopped().is_none() {
             self.state = State::Asking;
+            self.not_before = UnixNanos(0);
         }
     }
 
@@ -167,6 +179,7 @@ impl Follower {
             Err(StoreError::Retry(after)) => return self.pause(now, after, State::Asking),
             Err(StoreError::Fatal(reason)) => return self.stop(Stop::Failed(reason)),
         }
+        self.missing = None;
         if let Err(error) = source.seek(&checkpoint) {
             return self.stop(error.into());
         }
@@ -184,6 +197,10 @@ impl Follower {
         while !projector.is_full() {
             match source.next() {
                 Ok(Some(block)) => {
+                    self.missing = self.share.missing(self.stream, block);
+                    if self.missing.is_some() {
+                        break;
+                    }
                     if let Err(gap) = projector.push(block, &mut self.share) {
                         return self.stop(Stop::Failed(gap.to_string()));
                     }
@@ -193,13 +210,18 @@ impl Follower {
             }
         }
         if projector.command_count() == 0 {
+            if self.missing.is_some() {
+                // The block was taken from the source: it is read again.
+                self.not_before = now.plus(MISSING_RETRY_NS);
+                return Step::Wait(self.not_before);
+            }
             self.state = State::Reading(projector);
             return Step::Idle;
         }
         let between = u64::try_from(store.commit_interval().as_nanos()).unwrap_or(u64::MAX);
         let interval = if projector.has_rows() { between } else { between.max(EMPTY_COMMIT_INTERVAL_NS) };
         let due = self.committed_at.map_or(now, |committed_at| committed_at.plus(interval));
-        if now < due && !projector.is_full() {
+        if now < due && !projector.is_full() && self.missing.is_none() {
             self.state = State::Reading(projector);
             return Step::Wait(due);
         }
@@ -221,7 +243,9 @@ impl Follower {
             Outcome::Committed => {
                 self.attempt = 0;
                 self.committed_at = Some(now);
-                self.state = State::Reading(projector);
+                if self.missing.is_none() {
+                    self.state = State::Reading(projector);
+                }
                 Step::Committed(batch.to)
             }
             Outcome::Behind(checkpoint) => self.resume(now, checkpoint, source, store),

@@ -16,6 +16,7 @@ pub mod store;
 pub mod migrate;
 pub mod history;
 pub mod rewind;
+pub mod moves;
 pub mod fault;
 pub mod plain;
 pub mod scratch;

@@ -35,14 +35,7 @@ impl Link {
         let runtime = runtime.map_err(|error| Fault::Misuse(format!("no runtime: {error}")))?;
         let patience = config.statement_timeout * PATIENCE_STATEMENTS;
         let session = runtime.block_on(async {
-            let connecting = async {
-                let (client, connection) = config.writer(name).connect(config.tls()).await?;
-                // Ends with the connection; what went wrong is told to whoever waits for an answer.
-                tokio::spawn(async move { drop(connection.await) });
-                let session = Session { client, statements: HashMap::new() };
-                session.set_up(config).await?;
-                Ok::<_, Fault>(session)
-            };
+            let connecting = Session::connect(config, name);
             tokio::time::timeout(patience, connecting).await.unwrap_or(Err(Fault::Silent(patience)))
         })?;
         Ok(Self { runtime, session, patience })
@@ -78,6 +71,16 @@ impl Link {
 }
 
 impl Session {
+    /// Connects to a server that takes writes, inside the runtime that drives the connection.
+    pub(crate) async fn connect(config: &PostgresConfig, name: &str) -> Result<Self, Fault> {
+        let (client, connection) = config.writer(name).connect(config.tls()).await?;
+        // Ends with the connection; what went wrong is told to whoever waits for an answer.
+        tokio::spawn(async move { drop(connection.await) });
+        let session = Self { client, statements: HashMap::new() };
+        session.set_up(config).await?;
+        Ok(session)
+    }
+
     async fn set_up(&self, config: &PostgresConfig) -> Result<(), Fault> {
         let timeout_ms = config.statement_timeout.as_millis().to_string();
         let sql = "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false),

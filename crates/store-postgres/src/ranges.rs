@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::ids::OrderId;
 use domain::limits::ORDER_COUNTER_BITS;
+use tokio_postgres::Client;
 
 use crate::fault::Fault;
 use crate::link::Session;
@@ -38,7 +39,24 @@ impl Ranges {
         if let Some(newest) = wanted.last().copied() {
             wanted.insert(newest + 1);
         }
-        for range in wanted {
+        self.make(session, wanted).await
+    }
+
+    /// The ranges that a database has.
+    pub(crate) async fn stored(client: &Client) -> Result<Vec<u64>, Fault> {
+        let sql = "SELECT substring(c.relname FROM '^orders_r([0-9]+)$')::bigint
+                   FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid WHERE i.inhparent = 'orders'::regclass ORDER BY 1";
+        let rows = client.query(sql, &[]).await?;
+        Ok(rows.iter().filter_map(|row| row.get::<_, Option<i64>>(0)).map(i64::cast_unsigned).collect())
+    }
+
+    /// Makes those that are not there.
+    pub(crate) async fn make(
+        &mut self,
+        session: &mut Session,
+        ranges: impl IntoIterator<Item = u64>,
+    ) -> Result<(), Fault> {
+        for range in ranges {
             if !self.0.contains(&range) {
                 let add = session.statement("SELECT add_order_range($1)").await?;
                 session.client.query_one(&add, &[&range.cast_signed()]).await?;

@@ -87,6 +87,11 @@ impl PostgresStore {
         self.link.as_mut().ok_or_else(|| Fault::Misuse("no connection".into()))
     }
 
+    /// The next attempt makes a connection of its own; what this one had begun is undone.
+    pub(crate) fn disconnect(&mut self) {
+        self.link = None;
+    }
+
     /// Ends an attempt: a connection that is in doubt goes, and the operator hears of a reason once.
     pub(crate) fn conclude<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
         match &result {

@@ -10,7 +10,7 @@ use domain::shards::Subject;
 use domain::units::{Amount, Lots, Seq};
 
 use super::Stamp;
-use crate::batch::SymbolsRows;
+use crate::batch::{Stream, SymbolsRows};
 use crate::block::CommittedCommand;
 use crate::changes::{Amended, Executed, OrderChange};
 use crate::rows::{FillRow, OrderRow, OrderStatus, PositionRow, SymbolTenureRow};
@@ -76,6 +76,11 @@ impl SymbolsFold {
         }
     }
 
+    /// What there is before the first command.
+    pub(super) fn begin(&mut self, share: &mut Share) {
+        self.rows.holds.extend(share.begin(Stream::Symbols));
+    }
+
     pub(super) fn has_rows(&self) -> bool {
         self.rows.count() > 0
     }
@@ -92,7 +97,7 @@ impl SymbolsFold {
 
     /// Every shard has the tenures of all symbols.
     fn map_changed(&mut self, seq: Seq, event: &ShardMapEvent, share: &mut Share) {
-        share.know(seq, event);
+        self.rows.holds.extend(share.know(Stream::Symbols, seq, event));
         if share.shard().is_none() {
             return;
         }

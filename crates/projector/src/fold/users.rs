@@ -8,7 +8,7 @@ use domain::shards::Subject;
 use domain::units::Seq;
 
 use super::Stamp;
-use crate::batch::UsersRows;
+use crate::batch::{Stream, UsersRows};
 use crate::block::CommittedCommand;
 use crate::ledger;
 use crate::rows::{BalanceRow, CreditLimitRow, UserTenureRow, WithdrawalRow, WithdrawalStatus};
@@ -28,6 +28,11 @@ impl UsersFold {
         for (place, event) in committed.events.iter().enumerate() {
             self.event(Stamp::of(committed), place, event, &committed.events[place + 1..], share);
         }
+    }
+
+    /// What there is before the first command.
+    pub(super) fn begin(&mut self, share: &mut Share) {
+        self.rows.holds.extend(share.begin(Stream::Users));
     }
 
     pub(super) fn has_rows(&self) -> bool {
@@ -106,7 +111,7 @@ impl UsersFold {
 
     /// Every shard has the tenures of all users.
     fn map_changed(&mut self, seq: Seq, event: &ShardMapEvent, share: &mut Share) {
-        share.know(seq, event);
+        self.rows.holds.extend(share.know(Stream::Users, seq, event));
         if share.shard().is_none() {
             return;
         }

@@ -10,6 +10,7 @@ use super::{Decimals, all_written, int, small};
 use crate::copy::Lines;
 use crate::fault::Fault;
 use crate::link::Session;
+use crate::moves;
 use crate::ranges::{ids_of, range_of};
 use crate::units::{Subject, Units, of_steps};
 
@@ -68,7 +69,8 @@ pub(crate) async fn write(session: &mut Session, units: &Units, rows: &SymbolsRo
     }
     close_orders(session, &rows.changed).await?;
     put_positions(session, units, &rows.positions).await?;
-    add_tenures(session, &rows.tenures).await
+    add_tenures(session, &rows.tenures).await?;
+    moves::change_holds(session, &rows.holds).await
 }
 
 async fn add_tenures(session: &mut Session, rows: &[SymbolTenureRow]) -> Result<(), Fault> {

@@ -8,6 +8,7 @@ use super::{Decimals, all_written, int, small};
 use crate::copy::Lines;
 use crate::fault::Fault;
 use crate::link::Session;
+use crate::moves;
 use crate::units::{Subject, Units};
 
 const PUT_BALANCES: &str = "INSERT INTO balances AS b (user_id, asset_id, last_seq, free, locked)
@@ -50,7 +51,8 @@ pub(crate) async fn write(session: &mut Session, units: &Units, rows: &UsersRows
     put_balances(session, units, &rows.balances).await?;
     put_credit_limits(session, units, &rows.credit_limits).await?;
     put_withdrawals(session, units, &rows.withdrawals).await?;
-    add_tenures(session, &rows.tenures).await
+    add_tenures(session, &rows.tenures).await?;
+    moves::change_holds(session, &rows.holds).await
 }
 
 async fn add_tenures(session: &mut Session, rows: &[UserTenureRow]) -> Result<(), Fault> {

@@ -13,3 +13,4 @@ mod history;
 mod crash;
 mod server;
 mod views;
+mod moves;
