@@ -81,6 +81,11 @@ impl PostgresConfig {
         server
     }
 
+    /// What the URL says.
+    pub(crate) const fn server(&self) -> &tokio_postgres::Config {
+        &self.server
+    }
+
     pub(crate) fn tls(&self) -> MakeRustlsConnect {
         self.tls.clone()
     }

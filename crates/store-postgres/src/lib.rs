@@ -17,6 +17,7 @@ pub mod migrate;
 pub mod history;
 pub mod rewind;
 pub mod moves;
+pub mod router;
 pub mod fault;
 pub mod plain;
 pub mod scratch;

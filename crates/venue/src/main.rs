@@ -26,6 +26,7 @@ mod verify;
 mod inspect;
 mod rewind;
 mod migrate;
+mod shards;
 mod bench;
 
 use std::io::IsTerminal as _;
@@ -64,6 +65,9 @@ enum Command {
     Follower(rewind::Args),
     /// Bring the schema of every PostgreSQL shard up to date.
     Migrate(migrate::Args),
+    /// The PostgreSQL shards as a whole.
+    #[command(subcommand)]
+    Shards(shards::Action),
     /// Measure a part of the venue on this machine.
     Bench(bench::Cli),
     /// Trade at full speed inside the process until killed, and print each acknowledgement.
@@ -96,6 +100,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Inspect(args) => inspect::run(args),
         Command::Follower(args) => rewind::run(args),
         Command::Migrate(args) => migrate::run(args),
+        Command::Shards(action) => shards::run(action),
         Command::Bench(args) => bench::run(args),
         Command::Load(args) => torture_load::run(args),
     }

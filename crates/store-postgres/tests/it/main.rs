@@ -14,3 +14,4 @@ mod crash;
 mod server;
 mod views;
 mod moves;
+mod router;

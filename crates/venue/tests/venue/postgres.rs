@@ -187,3 +187,47 @@ fn migrate_says_what_it_did() {
     assert!(migrate().contains("shard-1: schema 0 brought to"));
     assert!(migrate().contains("up to date"));
 }
+
+#[test]
+fn a_router_is_built_and_asked() {
+    let (server, desk) = with_server();
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue, 2);
+    let (mut buyer, mut seller) = (market.trader(&mut venue), venue.client(&market.traders[1]).unwrap());
+    place(&mut buyer, "BUY", 100, "bought");
+    place(&mut seller, "SELL", 100, "sold");
+    until_stored(&mut buyer);
+    server.create_database("router").unwrap();
+    let url = server.url("router");
+    let router = |arguments: &[&str]| {
+        let arguments: Vec<_> = ["shards", "router", "--url", &url].iter().chain(arguments).copied().collect();
+        let output = desk.binary.command(&arguments).output().unwrap();
+        (output.status.success(), outside::process::said(&output))
+    };
+    let (built, said) = router(&[]);
+    assert!(built && said.contains("shard-1: shard 0, symbols through"), "{said}");
+    let (again, said) = router(&[]);
+    assert!(again && said.contains(" 0 objects made, 0 dropped"), "{said}");
+    let fills = server.query(
+        "router",
+        "SELECT client_order_id, f.liquidity FROM orders JOIN order_fills AS f USING (shard_id, order_id) ORDER BY 1",
+    );
+    assert_eq!(fills.unwrap(), "bought|maker\nsold|taker");
+    let turnover = server.query("router", "SELECT sum(quote), bool_and(settled) FROM v_turnover_by_user").unwrap();
+    assert_eq!(turnover, "0.02|t");
+
+    // As somebody who may only read.
+    let eyes = format!("shard-1=postgres://eyes:see@127.0.0.1:{}/{DATABASE}", server.port());
+    ask(&server, "CREATE ROLE eyes LOGIN PASSWORD 'see'");
+    let (is_built, said) = router(&["--through", &eyes]);
+    assert!(!is_built && said.contains("permission denied for schema routed"), "{said}");
+    ask(&server, "GRANT USAGE ON SCHEMA routed TO eyes; GRANT SELECT ON ALL TABLES IN SCHEMA routed TO eyes");
+    let (is_built, said) = router(&["--through", &eyes]);
+    assert!(is_built, "{said}");
+    assert_eq!(server.query("router", "SELECT count(*) FROM v_order_fills").unwrap(), "2");
+    let user = server.query("router", "SELECT DISTINCT umoptions FROM pg_user_mappings").unwrap();
+    assert_eq!(user, "{user=eyes,password=see}");
+    let (is_built, said) = router(&["--through", "shard-9=postgres://x@localhost/y"]);
+    assert!(!is_built && said.contains("no shard of this name"), "{said}");
+    venue.stop().unwrap();
+}
