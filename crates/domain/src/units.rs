@@ -75,6 +75,12 @@ impl Amount {
         }
     }
 
+    /// `self + other`; stops at `±AMOUNT_MAX`. For sums that only describe: money is never added so.
+    #[must_use]
+    pub fn bounded_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0).clamp(AMOUNT_MAX.saturating_neg(), AMOUNT_MAX))
+    }
+
     /// `self - other`, absent where the difference would leave `±AMOUNT_MAX`.
     pub const fn checked_sub(self, other: Self) -> Option<Self> {
         match self.0.checked_sub(other.0) {

@@ -8,6 +8,7 @@ use domain::ids::{OrderId, SymbolId, TradeId, UserId};
 use domain::text::ClientOrderId;
 use domain::units::{Seq, UnixNanos};
 
+use crate::candle::Candle;
 use crate::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
 
 /// Rows, and the sequence through which the store had everything when they were read.
@@ -96,35 +97,6 @@ pub struct LedgerQuery {
     pub user: UserId,
     /// Which of them, by sequence.
     pub selection: Selection<Seq>,
-}
-
-/// Trades of a symbol in one stretch of time, added up. Prices in ticks, volumes in lots and quote minor units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Candle {
-    /// Beginning of the stretch.
-    pub open_time: UnixNanos,
-    /// First price.
-    pub open: domain::units::Ticks,
-    /// Highest price.
-    pub high: domain::units::Ticks,
-    /// Lowest price.
-    pub low: domain::units::Ticks,
-    /// Last price.
-    pub close: domain::units::Ticks,
-    /// Traded quantity.
-    pub volume: u128,
-    /// Traded quote.
-    pub quote_volume: domain::units::Amount,
-    /// Of these, bought by takers.
-    pub taker_buy_volume: u128,
-    /// Of these, paid by takers who bought.
-    pub taker_buy_quote_volume: domain::units::Amount,
-    /// First trade.
-    pub first_trade: TradeId,
-    /// Last trade.
-    pub last_trade: TradeId,
-    /// Number of trades.
-    pub trades: u64,
 }
 
 /// One-minute candles of a symbol; longer intervals are folds of them.

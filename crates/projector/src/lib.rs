@@ -9,6 +9,8 @@
 
 pub mod rows;
 pub mod changes;
+pub mod candle;
+pub mod book;
 pub mod history;
 pub mod words;
 pub mod decimal;

@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 
-use domain::order::Side;
-use domain::units::{Amount, Lots, Ticks, UnixNanos};
-use projector::history::Candle;
+use domain::units::{Lots, Ticks, UnixNanos};
+use projector::candle::Candle;
 use projector::rows::TradeRow;
 
 use crate::limits::RECENT_MINUTES;
@@ -29,48 +28,11 @@ pub(crate) fn minute_of(time: UnixNanos) -> UnixNanos {
     UnixNanos(time.0 - time.0 % MINUTE_NS)
 }
 
-/// A candle of one trade, open at `open_time`.
-pub fn candle_of(open_time: UnixNanos, trade: &TradeRow) -> Candle {
-    let lots = u128::from(trade.quantity.0);
-    let (buy_volume, buy_quote) = match trade.taker_side {
-        Side::Buy => (lots, trade.quote),
-        Side::Sell => (0, Amount::ZERO),
-    };
-    Candle {
-        open_time,
-        open: trade.price,
-        high: trade.price,
-        low: trade.price,
-        close: trade.price,
-        volume: lots,
-        quote_volume: trade.quote,
-        taker_buy_volume: buy_volume,
-        taker_buy_quote_volume: buy_quote,
-        first_trade: trade.trade,
-        last_trade: trade.trade,
-        trades: 1,
-    }
-}
-
-/// `into` and the later `candle` as one. Sums stop at the end of their range: such a volume says only "very much".
-pub fn merge(into: &mut Candle, candle: &Candle) {
-    let sum = |a: Amount, b: Amount| Amount(a.0.saturating_add(b.0));
-    into.high = into.high.max(candle.high);
-    into.low = into.low.min(candle.low);
-    into.close = candle.close;
-    into.volume = into.volume.saturating_add(candle.volume);
-    into.quote_volume = sum(into.quote_volume, candle.quote_volume);
-    into.taker_buy_volume = into.taker_buy_volume.saturating_add(candle.taker_buy_volume);
-    into.taker_buy_quote_volume = sum(into.taker_buy_quote_volume, candle.taker_buy_quote_volume);
-    into.last_trade = candle.last_trade;
-    into.trades += candle.trades;
-}
-
 /// Adds `trade` to candles of minutes that are in order, as the latest.
 pub(crate) fn add_trade(minutes: &mut VecDeque<Candle>, trade: &TradeRow) {
-    let candle = candle_of(minute_of(trade.time), trade);
+    let candle = Candle::of(minute_of(trade.time), trade);
     match minutes.back_mut() {
-        Some(last) if last.open_time == candle.open_time => merge(last, &candle),
+        Some(last) if last.open_time == candle.open_time => last.add(&candle),
         _ => minutes.push_back(candle),
     }
 }
@@ -129,7 +91,7 @@ impl Day {
         let mut inside = self.minutes.range(first..);
         let mut candle = inside.next().copied();
         if let Some(sum) = &mut candle {
-            inside.for_each(|minute| merge(sum, minute));
+            inside.for_each(|minute| sum.add(minute));
         }
         Window { open_time: from, close_time: now, candle, previous_close: before.or(self.previous_close) }
     }

@@ -11,7 +11,6 @@ pub mod model;
 pub mod reference;
 pub mod account;
 pub mod market;
-pub mod book;
 pub mod day;
 pub mod merged;
 pub mod restart;

@@ -4,9 +4,9 @@ use domain::event::Trade;
 use domain::ids::{EventId, TradeId};
 use domain::state::SymbolState;
 use domain::units::{Lots, Seq, Ticks, UnixNanos};
+use projector::book::{Best, Book};
 use projector::rows::TradeRow;
 
-use crate::book::Book;
 use crate::day::{Day, earliest_kept};
 use crate::limits::RECENT_TRADES;
 use crate::ring::Place;
@@ -16,7 +16,7 @@ use crate::tail::{Allowance, Tail};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticker {
     /// Best prices.
-    pub best: crate::book::Best,
+    pub best: Best,
     /// Price of the last trade ever.
     pub last_price: Option<Ticks>,
     /// Quantity of the last trade, where it is remembered.

@@ -4,13 +4,14 @@ use std::fmt;
 
 use domain::ids::{TradeId, UserId};
 use domain::units::Seq;
+use projector::candle::Candle;
 use projector::history::{
-    Candle, FillsQuery, History, LedgerQuery, MinutesQuery, OrderKey, OrdersQuery, Page, ReadError, Selection,
-    TimeRange, TradesQuery,
+    FillsQuery, History, LedgerQuery, MinutesQuery, OrderKey, OrdersQuery, Page, ReadError, Selection, TimeRange,
+    TradesQuery,
 };
 use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
 
-use crate::day::{candle_of, merge, minute_of};
+use crate::day::minute_of;
 use crate::limits::ROWS_PER_LOCK;
 use crate::model::ReadModel;
 use crate::ring::Place;
@@ -169,12 +170,12 @@ impl ReadModel {
                 };
                 let mut minutes = page.rows;
                 for trade in self.trades_after(&all, page.through)? {
-                    let candle = candle_of(minute_of(trade.time), &trade);
+                    let candle = Candle::of(minute_of(trade.time), &trade);
                     if !query.time.contains(candle.open_time) {
                         continue;
                     }
                     match minutes.last_mut() {
-                        Some(last) if last.open_time == candle.open_time => merge(last, &candle),
+                        Some(last) if last.open_time == candle.open_time => last.add(&candle),
                         _ => minutes.push(candle),
                     }
                 }

@@ -8,12 +8,13 @@ use domain::shard_map::ShardMap;
 use domain::state::{OrderState, State};
 use domain::text::ApiKeyText;
 use domain::units::{Seq, UnixNanos};
-use projector::history::{Candle, OrderKey, TimeRange};
+use projector::book::{Best, Depth};
+use projector::candle::Candle;
+use projector::history::{OrderKey, TimeRange};
 use projector::rows::{OrderRow, TradeRow};
 
 use crate::account::{Balance, Position};
 use crate::apply::Writer;
-use crate::book::{Best, Depth};
 use crate::day::Window;
 use crate::limits::{Limits, ROWS_PER_LOCK, USER_SHARDS};
 use crate::market::{Market, Ticker};

@@ -13,8 +13,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use domain::ids::{Checkpoint, OrderId};
 use domain::units::Seq;
 use projector::batch::Stream;
+use projector::candle::Candle;
 use projector::history::{
-    Candle, FillsQuery, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, TradeHistory,
+    FillsQuery, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, TradeHistory,
     TradesQuery,
 };
 use projector::lineage::Lineage;

@@ -1,6 +1,6 @@
 //! `GET /api/v3/depth`.
 
-use readmodel::book::Level;
+use projector::book::Level;
 
 use crate::error::Error;
 use crate::json::Json;

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use domain::ids::SymbolId;
 use domain::units::{Amount, Ticks, UnixNanos};
-use projector::history::{Candle, History, MinutesQuery, TimeRange};
-use readmodel::day::merge;
+use projector::candle::Candle;
+use projector::history::{History, MinutesQuery, TimeRange};
 use readmodel::model::ReadModel;
 
 use crate::account::orders::time_range;
@@ -68,7 +68,7 @@ impl Asked {
             loop {
                 while let Some(minute) = page.next_if(|minute| minute.open_time < next) {
                     match &mut kline {
-                        Some(sum) => merge(sum, &minute),
+                        Some(sum) => sum.add(&minute),
                         None => kline = Some(Candle { open_time: begin, ..minute }),
                     }
                 }

@@ -1,8 +1,8 @@
 //! `GET /api/v3/ticker/bookTicker`, `ticker/price`, `ticker/24hr`, `avgPrice`.
 
 use domain::units::{Lots, Ticks, UnixNanos, mul_div};
-use projector::history::Candle;
-use readmodel::book::Level;
+use projector::book::Level;
+use projector::candle::Candle;
 use readmodel::market::Ticker;
 
 use crate::decimal::DecimalText;

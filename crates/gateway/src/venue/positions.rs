@@ -2,8 +2,8 @@
 
 use domain::order::Side;
 use domain::units::{Amount, Lots, Ticks, mul_div};
+use projector::book::Best;
 use readmodel::account::Position;
-use readmodel::book::Best;
 
 use crate::decimal::DecimalText;
 use crate::error::Error;

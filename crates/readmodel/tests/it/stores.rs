@@ -6,8 +6,9 @@ use domain::ids::{OrderId, UserId};
 use domain::state::State;
 use domain::units::Seq;
 use engine::Engine;
+use projector::candle::Candle;
 use projector::history::{
-    Candle, FillsQuery, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, TradeHistory,
+    FillsQuery, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, TradeHistory,
     TradesQuery,
 };
 use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};

@@ -3,7 +3,8 @@
 use domain::ids::SymbolId;
 use domain::order::Side;
 use domain::units::{Amount, UnixNanos};
-use projector::history::{Candle, MinutesQuery, TimeRange, TradesQuery};
+use projector::candle::Candle;
+use projector::history::{MinutesQuery, TimeRange, TradesQuery};
 use projector::rows::TradeRow;
 use rusqlite::{OptionalExtension, Row, params};
 

@@ -6,7 +6,7 @@ use domain::event::Event;
 use domain::ids::OrderId;
 use domain::order::{Liquidity, OrderKind, Side, TimeInForce};
 use domain::units::{Lots, Ticks};
-use readmodel::book::{Depth, Level};
+use projector::book::{Depth, Level};
 
 use super::day::{AtPrice, Line, Maker, What};
 

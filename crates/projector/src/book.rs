@@ -34,18 +34,21 @@ pub struct Best {
     pub ask: Option<Level>,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Book {
+/// What rests in one symbol, price by price.
+#[derive(Debug, Clone, Default)]
+pub struct Book {
     bids: BTreeMap<Ticks, u128>,
     asks: BTreeMap<Ticks, u128>,
 }
 
 impl Book {
-    pub(crate) fn add(&mut self, side: Side, price: Ticks, quantity: Lots) {
+    /// Adds what comes to rest.
+    pub fn add(&mut self, side: Side, price: Ticks, quantity: Lots) {
         *self.side(side).entry(price).or_default() += u128::from(quantity.0);
     }
 
-    pub(crate) fn remove(&mut self, side: Side, price: Ticks, quantity: Lots) {
+    /// Takes away what leaves: never more than was there.
+    pub fn remove(&mut self, side: Side, price: Ticks, quantity: Lots) {
         let levels = self.side(side);
         let lots = levels.get_mut(&price).expect("what leaves the book was in it");
         *lots = lots.checked_sub(u128::from(quantity.0)).expect("no more leaves a price than was there");
@@ -54,13 +57,14 @@ impl Book {
         }
     }
 
-    pub(crate) fn best(&self) -> Best {
+    /// The best price of either side.
+    pub fn best(&self) -> Best {
         let level = |(&price, &lots): (&Ticks, &u128)| Level { price, lots };
         Best { bid: self.bids.last_key_value().map(level), ask: self.asks.first_key_value().map(level) }
     }
 
     /// The best `limit` prices of each side.
-    pub(crate) fn depth(&self, limit: usize, seq: Seq) -> Depth {
+    pub fn depth(&self, limit: usize, seq: Seq) -> Depth {
         let level = |(&price, &lots): (&Ticks, &u128)| Level { price, lots };
         Depth {
             seq,
