@@ -3,6 +3,9 @@
 use domain::ids::Checkpoint;
 
 use crate::changes::{KeyRevoked, OrderChange, SymbolChange, UserChange};
+use crate::rows::derived::{
+    ActiveUserRow, AnalyticsRow, KlineRow, LeaderboardRow, MarketSnapshotRow, PositionHistoryRow,
+};
 use crate::rows::{
     AssetRow, AuditRow, BalanceRow, CreditLimitRow, FillRow, KeyRow, LedgerRow, OrderRow, PositionRow, SymbolRow,
     SymbolTenureRow, TradeRow, UserRow, UserTenureRow, VenueRow, WithdrawalRow,
@@ -22,11 +25,56 @@ pub enum Stream {
     Trades,
     /// Audit logs.
     Audit,
+    /// Candles of each symbol. Derived, as are those that follow: see [`crate::rows::derived`].
+    Klines,
+    /// Positions at the end of each stretch of time.
+    HistoricalPositions,
+    /// Markets at the end of each stretch of time; they expire.
+    MarketSnapshots,
+    /// What each user traded and earned.
+    Leaderboards,
+    /// What was traded, by how many.
+    Analytics,
 }
 
 impl Stream {
     /// All of them, in the order in which a store that holds several should be fed.
-    pub const ALL: [Self; 5] = [Self::Reference, Self::Symbols, Self::Users, Self::Trades, Self::Audit];
+    pub const ALL: [Self; 10] = [
+        Self::Reference,
+        Self::Symbols,
+        Self::Users,
+        Self::Trades,
+        Self::Audit,
+        Self::Klines,
+        Self::HistoricalPositions,
+        Self::MarketSnapshots,
+        Self::Leaderboards,
+        Self::Analytics,
+    ];
+
+    /// Whether its rows are sums that a fold goes on from: dropped, they can be made again from the logs alone.
+    pub const fn is_derived(self) -> bool {
+        match self {
+            Self::Reference | Self::Symbols | Self::Users | Self::Trades | Self::Audit => false,
+            Self::Klines | Self::HistoricalPositions | Self::MarketSnapshots | Self::Leaderboards | Self::Analytics => {
+                true
+            }
+        }
+    }
+
+    /// Whether its fold must also know a state of the venue: books, positions, what was earned so far.
+    pub const fn needs_state(self) -> bool {
+        match self {
+            Self::HistoricalPositions | Self::MarketSnapshots | Self::Leaderboards => true,
+            Self::Reference
+            | Self::Symbols
+            | Self::Users
+            | Self::Trades
+            | Self::Audit
+            | Self::Klines
+            | Self::Analytics => false,
+        }
+    }
 }
 
 /// Everything of one stream between two checkpoints. State rows are as they are at the end; each key occurs once.
@@ -49,6 +97,11 @@ impl Batch {
             Rows::Users(_) => Stream::Users,
             Rows::Trades(_) => Stream::Trades,
             Rows::Audit(_) => Stream::Audit,
+            Rows::Klines(_) => Stream::Klines,
+            Rows::HistoricalPositions(_) => Stream::HistoricalPositions,
+            Rows::MarketSnapshots(_) => Stream::MarketSnapshots,
+            Rows::Leaderboards(_) => Stream::Leaderboards,
+            Rows::Analytics(_) => Stream::Analytics,
         }
     }
 }
@@ -66,6 +119,16 @@ pub enum Rows {
     Trades(Vec<TradeRow>),
     /// See [`Stream::Audit`]; by sequence.
     Audit(Vec<AuditRow>),
+    /// See [`Stream::Klines`]; by symbol and bucket.
+    Klines(Vec<KlineRow>),
+    /// See [`Stream::HistoricalPositions`]; by bucket, user and symbol.
+    HistoricalPositions(Vec<PositionHistoryRow>),
+    /// See [`Stream::MarketSnapshots`]; by symbol and bucket.
+    MarketSnapshots(Vec<MarketSnapshotRow>),
+    /// See [`Stream::Leaderboards`]; by scope, bucket and user.
+    Leaderboards(Vec<LeaderboardRow>),
+    /// See [`Stream::Analytics`].
+    Analytics(AnalyticsRows),
 }
 
 impl Rows {
@@ -77,6 +140,11 @@ impl Rows {
             Self::Users(rows) => rows.count(),
             Self::Trades(rows) => rows.len(),
             Self::Audit(rows) => rows.len(),
+            Self::Klines(rows) => rows.len(),
+            Self::HistoricalPositions(rows) => rows.len(),
+            Self::MarketSnapshots(rows) => rows.len(),
+            Self::Leaderboards(rows) => rows.len(),
+            Self::Analytics(rows) => rows.analytics.len() + rows.active_users.len(),
         }
     }
 }
@@ -160,4 +228,13 @@ impl UsersRows {
         let money = self.balances.len() + self.credit_limits.len() + self.ledger.len();
         money + self.withdrawals.len() + self.tenures.len() + self.holds.len()
     }
+}
+
+/// See [`Stream::Analytics`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AnalyticsRows {
+    /// Sums that changed, by scope and bucket.
+    pub analytics: Vec<AnalyticsRow>,
+    /// Users newly counted, by scope, bucket and user. Never change.
+    pub active_users: Vec<ActiveUserRow>,
 }

@@ -3,7 +3,7 @@
 use domain::command::{Command, Sequenced};
 use domain::event::Event;
 use domain::ids::{Checkpoint, Hash256, VenueId};
-use domain::units::{Epoch, Seq};
+use domain::units::{Epoch, Seq, UnixNanos};
 
 /// What a block says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,11 @@ impl CommittedBlock {
     /// What the block says about itself.
     pub const fn info(&self) -> &BlockInfo {
         &self.info
+    }
+
+    /// Time of its last command.
+    pub fn last_time(&self) -> Option<UnixNanos> {
+        self.commands.last().map(|last| last.time)
     }
 
     /// How many commands it has.

@@ -4,13 +4,17 @@
 use domain::command::{Command, Sequenced};
 use domain::event::Event;
 use domain::ids::{Checkpoint, Hash256, VenueId};
+use domain::state::State;
 use domain::units::{Epoch, Seq, UnixNanos};
 
 use crate::batch::{Batch, Stream};
 use crate::block::{BlockInfo, CommittedBlock};
+use crate::buckets::Interval;
 use crate::fold::Projector;
+use crate::fold::resume::resume;
 use crate::follower::{Follower, Source, SourceError, Step};
 use crate::memory::MemoryStore;
+use crate::settings::Settings;
 use crate::share::Share;
 use crate::store::{Divergence, Outcome, ReadStream, Store, StoredRow};
 
@@ -18,6 +22,13 @@ use crate::store::{Divergence, Outcome, ReadStream, Store, StoredRow};
 const WRITER: Epoch = Epoch(1_000);
 /// Most blocks in a batch.
 const CUT_MAX: u64 = 7;
+/// How derived collections are cut here: finely, so that a short history has many buckets.
+pub const SETTINGS: Settings = Settings {
+    positions: Interval::Seconds(30),
+    snapshots: Interval::Seconds(2),
+    snapshot_levels: 3,
+    snapshot_ttl_ns: 3_600_000_000_000,
+};
 
 /// A store under test.
 pub trait Subject: Store + ReadStream {
@@ -45,7 +56,7 @@ pub fn rows_do_not_depend_on_the_cut(fresh: Fresh<'_>, blocks: &[CommittedBlock]
         let mut at = 0;
         while at < blocks.len() {
             let end = dice.cut(at, blocks.len());
-            let batch = batch(stream, blocks, at, end);
+            let batch = resumed_batch(subject.as_mut(), stream, blocks, at, end);
             for _ in 0..=dice.below(2) {
                 assert_eq!(subject.commit(&batch), Outcome::Committed, "{stream:?} {:?}", batch.to);
             }
@@ -68,8 +79,9 @@ pub fn interruption_at_every_write_is_made_good(fresh: Fresh<'_>, blocks: &[Comm
             let mut writes = 0;
             let end = loop {
                 let end = dice.cut(at, blocks.len());
+                let batch = resumed_batch(subject.as_mut(), stream, blocks, at, end);
                 subject.interrupt_after(Some(writes));
-                let outcome = subject.commit(&batch(stream, blocks, at, end));
+                let outcome = subject.commit(&batch);
                 if outcome == Outcome::Committed {
                     break end;
                 }
@@ -130,7 +142,7 @@ pub fn followers_survive_deaths(fresh: Fresh<'_>, blocks: &[CommittedBlock], see
     let end = blocks[blocks.len() - 1].info().last;
     for stream in subject.streams() {
         let mut source = Blocks::new(blocks);
-        let mut follower = Follower::new(stream, venue, WRITER, Share::whole());
+        let mut follower = Follower::new(stream, venue, WRITER, Share::whole(), SETTINGS);
         let mut now = UnixNanos(0);
         loop {
             if dice.below(4) == 0 {
@@ -146,7 +158,7 @@ pub fn followers_survive_deaths(fresh: Fresh<'_>, blocks: &[CommittedBlock], see
             if dice.below(10) == 0 {
                 subject.interrupt_after(None);
                 subject.reopen();
-                follower = Follower::new(stream, venue, WRITER, Share::whole());
+                follower = Follower::new(stream, venue, WRITER, Share::whole(), SETTINGS);
             }
         }
         subject.interrupt_after(None);
@@ -201,11 +213,42 @@ pub fn batch(stream: Stream, blocks: &[CommittedBlock], from: usize, to: usize) 
 
 /// What of that batch is in a share.
 pub fn part(stream: Stream, blocks: &[CommittedBlock], from: usize, to: usize, mut share: Share) -> Batch {
-    let origin = Checkpoint { venue: blocks[0].info().venue, epoch: WRITER, seq: Seq::ZERO, hash: Hash256::default() };
     let before = from.checked_sub(1).map(|last| Checkpoint { epoch: WRITER, ..blocks[last].info().checkpoint() });
-    let mut projector = Projector::new(stream, before.unwrap_or(origin), WRITER);
-    for block in &blocks[from..to] {
-        projector.push(block, &mut share).expect("the blocks follow each other");
+    let checkpoint = if stream.is_derived() { None } else { before }.unwrap_or(origin(blocks));
+    let mut projector = Projector::new(stream, checkpoint, WRITER, &SETTINGS);
+    if stream.is_derived() {
+        // What a row says depends on everything before it.
+        for block in &blocks[..from] {
+            projector.push(block, &mut share).expect("the blocks follow each other");
+        }
+        projector.take();
+    }
+    push_all(&mut projector, &blocks[from..to], &mut share)
+}
+
+/// The same batch, of a projector that goes on from what the store has.
+fn resumed_batch(
+    subject: &mut dyn Subject,
+    stream: Stream,
+    blocks: &[CommittedBlock],
+    from: usize,
+    to: usize,
+) -> Batch {
+    let before = from.checked_sub(1).map(|last| Checkpoint { epoch: WRITER, ..blocks[last].info().checkpoint() });
+    let checkpoint = before.unwrap_or(origin(blocks));
+    let mut source = Blocks::new(blocks);
+    source.arrive(u64::MAX);
+    let projector = resume(stream, checkpoint, WRITER, &SETTINGS, &mut source, subject);
+    push_all(&mut projector.expect("it can be gone on from there"), &blocks[from..to], &mut Share::whole())
+}
+
+fn origin(blocks: &[CommittedBlock]) -> Checkpoint {
+    Checkpoint { venue: blocks[0].info().venue, epoch: WRITER, seq: Seq::ZERO, hash: Hash256::default() }
+}
+
+fn push_all(projector: &mut Projector, blocks: &[CommittedBlock], share: &mut Share) -> Batch {
+    for block in blocks {
+        projector.push(block, share).expect("the blocks follow each other");
     }
     projector.take().expect("at least one block")
 }
@@ -221,8 +264,12 @@ pub fn rows(store: &mut dyn Subject, stream: Stream) -> Vec<StoredRow> {
 /// Compares with rows that were written block by block, so that nothing was folded over more than one.
 fn same_rows(subject: &mut dyn Subject, stream: Stream, blocks: &[CommittedBlock]) {
     let mut memory = MemoryStore::default();
-    for at in 0..blocks.len() {
-        assert_eq!(memory.commit(&batch(stream, blocks, at, at + 1)), Outcome::Committed);
+    let mut projector = Projector::new(stream, origin(blocks), WRITER, &SETTINGS);
+    for block in blocks {
+        assert_eq!(
+            memory.commit(&push_all(&mut projector, std::slice::from_ref(block), &mut Share::whole())),
+            Outcome::Committed
+        );
     }
     let mut expected = Vec::new();
     memory.read_stream(stream, &mut |row| expected.push(row)).expect("memory can be read");
@@ -263,15 +310,21 @@ impl<'a> Blocks<'a> {
 }
 
 impl Source for Blocks<'_> {
-    fn seek(&mut self, checkpoint: &Checkpoint) -> Result<(), SourceError> {
+    fn seek(&mut self, checkpoint: &Checkpoint) -> Result<Option<UnixNanos>, SourceError> {
         self.next = self.all.partition_point(|block| block.info().last <= checkpoint.seq);
         match self.next.checked_sub(1).map(|last| self.all[last].info()) {
             Some(last) if last.last != checkpoint.seq => Err(SourceError::Diverged(Divergence::Ahead(checkpoint.seq))),
             Some(last) if last.events != checkpoint.hash => {
                 Err(SourceError::Diverged(Divergence::Hash { seq: checkpoint.seq, stored: checkpoint.hash }))
             }
-            Some(_) | None => Ok(()),
+            Some(_) | None => Ok(self.next.checked_sub(1).and_then(|last| self.all[last].last_time())),
         }
+    }
+
+    /// Nothing but the logs: the state before the first command.
+    fn state_before(&mut self, _seq: Seq) -> Result<State, SourceError> {
+        self.next = 0;
+        Ok(State::default())
     }
 
     fn next(&mut self) -> Result<Option<&CommittedBlock>, SourceError> {

@@ -4,6 +4,8 @@ mod reference;
 mod symbols;
 mod users;
 mod archive;
+mod derived;
+pub mod resume;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,10 +13,12 @@ use std::fmt;
 use std::hash::Hash;
 
 use domain::ids::Checkpoint;
+use domain::state::State;
 use domain::units::{Epoch, Seq, UnixNanos};
 
 use crate::batch::{Batch, Rows, Stream};
 use crate::block::{CommittedBlock, CommittedCommand};
+use crate::settings::Settings;
 use crate::share::Share;
 
 /// A batch has at most so many commands, and the block that passes the number.
@@ -43,6 +47,7 @@ enum StreamFold {
     Users(users::UsersFold),
     Trades(archive::TradesFold),
     Audit(archive::AuditFold),
+    Derived(Box<dyn derived::Derived>),
 }
 
 /// A block that does not follow the one before it.
@@ -69,16 +74,32 @@ impl Stamp {
 
 impl Projector {
     /// A projector of a stream from this checkpoint on. `writer` is the epoch of the process that will write: a store that
-    /// has seen a later one refuses its batches.
-    pub fn new(stream: Stream, checkpoint: Checkpoint, writer: Epoch) -> Self {
+    /// has seen a later one refuses its batches. One of a derived stream knows nothing of what was before: where the checkpoint is
+    /// not the beginning, see [`resume::resume`].
+    pub fn new(stream: Stream, checkpoint: Checkpoint, writer: Epoch, settings: &Settings) -> Self {
         let rows = match stream {
             Stream::Reference => StreamFold::Reference(reference::ReferenceFold::default()),
             Stream::Symbols => StreamFold::Symbols(symbols::SymbolsFold::default()),
             Stream::Users => StreamFold::Users(users::UsersFold::default()),
             Stream::Trades => StreamFold::Trades(archive::TradesFold::default()),
             Stream::Audit => StreamFold::Audit(archive::AuditFold::default()),
+            Stream::Klines
+            | Stream::HistoricalPositions
+            | Stream::MarketSnapshots
+            | Stream::Leaderboards
+            | Stream::Analytics => StreamFold::Derived(derived::of(stream, settings)),
         };
         Self { writer, from: checkpoint, to: checkpoint, command_count: 0, event_count: 0, rows }
+    }
+
+    /// A projector from a state of the venue on, which is the one at this checkpoint; of what was before it has no sums.
+    pub fn of_state(stream: Stream, state: &State, checkpoint: Checkpoint, writer: Epoch, settings: &Settings) -> Self {
+        assert_eq!(state.seq, checkpoint.seq, "the state of another sequence");
+        let mut projector = Self::new(stream, checkpoint, writer, settings);
+        if let StreamFold::Derived(fold) = &mut projector.rows {
+            fold.begin_at(state);
+        }
+        projector
     }
 
     /// Through where everything was pushed.
@@ -104,6 +125,7 @@ impl Projector {
             StreamFold::Users(fold) => fold.has_rows(),
             StreamFold::Trades(fold) => fold.has_rows(),
             StreamFold::Audit(fold) => fold.has_rows(),
+            StreamFold::Derived(fold) => fold.has_rows(),
         }
     }
 
@@ -146,7 +168,7 @@ impl StreamFold {
             Self::Reference(fold) => fold.begin(),
             Self::Symbols(fold) => fold.begin(share),
             Self::Users(fold) => fold.begin(share),
-            Self::Trades(_) | Self::Audit(_) => {}
+            Self::Trades(_) | Self::Audit(_) | Self::Derived(_) => {}
         }
     }
 
@@ -157,6 +179,7 @@ impl StreamFold {
             Self::Users(fold) => fold.apply(committed, share),
             Self::Trades(fold) => fold.apply(committed),
             Self::Audit(fold) => fold.apply(committed, block.info().journal),
+            Self::Derived(fold) => fold.apply(committed),
         }
     }
 
@@ -167,6 +190,7 @@ impl StreamFold {
             Self::Users(fold) => Rows::Users(fold.take()),
             Self::Trades(fold) => Rows::Trades(fold.take()),
             Self::Audit(fold) => Rows::Audit(fold.take()),
+            Self::Derived(fold) => fold.take(),
         }
     }
 }

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use domain::ids::{Checkpoint, Hash256, VenueId};
 use domain::shards::Subject;
+use domain::state::State as VenueState;
 use domain::units::{Epoch, Seq, UnixNanos};
 
 use crate::batch::{Batch, Stream};
 use crate::block::CommittedBlock;
 use crate::fold::Projector;
+use crate::fold::resume::{ResumeError, resume};
+use crate::settings::Settings;
 use crate::share::Share;
 use crate::store::{Divergence, Outcome, Store, StoreError};
 
@@ -25,8 +28,13 @@ pub const RETRY_MAX_NS: u64 = 10_000_000_000;
 
 /// Committed blocks, from any checkpoint on.
 pub trait Source {
-    /// The next block is the one after this checkpoint. The source must have the same history there.
-    fn seek(&mut self, checkpoint: &Checkpoint) -> Result<(), SourceError>;
+    /// The next block is the one after this checkpoint. The source must have the same history there. Gives the time of the command
+    /// at the checkpoint; absent before the first.
+    fn seek(&mut self, checkpoint: &Checkpoint) -> Result<Option<UnixNanos>, SourceError>;
+
+    /// The newest state of the venue that is known and not newer than `seq`; the next block is the one after it. Before the first
+    /// command the state is the default.
+    fn state_before(&mut self, seq: Seq) -> Result<VenueState, SourceError>;
 
     /// The next block; absent: nothing more is committed yet.
     fn next(&mut self) -> Result<Option<&CommittedBlock>, SourceError>;
@@ -91,6 +99,7 @@ pub struct Follower {
     writer: Epoch,
     /// What the store is written.
     share: Share,
+    settings: Settings,
     state: State,
     /// Attempts in a row that the store put off.
     attempt: u32,
@@ -104,9 +113,20 @@ pub struct Follower {
 
 impl Follower {
     /// A follower of a journal; `writer` is the epoch of this process, `share` what the store is written.
-    pub const fn new(stream: Stream, venue: VenueId, writer: Epoch, share: Share) -> Self {
+    pub const fn new(stream: Stream, venue: VenueId, writer: Epoch, share: Share, settings: Settings) -> Self {
         let (state, not_before) = (State::Asking, UnixNanos(0));
-        Self { stream, venue, writer, share, state, attempt: 0, not_before, committed_at: None, missing: None }
+        Self {
+            stream,
+            venue,
+            writer,
+            share,
+            settings,
+            state,
+            attempt: 0,
+            not_before,
+            committed_at: None,
+            missing: None,
+        }
     }
 
     /// The stream it keeps.
@@ -180,11 +200,15 @@ impl Follower {
             Err(StoreError::Fatal(reason)) => return self.stop(Stop::Failed(reason)),
         }
         self.missing = None;
-        if let Err(error) = source.seek(&checkpoint) {
-            return self.stop(error.into());
+        match resume(self.stream, checkpoint, self.writer, &self.settings, source, store) {
+            Ok(projector) => {
+                self.state = State::Reading(projector);
+                Step::Resumed(checkpoint)
+            }
+            Err(ResumeError::Store(StoreError::Retry(after))) => self.pause(now, after, State::Asking),
+            Err(ResumeError::Store(StoreError::Fatal(reason))) => self.stop(Stop::Failed(reason)),
+            Err(ResumeError::Source(error)) => self.stop(error.into()),
         }
-        self.state = State::Reading(Projector::new(self.stream, checkpoint, self.writer));
-        Step::Resumed(checkpoint)
     }
 
     fn read(

@@ -7,6 +7,8 @@
 //! Start reading at [`rows`] (what is written), then [`fold`] (how it comes of events), then [`store`] (when it counts as written).
 #![deny(missing_docs)]
 
+pub mod buckets;
+pub mod settings;
 pub mod rows;
 pub mod changes;
 pub mod candle;

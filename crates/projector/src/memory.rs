@@ -11,6 +11,7 @@ use std::time::Duration;
 use domain::ids::Checkpoint;
 
 use crate::batch::{Batch, ReferenceRows, Rows, Stream, SymbolsRows, UsersRows};
+use crate::buckets::Bucket;
 use crate::store::{Divergence, Outcome, ReadStream, Store, StoreError, StoredRow, Verdict, judge};
 use tables::{Tables, WriteError};
 
@@ -46,6 +47,11 @@ impl MemoryStore {
                     self.tables.write(|tables| tables.audit.add(row.seq, row))?;
                 }
             }
+            Rows::Klines(_)
+            | Rows::HistoricalPositions(_)
+            | Rows::MarketSnapshots(_)
+            | Rows::Leaderboards(_)
+            | Rows::Analytics(_) => self.derived(&batch.rows)?,
         }
         self.tables.write(|_| Ok(()))?;
         self.checkpoints.insert(batch.stream(), batch.to);
@@ -124,9 +130,65 @@ impl MemoryStore {
     }
 }
 
+impl MemoryStore {
+    fn derived(&mut self, rows: &Rows) -> Result<(), WriteError> {
+        let tables = &mut self.tables;
+        match rows {
+            Rows::Klines(rows) => {
+                for row in rows {
+                    tables.write(|tables| tables.klines.put((row.symbol, row.bucket), row))?;
+                }
+            }
+            Rows::HistoricalPositions(rows) => {
+                for row in rows {
+                    let key = (row.bucket, row.user, row.symbol);
+                    tables.write(|tables| tables.position_history.put(key, row))?;
+                }
+            }
+            Rows::MarketSnapshots(rows) => {
+                for row in rows {
+                    tables.write(|tables| tables.market_snapshots.put((row.symbol, row.bucket), row))?;
+                }
+            }
+            Rows::Leaderboards(rows) => {
+                for row in rows {
+                    tables.write(|tables| tables.leaderboards.put((row.scope, row.bucket, row.user), row))?;
+                }
+            }
+            Rows::Analytics(rows) => {
+                for row in &rows.analytics {
+                    tables.write(|tables| tables.analytics.put((row.scope, row.bucket), row))?;
+                }
+                for row in &rows.active_users {
+                    tables.write(|tables| tables.active_users.add((row.scope, row.bucket, row.user), row))?;
+                }
+            }
+            Rows::Reference(_) | Rows::Symbols(_) | Rows::Users(_) | Rows::Trades(_) | Rows::Audit(_) => {
+                unreachable!("not derived")
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Store for MemoryStore {
     fn checkpoint(&mut self, stream: Stream) -> Result<Option<Checkpoint>, StoreError> {
         Ok(self.checkpoints.get(&stream).copied())
+    }
+
+    fn recall(
+        &mut self,
+        stream: Stream,
+        buckets: &[Bucket],
+        visit: &mut dyn FnMut(StoredRow),
+    ) -> Result<(), StoreError> {
+        let of_buckets = |row: &StoredRow| bucket_of(row).is_some_and(|bucket| buckets.contains(&bucket));
+        self.visit(stream, &mut |row| {
+            if of_buckets(&row) {
+                visit(row);
+            }
+        });
+        Ok(())
     }
 
     fn commit(&mut self, batch: &Batch) -> Outcome {
@@ -148,6 +210,13 @@ impl ReadStream for MemoryStore {
         stream: Stream,
         visit: &mut dyn FnMut(StoredRow),
     ) -> Result<Option<Checkpoint>, StoreError> {
+        self.visit(stream, visit);
+        Ok(self.checkpoints.get(&stream).copied())
+    }
+}
+
+impl MemoryStore {
+    fn visit(&self, stream: Stream, visit: &mut dyn FnMut(StoredRow)) {
         let tables = &self.tables;
         match stream {
             Stream::Reference => {
@@ -173,7 +242,46 @@ impl ReadStream for MemoryStore {
             }
             Stream::Trades => tables.trades.visit(|row| visit(StoredRow::Trade(*row))),
             Stream::Audit => tables.audit.visit(|row| visit(StoredRow::Audit(row.clone()))),
+            Stream::Klines => tables.klines.visit(|row| visit(StoredRow::Kline(*row))),
+            Stream::HistoricalPositions => {
+                tables.position_history.visit(|row| visit(StoredRow::PositionHistory(*row)));
+            }
+            Stream::MarketSnapshots => {
+                tables.market_snapshots.visit(|row| visit(StoredRow::MarketSnapshot(row.clone())));
+            }
+            Stream::Leaderboards => tables.leaderboards.visit(|row| visit(StoredRow::Leaderboard(*row))),
+            Stream::Analytics => {
+                tables.analytics.visit(|row| visit(StoredRow::Analytics(*row)));
+                tables.active_users.visit(|row| visit(StoredRow::ActiveUser(*row)));
+            }
         }
-        Ok(self.checkpoints.get(&stream).copied())
+    }
+}
+
+fn bucket_of(row: &StoredRow) -> Option<Bucket> {
+    match row {
+        StoredRow::Kline(row) => Some(row.bucket),
+        StoredRow::PositionHistory(row) => Some(row.bucket),
+        StoredRow::MarketSnapshot(row) => Some(row.bucket),
+        StoredRow::Leaderboard(row) => Some(row.bucket),
+        StoredRow::Analytics(row) => Some(row.bucket),
+        StoredRow::ActiveUser(row) => Some(row.bucket),
+        StoredRow::Venue(_)
+        | StoredRow::Asset(_)
+        | StoredRow::Symbol(_)
+        | StoredRow::User(_)
+        | StoredRow::Key(_)
+        | StoredRow::Order(_)
+        | StoredRow::OpenOrder(_)
+        | StoredRow::Fill(_)
+        | StoredRow::Position(_)
+        | StoredRow::Balance(_)
+        | StoredRow::CreditLimit(_)
+        | StoredRow::Ledger(_)
+        | StoredRow::Withdrawal(_)
+        | StoredRow::Trade(_)
+        | StoredRow::Audit(_)
+        | StoredRow::SymbolTenure(_)
+        | StoredRow::UserTenure(_) => None,
     }
 }

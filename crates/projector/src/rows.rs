@@ -1,6 +1,8 @@
 //! The records the venue keeps outside the engine: one struct per table or collection. Stores write them, readers return
 //! them, the read model holds those that no store has yet.
 
+pub mod derived;
+
 use std::borrow::Cow;
 
 use domain::command::Envelope;

@@ -7,11 +7,16 @@ use domain::ids::{Checkpoint, Hash256, OrderId, VenueId};
 use domain::units::{Epoch, Seq};
 
 use crate::batch::{Batch, Stream};
+use crate::buckets::Bucket;
+use crate::rows::derived::{
+    ActiveUserRow, AnalyticsRow, KlineRow, LeaderboardRow, MarketSnapshotRow, PositionHistoryRow,
+};
 use crate::rows::{
     AssetRow, AuditRow, BalanceRow, CreditLimitRow, FillRow, KeyRow, LedgerRow, OrderRow, PositionRow, SymbolRow,
     SymbolTenureRow, TradeRow, UserRow, UserTenureRow, VenueRow, WithdrawalRow,
 };
 use crate::share::Incoming;
+use crate::words::Word;
 
 /// What a store waits between commits unless it says otherwise: short enough that a reader hardly sees it.
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(50);
@@ -24,6 +29,18 @@ pub trait Store {
     /// Writes the batch and its checkpoint if the store is where the batch begins. Where it is interrupted, the same batch
     /// or any other that begins at the stored checkpoint completes it.
     fn commit(&mut self, batch: &Batch) -> Outcome;
+
+    /// Visits the rows of a derived stream that are in one of these buckets, however new they are: what a fold goes on from. A store
+    /// that holds such a stream must do this; rows that are removed late (expired ones) may be among them.
+    fn recall(
+        &mut self,
+        stream: Stream,
+        buckets: &[Bucket],
+        visit: &mut dyn FnMut(StoredRow),
+    ) -> Result<(), StoreError> {
+        let _ = (buckets, visit);
+        Err(StoreError::Fatal(format!("this store holds no rows of the stream {:?}", stream.word())))
+    }
 
     /// What was copied to the store from others that share the stream with it. Asked for each time a follower begins to read, so it
     /// is of the same moment as the checkpoint: a store that lost its tail may have lost a copy with it.
@@ -170,6 +187,18 @@ pub enum StoredRow {
     Trade(TradeRow),
     /// Collection `audit_logs`.
     Audit(AuditRow),
+    /// Collection `klines`.
+    Kline(KlineRow),
+    /// Collection `historical_positions`.
+    PositionHistory(PositionHistoryRow),
+    /// Collection `market_snapshots`.
+    MarketSnapshot(MarketSnapshotRow),
+    /// Collection `leaderboards`.
+    Leaderboard(LeaderboardRow),
+    /// Collection `analytics`.
+    Analytics(AnalyticsRow),
+    /// Collection `active_users`.
+    ActiveUser(ActiveUserRow),
 }
 
 /// A store whose rows can be compared with what they should be.

@@ -50,5 +50,16 @@ words! {
     SymbolStatus { Trading = "trading", Halted = "halted" }
     Transport { Internal = "internal", Rest = "rest" }
     WithdrawalStatus { Pending = "pending", Settled = "settled", Canceled = "canceled" }
-    Stream { Reference = "reference", Symbols = "symbols", Users = "users", Trades = "trades", Audit = "audit" }
+    Stream {
+        Reference = "reference",
+        Symbols = "symbols",
+        Users = "users",
+        Trades = "trades",
+        Audit = "audit",
+        Klines = "klines",
+        HistoricalPositions = "historical_positions",
+        MarketSnapshots = "market_snapshots",
+        Leaderboards = "leaderboards",
+        Analytics = "analytics",
+    }
 }

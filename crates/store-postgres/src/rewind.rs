@@ -83,7 +83,13 @@ impl Fork<'_> {
                 self.units.read(&self.session.client).await?;
                 self.users().await
             }
-            Stream::Trades | Stream::Audit => Err(Fault::Misuse("PostgreSQL holds no archive".into())),
+            Stream::Trades
+            | Stream::Audit
+            | Stream::Klines
+            | Stream::HistoricalPositions
+            | Stream::MarketSnapshots
+            | Stream::Leaderboards
+            | Stream::Analytics => Err(Fault::Misuse("PostgreSQL holds no archive".into())),
         }
     }
 

@@ -40,7 +40,14 @@ pub(crate) async fn incoming(client: &Client, stream: Stream) -> Result<Incoming
     let (word, subject): (_, fn(u32) -> Subject) = match stream {
         Stream::Symbols => ("symbol", |id| Subject::Symbol(SymbolId(id))),
         Stream::Users => ("user", |id| Subject::User(UserId(id))),
-        Stream::Reference | Stream::Trades | Stream::Audit => return Ok(Incoming::new()),
+        Stream::Reference
+        | Stream::Trades
+        | Stream::Audit
+        | Stream::Klines
+        | Stream::HistoricalPositions
+        | Stream::MarketSnapshots
+        | Stream::Leaderboards
+        | Stream::Analytics => return Ok(Incoming::new()),
     };
     let rows = client.query(SELECT_INCOMING, &[&word]).await?;
     let copied = |row: &tokio_postgres::Row| Ok((subject(id(row.get(0))?), Seq(row.get::<_, i64>(1).cast_unsigned())));

@@ -193,7 +193,13 @@ async fn transaction(
             known.ranges.prepare(session, rows.placed.iter().map(|row| row.order)).await?;
         }
         Rows::Users(rows) => known.units.know(&session.client, write::users::subjects(rows)).await?,
-        Rows::Trades(_) | Rows::Audit(_) => {}
+        Rows::Trades(_)
+        | Rows::Audit(_)
+        | Rows::Klines(_)
+        | Rows::HistoricalPositions(_)
+        | Rows::MarketSnapshots(_)
+        | Rows::Leaderboards(_)
+        | Rows::Analytics(_) => {}
     }
     let lock = session.statement(LOCK_CHECKPOINT).await?;
     let stream = batch.stream().word();
@@ -216,7 +222,13 @@ async fn transaction(
         Rows::Reference(rows) => write::reference::write(session, &known.units, rows).await?,
         Rows::Symbols(rows) => write::symbols::write(session, &known.units, rows).await?,
         Rows::Users(rows) => write::users::write(session, &known.units, rows).await?,
-        Rows::Trades(_) | Rows::Audit(_) => return Err(Fault::Misuse("PostgreSQL holds no archive".into())),
+        Rows::Trades(_)
+        | Rows::Audit(_)
+        | Rows::Klines(_)
+        | Rows::HistoricalPositions(_)
+        | Rows::MarketSnapshots(_)
+        | Rows::Leaderboards(_)
+        | Rows::Analytics(_) => return Err(Fault::Misuse("PostgreSQL holds no archive".into())),
     }
     session.client.batch_execute("COMMIT").await?;
     known.is_claimed = shard.is_some();

@@ -87,7 +87,13 @@ impl Reader<'_> {
                 self.table(users::WITHDRAWALS, |row| users::withdrawal(row).map(StoredRow::Withdrawal)).await?;
                 self.table(users::TENURES, |row| users::tenure(row).map(StoredRow::UserTenure)).await
             }
-            Stream::Trades | Stream::Audit => Err(Fault::Misuse("PostgreSQL holds no archive".into())),
+            Stream::Trades
+            | Stream::Audit
+            | Stream::Klines
+            | Stream::HistoricalPositions
+            | Stream::MarketSnapshots
+            | Stream::Leaderboards
+            | Stream::Analytics => Err(Fault::Misuse("PostgreSQL holds no archive".into())),
         }
     }
 

@@ -45,6 +45,11 @@ impl SqliteStore {
                 Stream::Users => fork.users()?,
                 Stream::Trades => fork.delete("DELETE FROM completed_trades WHERE seq > ?1")?,
                 Stream::Audit => fork.delete("DELETE FROM audit_logs WHERE seq > ?1")?,
+                Stream::Klines
+                | Stream::HistoricalPositions
+                | Stream::MarketSnapshots
+                | Stream::Leaderboards
+                | Stream::Analytics => {}
             }
             set_checkpoint(&transaction, *stream, to)?;
             moved.push(*stream);

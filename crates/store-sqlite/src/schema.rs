@@ -49,7 +49,14 @@ impl Role {
     pub const fn keeps(self, row: &StoredRow) -> bool {
         match row {
             StoredRow::Asset(_) | StoredRow::Symbol(_) => true,
-            StoredRow::Trade(_) | StoredRow::Audit(_) => matches!(self, Self::Archive),
+            StoredRow::Trade(_)
+            | StoredRow::Audit(_)
+            | StoredRow::Kline(_)
+            | StoredRow::PositionHistory(_)
+            | StoredRow::MarketSnapshot(_)
+            | StoredRow::Leaderboard(_)
+            | StoredRow::Analytics(_)
+            | StoredRow::ActiveUser(_) => matches!(self, Self::Archive),
             StoredRow::Venue(_)
             | StoredRow::User(_)
             | StoredRow::Key(_)

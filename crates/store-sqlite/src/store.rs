@@ -82,6 +82,11 @@ impl SqliteStore {
             Rows::Users(rows) => write::users::write(&transaction, &mut self.units, rows)?,
             Rows::Trades(rows) => write::archive::trades(&transaction, &mut self.units, rows)?,
             Rows::Audit(rows) => write::archive::audit(&transaction, rows)?,
+            Rows::Klines(_)
+            | Rows::HistoricalPositions(_)
+            | Rows::MarketSnapshots(_)
+            | Rows::Leaderboards(_)
+            | Rows::Analytics(_) => return Err(Fault::Misuse("no derived rows yet".into())),
         }
         set_checkpoint(&transaction, stream, &batch.to)?;
         transaction.commit()?;

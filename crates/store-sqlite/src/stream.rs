@@ -70,6 +70,11 @@ impl SqliteStore {
                 })?;
             }
             Stream::Audit => table(archive::AUDIT, "seq", &mut |row, _| archive::audit(row).map(StoredRow::Audit))?,
+            Stream::Klines
+            | Stream::HistoricalPositions
+            | Stream::MarketSnapshots
+            | Stream::Leaderboards
+            | Stream::Analytics => {}
         }
         Ok(checkpoint)
     }

@@ -11,12 +11,16 @@ use std::time::{Duration, Instant};
 use domain::ids::Checkpoint;
 use domain::units::{Epoch, Seq, UnixNanos};
 use projector::batch::{Batch, Stream};
+use projector::buckets::Bucket;
 use projector::follower::{Follower, Step};
 use projector::lineage::Lineage;
+use projector::settings::Settings;
 use projector::share::{Incoming, Share};
-use projector::store::{Outcome, Store, StoreError};
+use projector::store::{Outcome, Store, StoreError, StoredRow};
+use projector::words::Word as _;
 use readmodel::model::ReadModel;
 use sequencer::log::Progress;
+use sequencer::snapshots::Snapshots;
 
 use crate::followers::durability::Durability;
 use crate::priority::give_way;
@@ -44,7 +48,7 @@ pub(crate) struct FollowerStatus {
 
 impl FollowerStatus {
     fn new(store: &str, stream: Stream, found: &BTreeMap<String, Seq>) -> Self {
-        let name = format!("{store}/{}", stream_name(stream));
+        let name = format!("{store}/{}", stream.word());
         let reached = found.get(&name).copied().unwrap_or(Seq::ZERO);
         Self {
             name,
@@ -90,8 +94,12 @@ impl FollowerStatus {
 pub(crate) struct Shared {
     pub(crate) logs: Logs,
     pub(crate) epoch: Epoch,
+    /// How derived collections are cut.
+    pub(crate) settings: Settings,
     pub(crate) written: Arc<Progress>,
     pub(crate) read_model: Arc<ReadModel>,
+    /// States of the venue that a fold may begin at.
+    pub(crate) snapshots: Snapshots,
     /// Finish what is written, then stop.
     pub(crate) stop: Arc<AtomicBool>,
 }
@@ -107,8 +115,8 @@ pub(crate) fn start(
     let status = |stream: &Stream| Arc::new(FollowerStatus::new(&name, *stream, found));
     let statuses: Vec<_> = streams.iter().map(status).collect();
     let lanes = statuses.iter().map(|status| Lane {
-        follower: Follower::new(status.stream, shared.logs.venue, shared.epoch, Share::whole()),
-        source: Joined::new(shared.logs.clone(), Arc::clone(&shared.written)),
+        follower: Follower::new(status.stream, shared.logs.venue, shared.epoch, Share::whole(), shared.settings),
+        source: Joined::new(shared.logs.clone(), Arc::clone(&shared.written)).with_snapshots(shared.snapshots.clone()),
         status: Arc::clone(status),
     });
     let (lanes, shared, started) = (lanes.collect(), shared.clone(), Instant::now());
@@ -116,17 +124,6 @@ pub(crate) fn start(
         Runner { lanes, store, shared, lineage, durability: Durability::default(), started, asked_to_stop: None };
     let thread = std::thread::Builder::new().name(name).spawn(move || runner.run())?;
     Ok((statuses, thread))
-}
-
-/// The word for a stream in names and metrics.
-pub(crate) fn stream_name(stream: Stream) -> &'static str {
-    match stream {
-        Stream::Reference => "reference",
-        Stream::Symbols => "symbols",
-        Stream::Users => "users",
-        Stream::Trades => "trades",
-        Stream::Audit => "audit",
-    }
 }
 
 struct Lane {
@@ -267,6 +264,15 @@ impl Store for Witnessed<'_> {
         outcome
     }
 
+    fn recall(
+        &mut self,
+        stream: Stream,
+        buckets: &[Bucket],
+        visit: &mut dyn FnMut(StoredRow),
+    ) -> Result<(), StoreError> {
+        self.store.recall(stream, buckets, visit)
+    }
+
     fn incoming(&mut self, stream: Stream) -> Result<Incoming, StoreError> {
         self.store.incoming(stream)
     }
@@ -287,7 +293,13 @@ impl Lane {
             Stream::Symbols => readmodel::model::Stream::Orders,
             Stream::Users => readmodel::model::Stream::Ledger,
             Stream::Trades => readmodel::model::Stream::Trades,
-            Stream::Reference | Stream::Audit => return,
+            Stream::Reference
+            | Stream::Audit
+            | Stream::Klines
+            | Stream::HistoricalPositions
+            | Stream::MarketSnapshots
+            | Stream::Leaderboards
+            | Stream::Analytics => return,
         };
         read_model.store_reached(stream, seq);
     }

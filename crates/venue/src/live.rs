@@ -143,6 +143,8 @@ impl Live {
         let shared = Shared {
             logs: logs.clone(),
             epoch,
+            settings: projector::settings::Settings::default(),
+            snapshots: snapshots.clone(),
             written: Arc::clone(&written),
             read_model: Arc::clone(&read_model),
             stop: Arc::clone(&stop),

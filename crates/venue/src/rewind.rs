@@ -10,11 +10,11 @@ use domain::units::{Epoch, Seq};
 use engine::Engine;
 use projector::batch::Stream;
 use projector::store::StoredRow;
+use projector::words::Word as _;
 use sequencer::recovery::{Places, RULES_VERSION, Recovered, Start, recover_claimed};
 use sequencer::replayer::Replay;
 
 use crate::config::Config;
-use crate::followers::stream_name;
 use crate::live;
 use crate::source::Logs;
 use crate::stores::member::{Access, Member, open_present};
@@ -83,8 +83,8 @@ fn status(config: &Config) -> anyhow::Result<()> {
     for Member { name, streams, mut store, .. } in open_stores(config, Access::Read)? {
         for stream in streams {
             match store.checkpoint(*stream)? {
-                Some(at) => println!("{name}/{:<13} is at {} of epoch {}", stream_name(*stream), at.seq.0, at.epoch.0),
-                None => println!("{name}/{:<13} is empty", stream_name(*stream)),
+                Some(at) => println!("{name}/{:<13} is at {} of epoch {}", stream.word(), at.seq.0, at.epoch.0),
+                None => println!("{name}/{:<13} is empty", stream.word()),
             }
         }
     }
@@ -112,7 +112,7 @@ fn rewind(config: &Config) -> anyhow::Result<()> {
     println!("the journal ends at {}; it and the stores agree up to {}", end.0, fork.0);
     for Member { name, store, .. } in &mut stores {
         for stream in store.rewind(&checkpoint, &state)? {
-            println!("{name}/{} taken back to {}", stream_name(stream), fork.0);
+            println!("{name}/{} taken back to {}", stream.word(), fork.0);
         }
         store.make_durable()?;
     }

@@ -8,13 +8,15 @@ use codec::event::EventReader;
 use domain::command::{Command, Sequenced};
 use domain::event::Event;
 use domain::ids::{Checkpoint, Hash256, VenueId};
-use domain::units::Seq;
+use domain::state::State;
+use domain::units::{Seq, UnixNanos};
 use journal::error::ReadError;
 use journal::read::{Reader, SegmentSource};
 use projector::block::{BlockInfo, CommittedBlock};
 use projector::follower::{Source, SourceError};
 use projector::store::Divergence;
 use sequencer::log::Progress;
+use sequencer::snapshots::Snapshots;
 
 /// Both logs of a venue, for reading.
 #[derive(Debug, Clone)]
@@ -36,6 +38,7 @@ impl Logs {
 pub(crate) struct Joined {
     logs: Logs,
     written: Arc<Progress>,
+    snapshots: Option<Snapshots>,
     readers: Option<(Reader, Reader)>,
     /// Commands read from the journal whose events come next, each with the hash of its journal block.
     commands: VecDeque<(Sequenced<Command>, Hash256)>,
@@ -46,7 +49,20 @@ pub(crate) struct Joined {
 impl Joined {
     /// A reader up to what is `written` of the event log; it begins where it is sent by `seek`.
     pub(crate) fn new(logs: Logs, written: Arc<Progress>) -> Self {
-        Self { logs, written, readers: None, commands: VecDeque::new(), events: Vec::new(), current: None }
+        Self {
+            logs,
+            written,
+            snapshots: None,
+            readers: None,
+            commands: VecDeque::new(),
+            events: Vec::new(),
+            current: None,
+        }
+    }
+
+    /// The same, which also knows states of the venue.
+    pub(crate) fn with_snapshots(self, snapshots: Snapshots) -> Self {
+        Self { snapshots: Some(snapshots), ..self }
     }
 
     /// The next block is the one after this sequence, whatever any follower has.
@@ -117,11 +133,11 @@ fn next_command(
 }
 
 impl Source for Joined {
-    fn seek(&mut self, checkpoint: &Checkpoint) -> Result<(), SourceError> {
+    fn seek(&mut self, checkpoint: &Checkpoint) -> Result<Option<UnixNanos>, SourceError> {
         self.readers = None;
         if checkpoint.seq == Seq::ZERO {
             self.start_at(Seq(1));
-            return Ok(());
+            return Ok(None);
         }
         if checkpoint.seq > self.written.committed() {
             return Err(SourceError::Diverged(Divergence::Ahead(checkpoint.seq)));
@@ -134,8 +150,32 @@ impl Source for Joined {
             let (seq, stored) = (checkpoint.seq, checkpoint.hash);
             return Err(SourceError::Diverged(Divergence::Hash { seq, stored }));
         }
+        let time = block.header.time;
         self.start_at(checkpoint.seq.next());
-        Ok(())
+        Ok(Some(time))
+    }
+
+    /// The state of the newest snapshot that is of this history, else the one before the first command.
+    fn state_before(&mut self, seq: Seq) -> Result<State, SourceError> {
+        let Some(snapshots) = self.snapshots.clone() else {
+            self.start_at(Seq(1));
+            return Ok(State::default());
+        };
+        let mut limit = seq;
+        loop {
+            let (found, _) = snapshots.newest(limit).map_err(failed)?;
+            let Some((header, state)) = found else {
+                self.start_at(Seq(1));
+                return Ok(State::default());
+            };
+            let (venue, hash) = (header.venue_id, header.event_log_hash);
+            match self.seek(&Checkpoint { venue, epoch: header.epoch, seq: header.seq, hash }) {
+                Ok(_) if venue == self.logs.venue => return Ok(state),
+                // Of another history, or from before the logs begin: an older one cannot help more than the first command.
+                Ok(_) | Err(SourceError::Diverged(_) | SourceError::Gone(_)) => limit = header.seq.previous(),
+                Err(error @ SourceError::Failed(_)) => return Err(error),
+            }
+        }
     }
 
     fn next(&mut self) -> Result<Option<&CommittedBlock>, SourceError> {

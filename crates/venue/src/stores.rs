@@ -15,11 +15,11 @@ use projector::follower::{Source, SourceError};
 use projector::history::{Halves, History, OrderHistory};
 use projector::lineage::Lineage;
 use projector::store::StoreError;
+use projector::words::Word as _;
 use store_postgres::history::PostgresOrders;
 use store_sqlite::history::{SqliteOrders, SqliteTrades};
 
 use crate::config::Config;
-use crate::followers::stream_name;
 use crate::stores::member::{Kept, Member, Role};
 
 /// How long a start waits for stores that cannot be reached.
@@ -88,7 +88,7 @@ impl Stores {
         for (found, checkpoint) in self.known() {
             match source.seek(checkpoint) {
                 // Nothing is left to compare it with; what speaks for it is the venue's id.
-                Ok(()) | Err(SourceError::Gone(_)) => found.lineage.admit(found.stream, *checkpoint),
+                Ok(_) | Err(SourceError::Gone(_)) => found.lineage.admit(found.stream, *checkpoint),
                 Err(SourceError::Diverged(_)) => anyhow::bail!(
                     "the store {} has another history than the journal at sequence {}: another copy of this data \
                      directory wrote to it, or the journal was restored to an earlier point. `buttonwood follower rewind` \
@@ -134,7 +134,7 @@ fn look(members: &mut [Member]) -> anyhow::Result<Vec<Found>> {
     let mut all = Vec::new();
     for Member { name, streams, store, lineage, .. } in members {
         for stream in *streams {
-            let name = format!("{name}/{}", stream_name(*stream));
+            let name = format!("{name}/{}", stream.word());
             let at = ask(store.as_mut(), *stream, deadline).with_context(|| format!("the store {name}"))?;
             if matches!(at, At::Unreachable) {
                 let why = store.trouble().unwrap_or_default();

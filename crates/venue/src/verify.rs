@@ -26,12 +26,12 @@ use journal::segment::list_segments;
 use projector::batch::Stream;
 use projector::follower::{Source as _, SourceError};
 use projector::store::StoredRow;
+use projector::words::Word as _;
 use sequencer::log::Progress;
 use sequencer::recovery::Places;
 use sequencer::snapshots::Snapshots;
 
 use crate::config::Config;
-use crate::followers::stream_name;
 use crate::live;
 use crate::source::{Joined, Logs};
 use crate::stores::member::{Access, Member, Present, Role, open_present};
@@ -89,7 +89,7 @@ struct Of {
 
 impl Display for Of {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.store, stream_name(self.stream))
+        write!(f, "{}/{}", self.store, self.stream.word())
     }
 }
 
@@ -284,7 +284,7 @@ fn check_early(logs: &Logs, base_seq: Seq, end: Seq, stored: &Stored, verdict: &
     let (name, at) = (&stored.of, stored.checkpoint.seq.0);
     let mut source = Joined::new(logs.clone(), Arc::new(Progress::new(end)));
     match source.seek(&stored.checkpoint) {
-        Ok(()) => verdict.note(format_args!(
+        Ok(_) => verdict.note(format_args!(
             "{name} at {at} is of this history, but behind the oldest snapshot, at {}: its rows can be compared once it has \
              followed that far",
             base_seq.0

@@ -33,7 +33,8 @@ impl TradesFold {
     }
 }
 
-fn row(stamp: Stamp, id: EventId, trade: &Trade) -> TradeRow {
+/// The row of a trade.
+pub(super) fn row(stamp: Stamp, id: EventId, trade: &Trade) -> TradeRow {
     TradeRow {
         id,
         time: stamp.time,

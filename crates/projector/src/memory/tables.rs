@@ -6,6 +6,10 @@ use std::fmt::Debug;
 use domain::ids::{AssetId, EventId, KeyId, OrderId, SymbolId, UserId, WithdrawalId};
 use domain::units::Seq;
 
+use crate::buckets::{Bucket, Scope};
+use crate::rows::derived::{
+    ActiveUserRow, AnalyticsRow, KlineRow, LeaderboardRow, MarketSnapshotRow, PositionHistoryRow,
+};
 use crate::rows::{
     AssetRow, AuditRow, BalanceRow, CreditLimitRow, FillRow, KeyRow, LedgerRow, OrderRow, PositionRow, SymbolRow,
     SymbolTenureRow, TradeRow, UserRow, UserTenureRow, VenueRow, WithdrawalRow,
@@ -45,6 +49,12 @@ pub(super) struct Tables {
     pub(super) user_tenures: Table<(UserId, Seq), UserTenureRow>,
     pub(super) trades: Table<EventId, TradeRow>,
     pub(super) audit: Table<Seq, AuditRow>,
+    pub(super) klines: Table<(SymbolId, Bucket), KlineRow>,
+    pub(super) position_history: Table<(Bucket, UserId, SymbolId), PositionHistoryRow>,
+    pub(super) market_snapshots: Table<(SymbolId, Bucket), MarketSnapshotRow>,
+    pub(super) leaderboards: Table<(Scope, Bucket, UserId), LeaderboardRow>,
+    pub(super) analytics: Table<(Scope, Bucket), AnalyticsRow>,
+    pub(super) active_users: Table<(Scope, Bucket, UserId), ActiveUserRow>,
 }
 
 impl Tables {
@@ -146,4 +156,7 @@ macro_rules! last_seq {
     )+};
 }
 
-last_seq! { VenueRow AssetRow SymbolRow UserRow KeyRow OrderRow PositionRow BalanceRow CreditLimitRow WithdrawalRow }
+last_seq! {
+    VenueRow AssetRow SymbolRow UserRow KeyRow OrderRow PositionRow BalanceRow CreditLimitRow WithdrawalRow
+    KlineRow PositionHistoryRow MarketSnapshotRow LeaderboardRow AnalyticsRow
+}

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use domain::ids::{Checkpoint, Hash256, VenueId};
+use domain::state::State;
 use domain::units::{Epoch, Seq, UnixNanos};
 use projector::batch::{Batch, Stream};
 use projector::block::CommittedBlock;
-use projector::conformance::Blocks;
-use projector::conformance::VENUE;
+use projector::conformance::{Blocks, SETTINGS, VENUE};
 use projector::fold::BATCH_COMMANDS_MAX;
 use projector::follower::{
     EMPTY_COMMIT_INTERVAL_NS, Follower, RETRY_MAX_NS, RETRY_MIN_NS, Source, SourceError, Step, Stop,
@@ -44,7 +44,7 @@ fn blocks() -> Vec<CommittedBlock> {
 }
 
 fn follower(stream: Stream) -> Follower {
-    Follower::new(stream, VENUE, WRITER, Share::whole())
+    Follower::new(stream, VENUE, WRITER, Share::whole(), SETTINGS)
 }
 
 fn at(block: &CommittedBlock) -> Checkpoint {
@@ -212,8 +212,11 @@ fn a_checkpoint_of_another_history_stops_before_anything_is_written() {
 struct Gap<'a>(Blocks<'a>);
 
 impl Source for Gap<'_> {
-    fn seek(&mut self, checkpoint: &Checkpoint) -> Result<(), SourceError> {
+    fn seek(&mut self, checkpoint: &Checkpoint) -> Result<Option<UnixNanos>, SourceError> {
         self.0.seek(checkpoint)
+    }
+    fn state_before(&mut self, seq: Seq) -> Result<State, SourceError> {
+        self.0.state_before(seq)
     }
     fn next(&mut self) -> Result<Option<&CommittedBlock>, SourceError> {
         self.0.next()?;

@@ -1,6 +1,7 @@
 //! The store in memory does what every store must do.
 
 use projector::batch::{Batch, Rows, Stream};
+use projector::buckets::Bucket;
 use projector::conformance::{self, Subject};
 use projector::memory::MemoryStore;
 use projector::store::{Divergence, Outcome, ReadStream, Store, StoreError, StoredRow};
@@ -17,6 +18,14 @@ impl Store for InMemory {
     }
     fn commit(&mut self, batch: &Batch) -> Outcome {
         self.0.commit(batch)
+    }
+    fn recall(
+        &mut self,
+        stream: Stream,
+        buckets: &[Bucket],
+        visit: &mut dyn FnMut(StoredRow),
+    ) -> Result<(), StoreError> {
+        self.0.recall(stream, buckets, visit)
     }
 }
 
@@ -103,6 +112,11 @@ fn forged(mut batch: Batch) -> Batch {
         Rows::Users(rows) => rows.ledger[0].change.0 += 1,
         Rows::Trades(rows) => rows[0].price.0 += 1,
         Rows::Audit(rows) => rows[0].content.push(' '),
+        Rows::Klines(rows) => rows[0].candle.trades += 1,
+        Rows::HistoricalPositions(rows) => rows[0].closed = !rows[0].closed,
+        Rows::MarketSnapshots(rows) => rows[0].bids.clear(),
+        Rows::Leaderboards(rows) => rows[0].fills += 1,
+        Rows::Analytics(rows) => rows.active_users[0].first.0 += 1,
     }
     batch
 }

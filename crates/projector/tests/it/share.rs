@@ -25,7 +25,7 @@ fn map(state: &State) -> ShardMap {
 fn fold(stream: Stream, blocks: &[CommittedBlock], mut share: Share) -> Vec<Rows> {
     let Some(first) = blocks.first() else { return Vec::new() };
     let start = Checkpoint { seq: first.info().first.previous(), ..first.info().checkpoint() };
-    let mut projector = Projector::new(stream, start, first.info().epoch);
+    let mut projector = Projector::new(stream, start, first.info().epoch, &projector::conformance::SETTINGS);
     let rows = blocks.iter().map(|block| {
         while let Some(subject) = share.missing(stream, block) {
             let mut incoming = share.incoming().cloned().unwrap_or_default();
@@ -211,7 +211,7 @@ fn holds(rows: Vec<Rows>) -> Vec<HoldChange> {
     let holds = |rows| match rows {
         Rows::Symbols(rows) => rows.holds,
         Rows::Users(rows) => rows.holds,
-        Rows::Reference(_) | Rows::Trades(_) | Rows::Audit(_) => Vec::new(),
+        _ => Vec::new(),
     };
     rows.into_iter().flat_map(holds).collect()
 }

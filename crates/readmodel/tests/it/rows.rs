@@ -22,7 +22,7 @@ fn projected(venue: &Recorded, stream: Stream) -> Batch {
         block.push(command.clone(), events.iter().cloned());
     }
     let start = Checkpoint { venue: info.venue, epoch: info.epoch, seq: Seq::ZERO, hash: none };
-    let mut projector = Projector::new(stream, start, info.epoch);
+    let mut projector = Projector::new(stream, start, info.epoch, &projector::settings::Settings::default());
     projector.push(&block, &mut Share::whole()).unwrap();
     projector.take().unwrap()
 }

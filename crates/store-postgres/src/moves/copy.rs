@@ -8,7 +8,6 @@ use domain::ids::VenueId;
 use domain::shards::Subject;
 use domain::units::Seq;
 use futures_util::{SinkExt as _, TryStreamExt as _};
-use projector::batch::Stream;
 use projector::share::stream_of;
 use projector::store::StoreError;
 use tokio_postgres::Client;
@@ -141,9 +140,9 @@ impl Source {
             Having::Through(left) => left.min(stored.seq),
             Having::Incomplete(why) => return Err(NoSource::NotThere(why)),
         };
-        let ranges = match stream_of(subject) {
-            Stream::Symbols => Ranges::stored(&client).await?,
-            Stream::Reference | Stream::Users | Stream::Trades | Stream::Audit => Vec::new(),
+        let ranges = match subject {
+            Subject::Symbol(_) => Ranges::stored(&client).await?,
+            Subject::User(_) => Vec::new(),
         };
         Ok(Self { client, complete, ranges })
     }

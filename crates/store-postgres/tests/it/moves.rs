@@ -350,7 +350,8 @@ impl Follows {
             }
             let stored = store.checkpoint(stream).unwrap();
             let origin = Checkpoint { seq: Seq::ZERO, epoch: Epoch(1), ..block.info().checkpoint() };
-            let mut projector = Projector::new(stream, stored.unwrap_or(origin), Epoch(1));
+            let mut projector =
+                Projector::new(stream, stored.unwrap_or(origin), Epoch(1), &projector::settings::Settings::default());
             projector.push(block, share).unwrap();
             let batch = projector.take().unwrap();
             assert_eq!(store.commit(&batch), Outcome::Committed, "{stream:?} of {:?}", self.id);

@@ -10,8 +10,9 @@ use domain::text::ClientOrderId;
 use domain::units::{Amount, Seq, UnixNanos};
 use projector::batch::Stream;
 use projector::block::CommittedBlock;
+use projector::candle::Candle;
 use projector::history::{
-    Candle, FillsQuery, Halves, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Selection, TimeRange,
+    FillsQuery, Halves, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Selection, TimeRange,
     TradeHistory, TradesQuery,
 };
 use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::units::{Seq, UnixNanos};
+use projector::buckets::{Bucket, Scope};
 use projector::store::StoredRow;
 
 /// Table, then the parts of the key.
@@ -41,6 +42,32 @@ pub(crate) fn key_of(row: &StoredRow) -> RowKey {
         StoredRow::Audit(row) => (14, row.seq.0, 0, 0),
         StoredRow::SymbolTenure(row) => (15, row.symbol.0.into(), row.from.0, 0),
         StoredRow::UserTenure(row) => (16, row.user.0.into(), row.from.0, 0),
+        StoredRow::Kline(row) => (17, row.symbol.0.into(), number(row.bucket), row.bucket.start.0),
+        StoredRow::PositionHistory(row) => (18, pair(row.user.0, row.symbol.0), number(row.bucket), row.bucket.start.0),
+        StoredRow::MarketSnapshot(row) => (19, row.symbol.0.into(), number(row.bucket), row.bucket.start.0),
+        StoredRow::Leaderboard(row) => {
+            (20, scope(row.scope), pair(row.user.0, row.bucket.interval.number()), row.bucket.start.0)
+        }
+        StoredRow::Analytics(row) => (21, scope(row.scope), number(row.bucket), row.bucket.start.0),
+        StoredRow::ActiveUser(row) => {
+            (22, scope(row.scope), pair(row.user.0, row.bucket.interval.number()), row.bucket.start.0)
+        }
+    }
+}
+
+fn number(bucket: Bucket) -> u64 {
+    bucket.interval.number().into()
+}
+
+fn pair(high: u32, low: u32) -> u64 {
+    (u64::from(high) << 32) | u64::from(low)
+}
+
+fn scope(scope: Scope) -> u64 {
+    match scope {
+        Scope::Venue => 0,
+        Scope::Asset(asset) => pair(1, asset.0),
+        Scope::Symbol(symbol) => pair(2, symbol.0),
     }
 }
 
@@ -64,6 +91,12 @@ fn last_seq(row: &StoredRow) -> Option<Seq> {
         StoredRow::Audit(row) => Some(row.seq),
         StoredRow::SymbolTenure(row) => Some(row.from),
         StoredRow::UserTenure(row) => Some(row.from),
+        StoredRow::Kline(row) => Some(row.last_seq),
+        StoredRow::PositionHistory(row) => Some(row.last_seq),
+        StoredRow::MarketSnapshot(row) => Some(row.last_seq),
+        StoredRow::Leaderboard(row) => Some(row.last_seq),
+        StoredRow::Analytics(row) => Some(row.last_seq),
+        StoredRow::ActiveUser(row) => Some(row.first),
     }
 }
 
@@ -124,7 +157,13 @@ fn is_current(row: &StoredRow) -> bool {
         | StoredRow::Ledger(_)
         | StoredRow::Withdrawal(_)
         | StoredRow::Trade(_)
-        | StoredRow::Audit(_) => false,
+        | StoredRow::Audit(_)
+        | StoredRow::Kline(_)
+        | StoredRow::PositionHistory(_)
+        | StoredRow::MarketSnapshot(_)
+        | StoredRow::Leaderboard(_)
+        | StoredRow::Analytics(_)
+        | StoredRow::ActiveUser(_) => false,
     }
 }
 
@@ -147,7 +186,13 @@ fn untimed(mut row: StoredRow) -> StoredRow {
         | StoredRow::Trade(_)
         | StoredRow::Audit(_)
         | StoredRow::SymbolTenure(_)
-        | StoredRow::UserTenure(_) => {}
+        | StoredRow::UserTenure(_)
+        | StoredRow::Kline(_)
+        | StoredRow::PositionHistory(_)
+        | StoredRow::MarketSnapshot(_)
+        | StoredRow::Leaderboard(_)
+        | StoredRow::Analytics(_)
+        | StoredRow::ActiveUser(_) => {}
     }
     row
 }

@@ -12,6 +12,7 @@ use projector::block::CommittedBlock;
 use projector::fold::Projector;
 use projector::follower::Source;
 use projector::memory::MemoryStore;
+use projector::settings::Settings;
 use projector::share::Share;
 use projector::store::{Outcome, ReadStream, Store, StoredRow};
 use sequencer::log::Progress;
@@ -96,7 +97,8 @@ fn lane(of: Of, checkpoint: Checkpoint, base: &Base, start: Checkpoint) -> Lane 
         let seeded = memory.commit(&seed::batch(stream, &base.state, start));
         assert_eq!(seeded, Outcome::Committed, "an empty store takes a batch from nothing");
     }
-    Lane { of, checkpoint, projector: Projector::new(stream, start, start.epoch), share: Share::whole(), memory }
+    let projector = Projector::of_state(stream, &base.state, start, start.epoch, &Settings::default());
+    Lane { of, checkpoint, projector, share: Share::whole(), memory }
 }
 
 impl Lane {

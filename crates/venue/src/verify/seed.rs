@@ -3,7 +3,7 @@
 use domain::ids::Checkpoint;
 use domain::state::State;
 use domain::units::{Seq, UnixNanos};
-use projector::batch::{Batch, ReferenceRows, Rows, Stream, SymbolsRows, UsersRows};
+use projector::batch::{AnalyticsRows, Batch, ReferenceRows, Rows, Stream, SymbolsRows, UsersRows};
 use projector::rows::{
     AssetRow, BalanceRow, CreditLimitRow, KeyRow, OrderRow, PositionRow, SymbolRow, UserRow, VenueRow, WithdrawalRow,
     WithdrawalStatus,
@@ -17,6 +17,12 @@ pub(crate) fn batch(stream: Stream, state: &State, to: Checkpoint) -> Batch {
         Stream::Users => Rows::Users(users(state)),
         Stream::Trades => Rows::Trades(Vec::new()),
         Stream::Audit => Rows::Audit(Vec::new()),
+        // Sums of what was before a state are in none.
+        Stream::Klines => Rows::Klines(Vec::new()),
+        Stream::HistoricalPositions => Rows::HistoricalPositions(Vec::new()),
+        Stream::MarketSnapshots => Rows::MarketSnapshots(Vec::new()),
+        Stream::Leaderboards => Rows::Leaderboards(Vec::new()),
+        Stream::Analytics => Rows::Analytics(AnalyticsRows::default()),
     };
     let from = Checkpoint { seq: Seq::ZERO, hash: domain::ids::Hash256::default(), ..to };
     Batch { from, to, rows }

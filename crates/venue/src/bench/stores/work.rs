@@ -85,7 +85,15 @@ impl Work {
         let batches = self.batches(Stream::Symbols, 0)?;
         let placed = batches.into_iter().flat_map(|batch| match batch.rows {
             Rows::Symbols(rows) => rows.placed,
-            Rows::Reference(_) | Rows::Users(_) | Rows::Trades(_) | Rows::Audit(_) => Vec::new(),
+            Rows::Reference(_)
+            | Rows::Users(_)
+            | Rows::Trades(_)
+            | Rows::Audit(_)
+            | Rows::Klines(_)
+            | Rows::HistoricalPositions(_)
+            | Rows::MarketSnapshots(_)
+            | Rows::Leaderboards(_)
+            | Rows::Analytics(_) => Vec::new(),
         });
         Ok(placed.filter(|row| matches!(row.kind, OrderKind::Limit { .. })).collect())
     }
@@ -127,7 +135,7 @@ fn batches(
     blocks: &[CommittedBlock],
     batch_commands: usize,
 ) -> anyhow::Result<Vec<Batch>> {
-    let mut projector = Projector::new(stream, from, WRITER);
+    let mut projector = Projector::new(stream, from, WRITER, &projector::settings::Settings::default());
     let mut batches = Vec::new();
     for block in blocks {
         projector.push(block, &mut Share::whole()).map_err(|gap| anyhow::anyhow!("{gap}"))?;
