@@ -39,7 +39,7 @@ pub struct Replay<'a> {
 impl ReadModel {
     /// Begins to replay the commands after `after`, before the model is read or written: `after` is the checkpoint of the store
     /// that is furthest behind, or later if earlier commands are not at hand (reads that need them then fail with the gap).
-    /// Takes last trades, the last day and the times of partly filled orders from the stores.
+    /// Takes last trades and the last day from the stores.
     pub fn replay<'a>(&'a self, history: &'a dyn History, after: Seq) -> Result<Replay<'a>, ReadError> {
         assert!(after <= self.seq(), "a store is not ahead of the state");
         for shard in &self.shards {
@@ -51,8 +51,23 @@ impl ReadModel {
             let through = replay.warm(symbol.instrument.id())?;
             replay.minutes_through.push(through);
         }
-        replay.warm_orders()?;
         Ok(replay)
+    }
+
+    /// A state does not say when a partly filled or amended order last changed; the stores do. Until they have been asked such an
+    /// order says that it last changed when it was placed. Where they are away, that may be made up for later: what the model has
+    /// heard meanwhile is newer, and stays. The stores must have every command through `least`: those after it are replayed.
+    pub fn learn_changes(&self, history: &dyn History, least: Seq) -> Result<(), ReadError> {
+        for order in self.changed_orders() {
+            let page = history.order(OrderKey::Id(order.order))?;
+            if page.through < least {
+                return Err(ReadError::Failed(format!("it is at sequence {}, before {}", page.through.0, least.0)));
+            }
+            if let Some(row) = page.rows.first() {
+                self.shard(order.user).touch_if_newer(row);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -222,17 +237,6 @@ impl Replay<'_> {
         let inside = minutes.rows.into_iter().filter(|minute| minute.open_time >= from).collect();
         market.day.fill(inside, from, before.rows.last().map(|minute| minute.close));
         Ok(minutes.through)
-    }
-
-    /// A state does not say when a partly filled or amended order last changed; the stores do.
-    fn warm_orders(&self) -> Result<(), ReadError> {
-        for order in self.model.changed_orders() {
-            let stored = self.history.order(OrderKey::Id(order.order))?.rows.into_iter().next();
-            if let Some(row) = stored.filter(|row| row.last_seq > order.last_seq) {
-                self.model.shard(order.user).touch(order.order, row.last_seq, row.updated_time);
-            }
-        }
-        Ok(())
     }
 }
 

@@ -141,6 +141,15 @@ impl Shard {
         (row.last_seq, row.updated_time) = (seq, time);
     }
 
+    /// An order, if it is still open, last changed when this row of it says, or later.
+    pub(crate) fn touch_if_newer(&mut self, stored: &OrderRow) {
+        let Some(slot) = self.orders.find(stored.order) else { return };
+        let row = self.orders.row_mut(slot);
+        if row.status.is_open() && row.last_seq < stored.last_seq {
+            (row.last_seq, row.updated_time) = (stored.last_seq, stored.updated_time);
+        }
+    }
+
     pub(crate) fn open_orders(&self) -> impl Iterator<Item = &OrderRow> {
         let slots = self.accounts.iter().flatten().flat_map(|account| account.open_after(OrderId(0)));
         slots.map(|slot| self.orders.row(slot))

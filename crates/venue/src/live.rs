@@ -35,6 +35,7 @@ use sequencer::sequencer::{Controls, Sequencer, Step};
 
 use crate::config::Config;
 use crate::followers::{self, FollowerStatus, Shared};
+use crate::learner::Learner;
 use crate::maintain::{self, Watch};
 use crate::priority::{go_first, take_turns};
 use crate::retention::{KeptLog, Retention};
@@ -127,10 +128,10 @@ impl Live {
         let executions = Arc::clone(event_log.index().context("the event log was recovered without its index")?);
         let stop = Arc::new(AtomicBool::new(false));
         let history = stores.as_ref().map(|stores| Arc::clone(&stores.history));
-        if let Some(stores) = &stores {
-            stores.check_history(&mut Joined::new(logs.clone(), Arc::clone(&written)))?;
-            catch_up_memory(&read_model, stores, &logs, &written)?;
-        }
+        let learner = match &stores {
+            Some(stores) => fill_memory(&read_model, stores, &logs, &written, &stop)?,
+            None => None,
+        };
         let replayer = if beside.replayer {
             let engine = Engine::from_state(&state).context("the state just recovered cannot be copied")?;
             Some(Replayer::new(venue, engine, point, &logs.journal, &logs.event_log))
@@ -156,6 +157,7 @@ impl Live {
             statuses.extend(of_store);
             followers.push(thread);
         }
+        followers.extend(learner.map(Learner::start).transpose().context(NO_THREAD)?);
         let replayed = Arc::new(AtomicU64::new(read_model.seq().0));
         let watch = Watch {
             written: Arc::clone(&written),
@@ -340,6 +342,20 @@ pub(crate) fn log_start(live: &Live) {
         events_derived = report.events_derived,
         "venue is up"
     );
+}
+
+/// Gives the read model what the stores have and it needs, and what they do not have yet; whom to ask later, where one is away.
+fn fill_memory(
+    read_model: &Arc<ReadModel>,
+    stores: &Stores,
+    logs: &Logs,
+    written: &Arc<Progress>,
+    stop: &Arc<AtomicBool>,
+) -> anyhow::Result<Option<Learner>> {
+    stores.check_history(&mut Joined::new(logs.clone(), Arc::clone(written)))?;
+    let learner = Learner::of(read_model, stores, stop).needed();
+    catch_up_memory(read_model, stores, logs, written)?;
+    Ok(learner)
 }
 
 /// Gives the read model what the stores do not have yet.

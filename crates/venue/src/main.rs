@@ -7,6 +7,7 @@
 mod config;
 mod priority;
 mod live;
+mod learner;
 mod stores;
 mod source;
 mod followers;

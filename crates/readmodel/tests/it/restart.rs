@@ -10,11 +10,22 @@ use crate::stores::{Store, recordings};
 
 #[test]
 fn replays_what_the_stores_miss() {
+    for late in [false, true] {
+        replays(late);
+    }
+}
+
+/// The store of the orders may be away at the start: then it is asked once everything has happened.
+fn replays(late: bool) {
+    let mut too_early = 0;
     for (seed, venue) in recordings(900) {
         let (stored, state) = (Seq(venue.last().0 - 400), Seq(venue.last().0 - 100));
         let store = Store::at(&venue, stored);
         let all = Store::at(&venue, venue.last());
         let model = ReadModel::new(&venue.state_at(state), Limits::default());
+        if !late {
+            model.learn_changes(&store, stored).unwrap();
+        }
         let mut replay = model.replay(&store, stored).unwrap();
         for (command, events) in &venue.through(state)[usize::try_from(stored.0).unwrap()..] {
             replay.apply(command, events).unwrap();
@@ -22,6 +33,10 @@ fn replays_what_the_stores_miss() {
         replay.finish();
         for (command, events) in venue.after(state) {
             model.apply(command, events);
+        }
+        if late {
+            too_early += usize::from(model.learn_changes(&store, stored.next()).is_err());
+            model.learn_changes(&store, stored).unwrap();
         }
         compare(&model, &store, &all, seed);
         for user in (0..all.users).map(UserId) {
@@ -33,4 +48,5 @@ fn replays_what_the_stores_miss() {
             assert_eq!(model.last_trades(symbol, 1_000), all.model.last_trades(symbol, 1_000), "seed {seed}");
         }
     }
+    assert_eq!(too_early > 0, late, "a store that is not far enough is not believed");
 }
