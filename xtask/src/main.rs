@@ -86,6 +86,12 @@ enum Task {
         /// Repeats an earlier run; printed first
         #[arg(long)]
         seed: Option<u64>,
+        /// Keep orders and money in PostgreSQL, and kill its servers too
+        #[arg(long)]
+        postgres: bool,
+        /// How many servers, each a shard
+        #[arg(long, default_value_t = 1, requires = "postgres")]
+        shards: usize,
     },
 }
 
@@ -109,7 +115,9 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Demo { arguments } => venue::demo(&workspace, &arguments),
         Task::Bench { name, arguments } => bench::run(&workspace, &name, &arguments),
         Task::Cluster { action } => cluster::run(&workspace, &action),
-        Task::Torture { rounds, seed } => venue::torture(&workspace, rounds, seed),
+        Task::Torture { rounds, seed, postgres, shards } => {
+            venue::torture(&workspace, rounds, seed, postgres.then_some(shards))
+        }
     }
 }
 

@@ -11,16 +11,23 @@ pub(crate) fn demo(workspace: &Workspace, arguments: &[String]) -> anyhow::Resul
     process::run(&mut command)
 }
 
-pub(crate) fn torture(workspace: &Workspace, rounds: u64, seed: Option<u64>) -> anyhow::Result<()> {
+/// With a number of shards, PostgreSQL is tortured as well.
+pub(crate) fn torture(
+    workspace: &Workspace,
+    rounds: u64,
+    seed: Option<u64>,
+    shards: Option<usize>,
+) -> anyhow::Result<()> {
     let seed = seed.unwrap_or_else(fresh_seed);
-    println!("seed {seed}; again with: cargo xtask torture --rounds {rounds} --seed {seed}");
+    let servers = shards.map(|shards| format!(" --postgres --shards {shards}")).unwrap_or_default();
+    let arguments = format!("--rounds {rounds} --seed {seed}{servers}");
+    println!("seed {seed}; again with: cargo xtask torture {arguments}");
     // The one that kills, and the one that is killed, which it expects beside itself.
     let mut build = workspace.cargo();
     process::run(build.args(["build", "--release", "--package", "venue", "--bins"]))?;
     let mut command = workspace.cargo();
     command.args(["run", "--release", "--package", "venue", "--bin", "torture", "--"]);
-    command.args(["--rounds", &rounds.to_string(), "--seed", &seed.to_string()]);
-    process::run(&mut command)
+    process::run(command.args(arguments.split(' ')))
 }
 
 fn fresh_seed() -> u64 {

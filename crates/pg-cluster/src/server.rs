@@ -1,6 +1,8 @@
 //! One private server.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -111,10 +113,26 @@ impl Server {
 
     /// Runs SQL with `psql`. Gives the rows as text: one a line, columns separated by `|`.
     pub fn query(&self, database: &str, sql: &str) -> anyhow::Result<String> {
+        run(&mut self.psql(database), sql)
+    }
+
+    /// Runs SQL in the background, until it is done or this is dropped: to hold a lock meanwhile.
+    pub fn session(&self, database: &str, sql: &str) -> anyhow::Result<Session> {
+        let mut command = self.psql(database);
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut session = Session { child: child.context("cannot start psql")? };
+        // A server that only sleeps would not notice that we are gone, and keep its locks.
+        let sql = format!("SET client_connection_check_interval = '100ms';\n{sql}");
+        session.child.stdin.take().context("a pipe")?.write_all(sql.as_bytes())?;
+        Ok(session)
+    }
+
+    fn psql(&self, database: &str) -> Command {
         let mut command = self.binaries.command("psql");
         command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-h", "127.0.0.1"]);
         command.args(["-p", &self.state.port.to_string(), "-d", database, "-f", "-"]);
-        run(command.env("PGPASSWORD", &self.state.password), sql)
+        command.env("PGPASSWORD", &self.state.password);
+        command
     }
 
     /// Kills all of its processes as `kill -9` does. They are gone when it returns; the data directory is as a crash leaves it.
@@ -133,6 +151,11 @@ impl Server {
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.stop()?;
         self.launch()
+    }
+
+    /// Leaves a temporary folder behind; where.
+    pub fn keep(&mut self) -> Option<PathBuf> {
+        self.temporary.take().map(TempDir::keep)
     }
 
     /// The end of what the server has logged.
@@ -193,6 +216,20 @@ impl Server {
         let text = String::from_utf8_lossy(new);
         let lines: Vec<_> = text.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+/// SQL that runs in the background. Dropped, it ends.
+#[derive(Debug)]
+pub struct Session {
+    child: Child,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod ack;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
 use domain::command::cancel_all::CancelAll;
@@ -40,6 +41,9 @@ pub(crate) struct Args {
     /// Shut down after so many commands; without it, go on until killed.
     #[arg(long)]
     commands: Option<u64>,
+    /// Commands a second at most; 0: as many as are taken.
+    #[arg(long, default_value_t = 0)]
+    rate: u64,
     /// Users.
     #[arg(long, default_value_t = 100)]
     users: u32,
@@ -65,8 +69,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     println!("{READY}");
     let end = args.commands.map_or(u64::MAX, |commands| args.first.saturating_add(commands));
+    let begun = Instant::now();
     for number in args.first..end {
         let command = load.next();
+        let due = Duration::from_nanos(
+            (number - args.first).saturating_mul(1_000_000_000).checked_div(args.rate).unwrap_or(0),
+        );
+        std::thread::sleep(due.saturating_sub(begun.elapsed()));
         while let Err(refused) = live.entrance.submit(command.clone(), ReplyTo::Sink { sink: 0, token: number }) {
             anyhow::ensure!(refused == NotTaken::Overloaded, "the venue does not take commands: {refused:?}");
             std::thread::yield_now();

@@ -1,9 +1,11 @@
 //! Questions after a restart.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use outside::client::Client;
+use outside::http::Answer;
 
 use crate::market::SYMBOLS;
 use crate::orders::Order;
@@ -12,6 +14,10 @@ use crate::trader::{Placed, Unknown};
 
 /// Orders the venue lists at once.
 const PAGE: usize = 1_000;
+/// How long a store may be away or behind after everything is up again.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// Between two questions to one that is.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Asks on behalf of one trader.
 #[derive(Debug)]
@@ -47,11 +53,36 @@ impl Checker {
     }
 
     fn find(&mut self, symbol: &str, name: &str) -> anyhow::Result<Option<Order>> {
-        let answer = self.client.ask("GET", "/api/v3/order", &format!("symbol={symbol}&{name}"))?;
+        let answer = self.ask_until_answered("/api/v3/order", &format!("symbol={symbol}&{name}"))?;
         match (answer.status, answer.code()) {
             (200, _) => Order::queried(&answer.body).map(Some),
             (_, Some(-2013)) => Ok(None),
             (status, _) => anyhow::bail!("{name}: {status} {}", answer.body),
+        }
+    }
+
+    /// Asks until the store that has the answer is there: one that is away, or behind, must be said to be so and never be made up for.
+    fn ask_until_answered(&mut self, path: &str, query: &str) -> anyhow::Result<Answer> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.client.ask("GET", path, query)?;
+            if answer.status != 503 {
+                return Ok(answer);
+            }
+            anyhow::ensure!(Instant::now() < deadline, "{path} {query}: {} {}", answer.status, answer.body);
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// The same for an order that may be there already: its first answer may have to come from a store.
+    fn place_until_answered(&mut self, query: &str) -> anyhow::Result<Placed> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let placed = Placed::read(self.client.ask("POST", "/api/v3/order", query), query)?;
+            if !matches!(placed, Placed::NotTaken) || Instant::now() > deadline {
+                return Ok(placed);
+            }
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -60,7 +91,7 @@ impl Checker {
         let symbol = SYMBOLS.into_iter().find(|symbol| unknown.query.contains(symbol)).context("a symbol")?;
         let name = format!("origClientOrderId={}", unknown.client_id);
         let before = if self.random.below(2) == 0 { self.find(symbol, &name)? } else { None };
-        let placed = Placed::read(self.client.ask("POST", "/api/v3/order", &unknown.query), &unknown.query)?;
+        let placed = self.place_until_answered(&unknown.query)?;
         let after = self.find(symbol, &name)?;
         match (before, placed, after) {
             (before, Placed::Acknowledged(order, _), Some(after)) => {
@@ -88,8 +119,8 @@ impl Checker {
             let mut next = first;
             while let Some(from) = next {
                 let query = format!("symbol={symbol}&orderId={from}&limit={PAGE}");
-                let page = self.client.get("/api/v3/allOrders", &query)?;
-                let page = page.as_array().context("a list")?;
+                let page = self.ask_until_answered("/api/v3/allOrders", &query)?;
+                let page = page.body.as_array().with_context(|| format!("a list: {} {}", page.status, page.body))?;
                 for order in page {
                     let order = Order::queried(order)?;
                     let known = known.get_mut(&order.client_id);

@@ -9,6 +9,7 @@ use outside::process::Running;
 use crate::ack::Ack;
 use crate::logs;
 use crate::rig::Rig;
+use crate::shards::Victim;
 
 /// Acknowledgements after which a load is killed: a power of two, up to this one.
 const ACKNOWLEDGED_LOG2_MAX: u64 = 16;
@@ -16,6 +17,8 @@ const ACKNOWLEDGED_LOG2_MAX: u64 = 16;
 const STARTING_PERCENT: u64 = 10;
 /// How long after its beginning such a load is killed at the latest.
 const STARTING_MS: u64 = 400;
+/// Commands a second of a load that goes on while servers are killed and started: nobody needs millions of them.
+const RATE_WITH_SERVERS: &str = "10000";
 /// Bits that the number of a command has within its round.
 const NUMBER_BITS: u32 = 32;
 
@@ -45,26 +48,30 @@ impl InProcess {
             rig.venue()?;
             rig.kill()?;
         }
-        let acks = load(rig, round)?;
+        let (acks, how) = load(rig, round)?;
         rig.round_ended(round)?;
         let begun = Instant::now();
+        rig.restart_servers()?;
         rig.venue()?;
         let up = begun.elapsed();
         logs::check(rig, &acks)?;
         self.acknowledged += u64::try_from(acks.len())?;
         Ok(format!(
-            "in process, killed, up again after {:.2} s; {} acknowledged commands are in the logs as answered",
+            "in process, {how}killed, up again after {:.2} s; {} acknowledged commands are in the logs as answered",
             up.as_secs_f64(),
             acks.len()
         ))
     }
 }
 
-/// Runs the load and kills it; what it has acknowledged.
-fn load(rig: &mut Rig, round: u64) -> anyhow::Result<Vec<Ack>> {
+/// Runs the load and kills it, and perhaps servers before; what it has acknowledged, and how they were killed.
+fn load(rig: &mut Rig, round: u64) -> anyhow::Result<(Vec<Ack>, String)> {
+    let victim = rig.victim(round);
+    let mut how = String::new();
     let (seed, first) = (rig.random.next().to_string(), (round << NUMBER_BITS).to_string());
     let data = rig.data.to_str().context("a path that is text")?;
-    let command = rig.binary.command(&["load", "--data", data, "--seed", &seed, "--first", &first]);
+    let rate = if rig.shards.is_some() { RATE_WITH_SERVERS } else { "0" };
+    let command = rig.binary.command(&["load", "--data", data, "--seed", &seed, "--first", &first, "--rate", rate]);
     let mut load = Running::spawn(command, rig.data.with_extension("log"))?;
     let mut lines = Vec::new();
     if rig.random.below(100) < STARTING_PERCENT {
@@ -72,9 +79,20 @@ fn load(rig: &mut Rig, round: u64) -> anyhow::Result<Vec<Ack>> {
         rig.kills.starting += 1;
     } else {
         let goal = usize::try_from(1_u64 << rig.random.below(ACKNOWLEDGED_LOG2_MAX + 1))?;
+        let kill_at = match victim {
+            Victim::Venue => None,
+            Victim::Servers => Some(goal / 2),
+            Victim::Both => Some(goal),
+        };
         // One more line, which says that it is ready.
         while lines.len() <= goal {
             lines.push(load.line().with_context(|| format!("the load stalls:\n{}", load.logged()))?);
+            if kill_at.is_some_and(|kill_at| lines.len() == kill_at + 1) {
+                how = rig.kill_servers()? + ", ";
+                if victim == Victim::Servers {
+                    rig.restart_servers()?;
+                }
+            }
         }
         std::thread::sleep(rig.moment(2));
     }
@@ -92,5 +110,5 @@ fn load(rig: &mut Rig, round: u64) -> anyhow::Result<Vec<Ack>> {
             Err(_) => anyhow::bail!("the load said {line:?}"),
         }
     }
-    Ok(acks)
+    Ok((acks, how))
 }

@@ -1,7 +1,8 @@
 //! Kills a venue at random moments, again and again, on one data directory, and checks after each start that everything it had
 //! acknowledged is there, once, as acknowledged.
 //!
-//! Two kinds of rounds take turns: REST clients over sockets, and load inside the venue's process at full speed.
+//! Two kinds of rounds take turns: REST clients over sockets, and load inside the venue's process at full speed. With `--postgres` the
+//! orders are in PostgreSQL, and the servers are killed as well.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to whoever started it")]
 
 mod rig;
@@ -14,6 +15,7 @@ mod ack;
 mod in_process;
 mod logs;
 mod forget;
+mod shards;
 #[path = "../random.rs"]
 mod random;
 
@@ -27,6 +29,7 @@ use clap::Parser;
 use in_process::InProcess;
 use rest::Rest;
 use rig::Rig;
+use shards::Shards;
 
 /// Kill a venue in the middle of its work, restart it, and prove that nothing acknowledged is lost.
 #[derive(Debug, Parser)]
@@ -49,6 +52,12 @@ struct Args {
     /// Make the venue forget the end of its journal in this round: the torture must notice.
     #[arg(long, value_name = "ROUND", hide = true)]
     forget_in: Option<u64>,
+    /// Keep orders and money in PostgreSQL, and kill its servers too.
+    #[arg(long)]
+    postgres: bool,
+    /// How many servers, each a shard.
+    #[arg(long, default_value_t = 1)]
+    shards: usize,
     /// REST clients.
     #[arg(long, default_value_t = 6)]
     clients: u32,
@@ -74,12 +83,19 @@ fn run(args: &Args, seed: u64) -> anyhow::Result<()> {
     let temporary = tempfile::Builder::new().prefix("buttonwood-torture-").tempdir()?;
     let directory = args.data.clone().unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
-    let mut rig = Rig::new(&program, &directory, seed, args.forget_in);
+    anyhow::ensure!((1..=16).contains(&args.shards), "--shards must be from 1 to 16");
+    let shards = args.postgres.then(|| Shards::start(args.shards, &directory)).transpose()?;
+    let mut rig = Rig::new(&program, &directory, seed, shards, args.forget_in);
     let outcome = rounds(args, &mut rig);
     // Whoever looks for the reason needs the files, and nobody writing to them.
     rig.drop_venue();
-    if outcome.is_err() && args.data.is_none() {
-        eprintln!("torture: what is left is kept in {}", temporary.keep().display());
+    if outcome.is_err() {
+        for folder in rig.shards.iter_mut().flat_map(Shards::keep) {
+            eprintln!("torture: what is left of a server is kept in {}", folder.display());
+        }
+        if args.data.is_none() {
+            eprintln!("torture: what is left is kept in {}", temporary.keep().display());
+        }
     }
     outcome
 }
@@ -101,6 +117,10 @@ fn rounds(args: &Args, rig: &mut Rig) -> anyhow::Result<()> {
         }
     }
     let (orders, cancels, unknown) = rest.counts();
+    if let Some(shards) = &rig.shards {
+        let (all, between) = (shards.killed.all, shards.killed.between);
+        println!("torture: {all} servers killed, {between} times between rows and commit");
+    }
     println!(
         "torture: {} rounds, {} kills ({} of them while starting, {} while shutting down), {} clean shutdowns verified; \
          by REST {orders} orders and {cancels} cancels acknowledged, {unknown} of unknown outcome resolved; \

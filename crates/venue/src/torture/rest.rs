@@ -11,6 +11,7 @@ use crate::check::Checker;
 use crate::market::Market;
 use crate::orders::Order;
 use crate::rig::Rig;
+use crate::shards::Victim;
 use crate::trader::{Log, Trader};
 
 /// Acknowledgements of a round, at most.
@@ -45,23 +46,36 @@ impl Rest {
     }
 
     pub(crate) fn round(&mut self, rig: &mut Rig, round: u64) -> anyhow::Result<String> {
+        let victim = rig.victim(round);
         let (acknowledged, traders) = self.start(rig, round)?;
         let goal = 1 + rig.random.below(ACKNOWLEDGED_MAX);
-        wait_for(&acknowledged, goal).with_context(|| rig_log(rig))?;
-        std::thread::sleep(rig.moment(2));
-        let how = match rig.random.below(100) {
-            0..STOPPING_PERCENT if rig.kill_stopping()? => "killed while shutting down",
-            0..STOPPING_PERCENT => "shut down under load",
-            _ => {
-                rig.kill()?;
-                "killed under load"
+        let mut how = Vec::new();
+        if victim == Victim::Servers {
+            // The venue goes on without them, and after them.
+            wait_for(&acknowledged, goal / 2).with_context(|| rig_log(rig))?;
+            how.push(rig.kill_servers()?);
+            wait_for(&acknowledged, goal / 4).with_context(|| rig_log(rig))?;
+            rig.restart_servers()?;
+            wait_for(&acknowledged, goal / 4).with_context(|| rig_log(rig))?;
+            drop(acknowledged);
+        } else {
+            wait_for(&acknowledged, goal).with_context(|| rig_log(rig))?;
+            std::thread::sleep(rig.moment(2));
+            if victim == Victim::Both {
+                how.push(rig.kill_servers()?);
             }
-        };
+            how.push(end_venue(rig)?.to_owned());
+        }
         let logs: Vec<Log> = traders.into_iter().map(join).collect::<Result<_, _>>()?;
         rig.round_ended(round)?;
         let begun = Instant::now();
+        // Now and then the venue starts first.
+        if rig.random.below(4) > 0 {
+            rig.restart_servers()?;
+        }
         rig.venue()?;
         let up = begun.elapsed();
+        rig.restart_servers()?;
         let promised: usize = logs.iter().map(|log| log.orders.len()).sum();
         let unknown = logs.iter().filter(|log| log.unknown.is_some()).count();
         let cancels: u64 = logs.iter().map(|log| log.cancels).sum();
@@ -72,7 +86,8 @@ impl Rest {
         self.cancels += cancels;
         self.unknown += u64::try_from(unknown)?;
         Ok(format!(
-            "rest, {how}, up again after {:.2} s; {promised} orders and {cancels} cancels are there, {unknown} resolved",
+            "rest, {}, up again after {:.2} s; {promised} orders and {cancels} cancels are there, {unknown} resolved",
+            how.join(", "),
             up.as_secs_f64()
         ))
     }
@@ -122,6 +137,18 @@ impl Rest {
         }
         Ok(())
     }
+}
+
+/// Kills the venue, or shuts it down, under load; how, in words.
+fn end_venue(rig: &mut Rig) -> anyhow::Result<&'static str> {
+    Ok(match rig.random.below(100) {
+        0..STOPPING_PERCENT if rig.kill_stopping()? => "killed while shutting down",
+        0..STOPPING_PERCENT => "shut down under load",
+        _ => {
+            rig.kill()?;
+            "killed under load"
+        }
+    })
 }
 
 /// Waits until so much was acknowledged.

@@ -9,6 +9,7 @@ use outside::process::{Binary, Running};
 
 use crate::forget::forget;
 use crate::random::Random;
+use crate::shards::{Shards, Victim};
 
 /// Commands between two snapshots: few, so that every few rounds begin from another one.
 const SNAPSHOT_EVERY: u64 = 5_000;
@@ -37,19 +38,31 @@ pub(crate) struct Rig {
     pub(crate) random: Random,
     pub(crate) kills: Kills,
     pub(crate) verified: u64,
+    /// The servers that hold orders and money; absent: they are in the embedded store.
+    pub(crate) shards: Option<Shards>,
     /// The round in which what was acknowledged is thrown away.
     forget_in: Option<u64>,
     venue: Option<Running>,
 }
 
 impl Rig {
-    pub(crate) fn new(program: &Path, directory: &Path, seed: u64, forget_in: Option<u64>) -> Self {
+    pub(crate) fn new(
+        program: &Path,
+        directory: &Path,
+        seed: u64,
+        shards: Option<Shards>,
+        forget_in: Option<u64>,
+    ) -> Self {
         let segments = directory.join("segments");
         let binary = Binary::new(program)
             .with("SEGMENT_MIB", SEGMENT_MIB)
             .with("SNAPSHOT_EVERY", SNAPSHOT_EVERY)
             .with("SEGMENT_STORE", segments.display())
             .with("GATEWAY_THREADS", 2);
+        let binary = match &shards {
+            Some(shards) => binary.with("CONFIG", shards.config.display()),
+            None => binary,
+        };
         Self {
             binary,
             data: directory.join("venue"),
@@ -57,6 +70,7 @@ impl Rig {
             random: Random::new(seed),
             kills: Kills::default(),
             verified: 0,
+            shards,
             forget_in,
             venue: None,
         }
@@ -65,6 +79,25 @@ impl Rig {
     /// The load of this round has ended, and nobody runs.
     pub(crate) fn round_ended(&self, round: u64) -> anyhow::Result<()> {
         if self.forget_in == Some(round) { forget(&self.data) } else { Ok(()) }
+    }
+
+    /// Whom a round kills: in turn, so that the rounds of each kind have all of them; the venue, where there are no servers.
+    pub(crate) fn victim(&self, round: u64) -> Victim {
+        match (round % 3, &self.shards) {
+            (1, Some(_)) => Victim::Servers,
+            (2, Some(_)) => Victim::Both,
+            _ => Victim::Venue,
+        }
+    }
+
+    /// Kills a server or all; how, in words.
+    pub(crate) fn kill_servers(&mut self) -> anyhow::Result<String> {
+        self.shards.as_mut().context("servers")?.kill(&mut self.random)
+    }
+
+    /// Starts the servers that do not run.
+    pub(crate) fn restart_servers(&mut self) -> anyhow::Result<()> {
+        self.shards.as_mut().map_or(Ok(()), Shards::restart)
     }
 
     /// A random duration below so many milliseconds.

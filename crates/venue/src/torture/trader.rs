@@ -49,6 +49,8 @@ pub(crate) struct Trader {
     log: Log,
     /// Says that something was acknowledged.
     acknowledged: Sender<()>,
+    /// The round is over.
+    over: bool,
 }
 
 /// Why a trader stops.
@@ -68,12 +70,12 @@ impl From<anyhow::Error> for End {
 impl Trader {
     pub(crate) fn new(address: SocketAddr, key: &Key, name: String, seed: u64, acknowledged: Sender<()>) -> Self {
         let client = Client::new(address, key);
-        Self { client, name, random: Random::new(seed), sent: 0, log: Log::default(), acknowledged }
+        Self { client, name, random: Random::new(seed), sent: 0, log: Log::default(), acknowledged, over: false }
     }
 
-    /// Trades until the venue is gone.
+    /// Trades until the venue is gone, or nobody counts any more.
     pub(crate) fn run(mut self) -> Log {
-        loop {
+        while !self.over {
             let step = match self.random.below(100) {
                 0..20 => self.cancel(),
                 20..25 => self.place_again(),
@@ -91,6 +93,7 @@ impl Trader {
                 }
             }
         }
+        self.log
     }
 
     fn place(&mut self) -> Result<(), End> {
@@ -111,9 +114,7 @@ impl Trader {
 
     fn acknowledged(&mut self, sequence: u64) {
         self.log.sequence = self.log.sequence.max(sequence);
-        if self.acknowledged.send(()).is_err() {
-            // Nobody counts any more: the venue is being killed.
-        }
+        self.over |= self.acknowledged.send(()).is_err();
     }
 
     /// The last order once more, as a client does that is not sure: the same answer must come.
