@@ -14,6 +14,7 @@ pub mod market;
 pub mod day;
 pub mod merged;
 pub mod restart;
+pub mod routed;
 pub mod limits;
 mod apply;
 mod sorted;

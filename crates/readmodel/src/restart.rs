@@ -8,7 +8,7 @@ use domain::event::{Event, OrderAmended, OrderClosed, OrderFilled};
 use domain::ids::{EventId, OrderId, SymbolId, TradeId, UserId};
 use domain::order::{MarketSize, OrderKind};
 use domain::units::{Seq, UnixNanos};
-use projector::history::{History, MinutesQuery, OrderKey, ReadError, Selection, TimeRange, TradesQuery};
+use projector::history::{History, MinutesQuery, OrderKey, OrdersQuery, Page, ReadError, Selection, TimeRange, TradesQuery};
 use projector::rows::{OrderRow, OrderStatus, TradeRow};
 
 use crate::day::{Day, earliest_kept};
@@ -58,17 +58,37 @@ impl ReadModel {
     /// order says that it last changed when it was placed. Where they are away, that may be made up for later: what the model has
     /// heard meanwhile is newer, and stays. The stores must have every command through `least`: those after it are replayed.
     pub fn learn_changes(&self, history: &dyn History, least: Seq) -> Result<(), ReadError> {
+        let mut missing = BTreeMap::new();
         for order in self.changed_orders() {
-            let page = history.order(OrderKey::Id(order.order))?;
-            if page.through < least {
-                return Err(ReadError::Failed(format!("it is at sequence {}, before {}", page.through.0, least.0)));
+            // One of several stores that is away keeps back nothing but its own.
+            if missing.contains_key(&order.symbol) {
+                continue;
             }
-            if let Some(row) = page.rows.first() {
-                self.shard(order.user).touch_if_newer(row);
+            match stored(history, (order.user, order.symbol), order.order) {
+                Ok(page) if page.through < least => {
+                    let why = format!("it is at sequence {}, before {}", page.through.0, least.0);
+                    missing.insert(order.symbol, ReadError::Failed(why));
+                }
+                Ok(page) => page.rows.iter().for_each(|row| self.shard(order.user).touch_if_newer(row)),
+                Err(error) => {
+                    missing.insert(order.symbol, error);
+                }
             }
         }
-        Ok(())
+        missing.pop_first().map_or(Ok(()), |(_, error)| Err(error))
     }
+}
+
+/// The order as the stores have it. Asked for by its symbol: only one of several stores has that.
+fn stored(
+    history: &dyn History,
+    (user, symbol): (UserId, SymbolId),
+    order: OrderId,
+) -> Result<Page<OrderRow>, ReadError> {
+    let selection = Selection { first: Some(order), time: TimeRange::default(), limit: 1 };
+    let mut page = history.orders(&OrdersQuery { user, symbol, selection })?;
+    page.rows.retain(|row| row.order == order);
+    Ok(page)
 }
 
 impl Replay<'_> {
@@ -111,13 +131,13 @@ impl Replay<'_> {
                 }
             }
             Event::OrderFilled(filled) => {
-                self.change(filled.user, filled.order, at, |row| fill(row, filled))?;
+                self.change((filled.user, filled.symbol), filled.order, at, |row| fill(row, filled))?;
             }
             Event::OrderClosed(closed) => {
-                self.change(closed.user, closed.order, at, |row| close(row, closed))?;
+                self.change((closed.user, closed.symbol), closed.order, at, |row| close(row, closed))?;
             }
             Event::OrderAmended(amended) => {
-                self.change(amended.user, amended.order, at, |row| amend(row, amended))?;
+                self.change((amended.user, amended.symbol), amended.order, at, |row| amend(row, amended))?;
             }
             Event::Refused(_)
             | Event::OrderRepeated(_)
@@ -176,7 +196,7 @@ impl Replay<'_> {
     /// A later event of an order: one that is open in the state only shows when it last changed.
     fn change(
         &mut self,
-        user: UserId,
+        (user, symbol): (UserId, SymbolId),
         order: OrderId,
         at: At,
         change: impl FnOnce(&mut OrderRow),
@@ -187,7 +207,7 @@ impl Replay<'_> {
             return Ok(());
         }
         if !self.closing.contains_key(&order) {
-            let stored = self.history.order(OrderKey::Id(order))?.rows.into_iter().next();
+            let stored = stored(self.history, (user, symbol), order)?.rows.into_iter().next();
             self.closing.insert(order, stored);
         }
         let Some(Some(row)) = self.closing.get_mut(&order) else { return Ok(()) };

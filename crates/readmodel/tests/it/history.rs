@@ -3,7 +3,7 @@
 use domain::ids::{OrderId, SymbolId, TradeId, UserId};
 use domain::units::{Seq, UnixNanos};
 use projector::history::{
-    FillsQuery, LedgerQuery, MinutesQuery, OrderKey, OrdersQuery, Selection, TimeRange, TradesQuery,
+    FillsQuery, History, LedgerQuery, MinutesQuery, OrderKey, OrdersQuery, Selection, TimeRange, TradesQuery,
 };
 use readmodel::limits::Limits;
 use readmodel::merged::HistoryError;
@@ -62,7 +62,7 @@ pub(crate) fn selection<Id>(first: Option<Id>, time: TimeRange, limit: usize) ->
 }
 
 /// Asks every question of both.
-pub(crate) fn compare(model: &ReadModel, store: &Store, all: &Store, seed: u64) {
+pub(crate) fn compare(model: &ReadModel, store: &dyn History, all: &Store, seed: u64) {
     let times: Vec<UnixNanos> = {
         let orders = (0..all.users).flat_map(|user| all.model.open_orders(UserId(user), None));
         orders.map(|row| row.placed_time).take(3).collect()
@@ -87,7 +87,7 @@ pub(crate) fn compare(model: &ReadModel, store: &Store, all: &Store, seed: u64) 
 
 fn compare_symbol(
     model: &ReadModel,
-    store: &Store,
+    store: &dyn History,
     all: &Store,
     symbol: SymbolId,
     (time, limit): (TimeRange, usize),
@@ -103,7 +103,7 @@ fn compare_symbol(
 
 fn compare_user(
     model: &ReadModel,
-    store: &Store,
+    store: &dyn History,
     all: &Store,
     (user, symbol): (UserId, SymbolId),
     (time, limit): (TimeRange, usize),

@@ -5,4 +5,5 @@ mod stores;
 mod state;
 mod history;
 mod restart;
+mod routed;
 mod rows;
