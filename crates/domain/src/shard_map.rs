@@ -91,6 +91,23 @@ impl ShardMap {
         places.tenure_count(id)
     }
 
+    /// How many symbols have a place: all there are, or none.
+    pub const fn symbols_placed(&self) -> u32 {
+        self.symbols.len()
+    }
+
+    /// How many users have a place: all there are, the venue included, or none.
+    pub const fn users_placed(&self) -> u32 {
+        self.users.len()
+    }
+
+    /// Whether a shard owns a symbol or a user, or ever did.
+    pub fn has_owned(&self, shard: ShardId) -> bool {
+        let later = self.symbols.later().chain(self.users.later());
+        let first = self.symbols.first().chain(self.users.first());
+        first.chain(later.map(|(_, tenure)| tenure.shard)).any(|owner| owner == shard)
+    }
+
     /// Open moves, by subject.
     pub fn moves(&self) -> impl ExactSizeIterator<Item = &Move> {
         self.moves.values()

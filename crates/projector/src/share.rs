@@ -146,6 +146,10 @@ impl Part {
 
     /// Whether the subject was placed on the shard and has not left it yet.
     fn is_native(&self, subject: Subject, seq: Seq) -> bool {
+        if self.map.is_empty() {
+            // The first shard takes all there is from the beginning on: what comes before it is added is its as well.
+            return self.shard == ShardId(0);
+        }
         self.map.owner_at(subject, Seq::ZERO) == Some(self.shard)
             && (self.map.tenure_count(subject) == 1
                 || self.map.tenures(subject).get(1).is_none_or(|second| seq <= second.from))

@@ -8,7 +8,9 @@ use domain::event::{Event, OrderAmended, OrderClosed, OrderFilled};
 use domain::ids::{EventId, OrderId, SymbolId, TradeId, UserId};
 use domain::order::{MarketSize, OrderKind};
 use domain::units::{Seq, UnixNanos};
-use projector::history::{History, MinutesQuery, OrderKey, OrdersQuery, Page, ReadError, Selection, TimeRange, TradesQuery};
+use projector::history::{
+    History, MinutesQuery, OrderKey, OrdersQuery, Page, ReadError, Selection, TimeRange, TradesQuery,
+};
 use projector::rows::{OrderRow, OrderStatus, TradeRow};
 
 use crate::day::{Day, earliest_kept};

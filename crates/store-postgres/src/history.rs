@@ -5,7 +5,7 @@ mod fills;
 mod ledger;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Transaction};
@@ -42,6 +42,8 @@ pub struct PostgresOrders {
     units: Mutex<Units>,
     /// Absent: whatever the database holds is read.
     lineage: Option<Arc<Lineage>>,
+    /// Which shard the database must be, once that is known.
+    shard: Arc<OnceLock<ShardId>>,
 }
 
 /// One read transaction.
@@ -62,7 +64,8 @@ impl PostgresOrders {
         let broken = |error: &dyn fmt::Display| Fault::Misuse(format!("no readers: {error}"));
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("postgres-reads").enable_all().build();
         let runtime = runtime.map_err(|error| broken(&error))?;
-        let shard = config.shard;
+        let shard: Arc<OnceLock<ShardId>> = Arc::new(config.shard.map_or_else(OnceLock::new, OnceLock::from));
+        let expected = Arc::clone(&shard);
         let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config.reader(), config.tls(), settings);
         let pool = Pool::builder(manager)
@@ -71,11 +74,17 @@ impl PostgresOrders {
             .create_timeout(Some(CONNECTION_WAIT))
             .runtime(deadpool_postgres::Runtime::Tokio1)
             .post_create(Hook::async_fn(move |client, _| {
-                Box::pin(async move { set_up(client, shard).await.map_err(hook_error) })
+                let expected = expected.get().copied();
+                Box::pin(async move { set_up(client, expected).await.map_err(hook_error) })
             }))
             .build()
             .map_err(|error| broken(&error))?;
-        Ok(Self { runtime, pool, units: Mutex::default(), lineage })
+        Ok(Self { runtime, pool, units: Mutex::default(), lineage, shard })
+    }
+
+    /// From now on only a database that is this shard is connected to; said once.
+    pub fn set_shard(&self, shard: ShardId) {
+        self.shard.get_or_init(|| shard);
     }
 
     /// Reads rows of a stream and its checkpoint from one snapshot.

@@ -64,6 +64,12 @@ impl PostgresStore {
         self.link = None;
     }
 
+    /// The shard that the database says it is, if it does.
+    pub fn found_shard(&mut self) -> Result<Option<ShardId>, StoreError> {
+        let read = self.link().and_then(|link| link.run(async |session| shard::found(&session.client).await));
+        Ok(self.conclude(read)?)
+    }
+
     /// What keeps it from writing at present, in words for an operator; nothing: the last attempt went well.
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()

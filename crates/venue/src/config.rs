@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use domain::text::ShardName;
 use serde::Deserialize;
 
 /// Prefix of environment variables that override the file: `BUTTONWOOD_SNAPSHOT_EVERY=1000000`.
@@ -14,6 +15,9 @@ const ENVIRONMENT_PREFIX: &str = "BUTTONWOOD_";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
+    /// The file it was read from, if one was.
+    #[serde(skip)]
+    pub(crate) file: Option<PathBuf>,
     /// Where the venue keeps everything.
     pub(crate) data: PathBuf,
     /// Address and port of the REST interface.
@@ -75,6 +79,11 @@ const fn yes() -> bool {
 }
 
 impl Shard {
+    /// Its name in the shard map.
+    pub(crate) fn shard_name(&self) -> ShardName {
+        ShardName::new(&self.name).expect("a configuration is checked before it is used")
+    }
+
     /// A shard without any further setting.
     pub(crate) fn at(name: &str, url: &str) -> Self {
         Self { name: name.to_owned(), url: url.to_owned(), standby: Vec::new(), ca_file: None, migrate: true }
@@ -91,6 +100,7 @@ impl fmt::Debug for Shard {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            file: None,
             data: PathBuf::from("buttonwood-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             allow_plaintext: false,
@@ -123,7 +133,8 @@ impl Config {
             None => String::new(),
         };
         let name = file.map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string());
-        Self::from_parts(&text, std::env::vars()).with_context(|| format!("in {name}"))
+        let config = Self::from_parts(&text, std::env::vars()).with_context(|| format!("in {name}"))?;
+        Ok(Self { file: file.map(Path::to_owned), ..config })
     }
 
     fn from_parts(text: &str, environment: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
@@ -145,12 +156,31 @@ impl Config {
         anyhow::ensure!((64..=1 << 22).contains(&self.queue_commands), "queue_commands must be from 64 to 4194304");
         anyhow::ensure!(self.snapshot_every >= 1_000, "snapshot_every must be at least 1000");
         anyhow::ensure!(self.follower_lag_max >= 10_000, "follower_lag_max must be at least 10000");
-        anyhow::ensure!(self.shards.len() <= 1, "one shard at most: symbols cannot be spread over several yet");
+        self.check_shards()?;
         anyhow::ensure!((1..=60_000).contains(&self.answer_timeout_ms), "answer_timeout_ms must be from 1 to 60000");
         anyhow::ensure!((1..=1 << 20).contains(&self.connections_max), "connections_max must be from 1 to 1048576");
         for (name, timeout_ms) in [("idle_timeout_ms", self.idle_timeout_ms), ("head_timeout_ms", self.head_timeout_ms)]
         {
             anyhow::ensure!((100..=3_600_000).contains(&timeout_ms), "{name} must be from 100 to 3600000");
+        }
+        Ok(())
+    }
+
+    fn check_shards(&self) -> anyhow::Result<()> {
+        let most = usize::from(domain::limits::SHARDS_MAX);
+        anyhow::ensure!(self.shards.len() <= most, "there can be at most {most} shards");
+        for (place, Shard { name, .. }) in self.shards.iter().enumerate() {
+            let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+            anyhow::ensure!(
+                ShardName::new(name).is_ok() && name.bytes().all(legal),
+                "the name of a shard has 1 to 32 letters, digits, -, _ and .: {name:?} does not"
+            );
+            anyhow::ensure!(
+                !RESERVED.contains(&name.as_str()),
+                "a shard cannot be named {name:?}: that is another store"
+            );
+            let is_twice = self.shards.iter().take(place).any(|other| other.name == *name);
+            anyhow::ensure!(!is_twice, "two shards are named {name:?}");
         }
         Ok(())
     }
@@ -165,6 +195,9 @@ impl Config {
         self.store.clone().unwrap_or_else(|| self.data.join("store"))
     }
 }
+
+/// Names of the files of the embedded store.
+const RESERVED: [&str; 2] = ["hot", "archive"];
 
 /// The names the environment may override.
 const NAMES: [&str; 16] = [
@@ -226,6 +259,26 @@ mod tests {
         assert!(says("segmnet_mib = 1").contains("segmnet_mib"));
         assert!(says("segment_mib = 1").contains("segment_mib must be from 16 to 1024"));
         assert!(says("listen = \"nowhere\"").contains("listen"));
+    }
+
+    #[test]
+    fn shards_have_names_that_differ() {
+        let load = |names: &[&str]| {
+            let shard = |name: &&str| format!("[[shards]]\nname = {name:?}\nurl = \"postgres://localhost/x\"\n");
+            load(&names.iter().map(shard).collect::<String>(), &[]).map(|config| config.shards.len())
+        };
+        assert_eq!(load(&["eu-1", "eu-2", "us.1"]).unwrap(), 3);
+        let long = "x".repeat(33);
+        for (names, says) in [
+            (["a", "a"], "two shards are named \"a\""),
+            (["a", ""], "\"\" does not"),
+            (["a", "b c"], "\"b c\" does not"),
+            (["a", &long], "1 to 32"),
+            (["archive", "a"], "that is another store"),
+        ] {
+            let error = format!("{:#}", load(&names).unwrap_err());
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]

@@ -79,12 +79,21 @@ impl Console {
     fn command(&self, content: RequestContent) -> anyhow::Result<Command> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let id = RequestId::new(&format!("{}-{number}", self.name))?;
-        Ok(Command { envelope: Envelope::VENUE, action: Action::Request(Request { id, content }) })
+        Ok(request(id, content))
     }
 
     /// Makes a request under the console's next id and waits for what came of it.
     pub(crate) fn request(&self, content: RequestContent) -> anyhow::Result<Created> {
-        let answer = self.ask(&self.command(content)?)?;
+        self.created(&self.command(content)?)
+    }
+
+    /// The same under an id of its own.
+    pub(crate) fn request_as(&self, id: RequestId, content: RequestContent) -> anyhow::Result<Created> {
+        self.created(&request(id, content))
+    }
+
+    fn created(&self, command: &Command) -> anyhow::Result<Created> {
+        let answer = self.ask(command)?;
         for event in &answer.events {
             if let Event::Refused(refused) = event {
                 anyhow::bail!("the venue refused its own request: {:?}", refused.reason);
@@ -122,6 +131,10 @@ impl Console {
             }
         }
     }
+}
+
+const fn request(id: RequestId, content: RequestContent) -> Command {
+    Command { envelope: Envelope::VENUE, action: Action::Request(Request { id, content }) }
 }
 
 /// What an event says was created, if it is one of those.

@@ -126,7 +126,7 @@ fn watch(live: &Live, meter: &Meter, limit: Option<Duration>, stop: &AtomicBool)
 fn status_line(live: &Live, counts: &Counts, since: Duration, over: Duration) -> String {
     let per_second = |count: u64| u64::try_from(u128::from(count) * 1_000_000 / over.as_micros().max(1)).unwrap_or(0);
     let seq = live.read_model.seq().0;
-    let stored = live.status.followers.iter().map(|follower| follower.reached().0).min().unwrap_or(0);
+    let stored = live.status.followers.all().iter().map(|follower| follower.reached().0).min().unwrap_or(0);
     format!(
         "{:>5.0} s  {} orders/s  ack p50 {:.2} ms p99 {:.2} ms  {} fills/s  sequence {seq}  store behind by {}",
         since.as_secs_f64(),

@@ -1,8 +1,8 @@
 //! Keeps stores near the journal: one thread per store, which steps the followers of its streams in turn.
 
 mod durability;
+pub(crate) mod roster;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -23,6 +23,7 @@ use sequencer::log::Progress;
 use sequencer::snapshots::Snapshots;
 
 use crate::followers::durability::Durability;
+use crate::followers::roster::Roster;
 use crate::priority::give_way;
 use crate::source::{Joined, Logs};
 use crate::stores::member::{Kept, Member};
@@ -47,11 +48,9 @@ pub(crate) struct FollowerStatus {
 }
 
 impl FollowerStatus {
-    fn new(store: &str, stream: Stream, found: &BTreeMap<String, Seq>) -> Self {
-        let name = format!("{store}/{}", stream.word());
-        let reached = found.get(&name).copied().unwrap_or(Seq::ZERO);
+    fn new(store: &str, stream: Stream, reached: Seq) -> Self {
         Self {
-            name,
+            name: name_of(store, stream),
             stream,
             reached: AtomicU64::new(reached.0),
             // Nobody knows what of it would survive a loss of power.
@@ -100,30 +99,44 @@ pub(crate) struct Shared {
     pub(crate) read_model: Arc<ReadModel>,
     /// States of the venue that a fold may begin at.
     pub(crate) snapshots: Snapshots,
+    pub(crate) roster: Arc<Roster>,
     /// Finish what is written, then stop.
     pub(crate) stop: Arc<AtomicBool>,
 }
 
-/// Starts the thread of one store. `found` is what its streams are known to have, by name: a follower is that far before it has
-/// said so itself.
+/// Makes the followers of a store known. Until they have said so themselves they are as far as `reached` says.
+pub(crate) fn announce(member: &Member, roster: &Roster, reached: impl Fn(&str) -> Seq) -> Vec<Arc<FollowerStatus>> {
+    let status = |stream: &Stream| {
+        let reached = reached(&name_of(&member.name, *stream));
+        Arc::new(FollowerStatus::new(&member.name, *stream, reached))
+    };
+    let statuses: Vec<_> = member.streams.iter().map(status).collect();
+    roster.add(&statuses);
+    statuses
+}
+
+/// Starts the thread of one store, whose followers were announced.
 pub(crate) fn start(
     member: Member,
+    statuses: &[Arc<FollowerStatus>],
+    share: &Share,
     shared: &Shared,
-    found: &BTreeMap<String, Seq>,
-) -> std::io::Result<(Vec<Arc<FollowerStatus>>, JoinHandle<()>)> {
-    let Member { name, streams, store, lineage, .. } = member;
-    let status = |stream: &Stream| Arc::new(FollowerStatus::new(&name, *stream, found));
-    let statuses: Vec<_> = streams.iter().map(status).collect();
+) -> std::io::Result<JoinHandle<()>> {
+    let Member { name, store, lineage, .. } = member;
     let lanes = statuses.iter().map(|status| Lane {
-        follower: Follower::new(status.stream, shared.logs.venue, shared.epoch, Share::whole(), shared.settings),
+        follower: Follower::new(status.stream, shared.logs.venue, shared.epoch, share.clone(), shared.settings),
         source: Joined::new(shared.logs.clone(), Arc::clone(&shared.written)).with_snapshots(shared.snapshots.clone()),
         status: Arc::clone(status),
     });
     let (lanes, shared, started) = (lanes.collect(), shared.clone(), Instant::now());
     let mut runner =
         Runner { lanes, store, shared, lineage, durability: Durability::default(), started, asked_to_stop: None };
-    let thread = std::thread::Builder::new().name(name).spawn(move || runner.run())?;
-    Ok((statuses, thread))
+    std::thread::Builder::new().name(name).spawn(move || runner.run())
+}
+
+/// Store and stream.
+pub(crate) fn name_of(store: &str, stream: Stream) -> String {
+    format!("{store}/{}", stream.word())
 }
 
 struct Lane {
@@ -213,7 +226,7 @@ impl Runner {
                 Step::Committed(checkpoint) | Step::Resumed(checkpoint) => {
                     // Where the follower reads on from, the source has the same history.
                     self.lineage.admit(lane.status.stream, checkpoint);
-                    lane.reached(checkpoint.seq, &self.shared.read_model);
+                    lane.reached(checkpoint.seq, &self.shared);
                     next = Next::AtOnce;
                 }
                 Step::Idle => {}
@@ -287,7 +300,7 @@ impl Store for Witnessed<'_> {
 }
 
 impl Lane {
-    fn reached(&self, seq: Seq, read_model: &ReadModel) {
+    fn reached(&self, seq: Seq, shared: &Shared) {
         self.status.reached.store(seq.0, Ordering::Release);
         let stream = match self.status.stream {
             Stream::Symbols => readmodel::model::Stream::Orders,
@@ -301,7 +314,10 @@ impl Lane {
             | Stream::Leaderboards
             | Stream::Analytics => return,
         };
-        read_model.store_reached(stream, seq);
+        // Memory keeps what one of the stores of the stream still misses.
+        if let Some(reached) = shared.roster.reached(self.status.stream) {
+            shared.read_model.store_reached(stream, reached);
+        }
     }
 
     fn say_stopped(&self, lineage: &Lineage) {
@@ -317,8 +333,6 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use domain::units::Seq;
     use projector::batch::Stream;
 
@@ -326,9 +340,7 @@ mod tests {
 
     #[test]
     fn a_follower_that_has_not_spoken_is_where_its_store_was_found() {
-        let found = BTreeMap::from([("hot/users".to_owned(), Seq(7))]);
-        let status = |stream| FollowerStatus::new("hot", stream, &found);
-        assert_eq!((status(Stream::Users).reached(), status(Stream::Users).durable()), (Seq(7), Seq::ZERO));
-        assert_eq!(status(Stream::Symbols).reached(), Seq::ZERO);
+        let status = FollowerStatus::new("hot", Stream::Users, Seq(7));
+        assert_eq!((status.name.as_str(), status.reached(), status.durable()), ("hot/users", Seq(7), Seq::ZERO));
     }
 }

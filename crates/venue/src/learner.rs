@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::units::Seq;
 use projector::history::{History, ReadError};
 use readmodel::model::ReadModel;
 
-use crate::stores::Stores;
-
-/// How long to leave a store alone that did not answer.
+/// How long to leave a store alone that did not answer, at first.
 const LEARN_PAUSE: Duration = Duration::from_millis(200);
+/// And at most: a shard that is not in the configuration never answers.
+const LEARN_PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// Asks until there is an answer.
 #[derive(Debug)]
@@ -25,9 +25,15 @@ pub(crate) struct Learner {
 }
 
 impl Learner {
-    pub(crate) fn of(read_model: &Arc<ReadModel>, stores: &Stores, stop: &Arc<AtomicBool>) -> Self {
-        let (history, stop) = (Arc::clone(&stores.history), Arc::clone(stop));
-        let least = stores.behind().map_or(read_model.seq(), |_replayed_from| Seq::ZERO);
+    /// `behind` is where the last of the stores is, if that is known of all.
+    pub(crate) fn of(
+        read_model: &Arc<ReadModel>,
+        history: &Arc<dyn History>,
+        behind: Option<Seq>,
+        stop: &Arc<AtomicBool>,
+    ) -> Self {
+        let (history, stop) = (Arc::clone(history), Arc::clone(stop));
+        let least = behind.map_or(read_model.seq(), |_replayed_from| Seq::ZERO);
         Self { read_model: Arc::clone(read_model), history, least, stop }
     }
 
@@ -44,8 +50,16 @@ impl Learner {
 
     pub(crate) fn start(self) -> std::io::Result<JoinHandle<()>> {
         Builder::new().name("learner".into()).spawn(move || {
-            while !self.stop.load(Ordering::Acquire) && self.learn().is_err() {
-                std::thread::sleep(LEARN_PAUSE);
+            let mut pause = LEARN_PAUSE;
+            while self.learn().is_err() {
+                let begun = Instant::now();
+                while begun.elapsed() < pause {
+                    if self.stop.load(Ordering::Acquire) {
+                        return;
+                    }
+                    std::thread::sleep(LEARN_PAUSE);
+                }
+                pause = (pause * 2).min(LEARN_PAUSE_MAX);
             }
         })
     }

@@ -34,11 +34,15 @@ use sequencer::replayer::Replayer;
 use sequencer::sequencer::{Controls, Sequencer, Step};
 
 use crate::config::Config;
-use crate::followers::{self, FollowerStatus, Shared};
+use crate::console::Console;
+use crate::followers::Shared;
+use crate::followers::roster::Roster;
 use crate::learner::Learner;
 use crate::maintain::{self, Watch};
 use crate::priority::{go_first, take_turns};
 use crate::retention::{KeptLog, Retention};
+use crate::sharding::seeding::Seeding;
+use crate::sharding::{self, Threads};
 use crate::source::{Joined, Logs};
 use crate::stores::Stores;
 
@@ -66,7 +70,7 @@ pub(crate) struct Status {
     pub(crate) epoch: Epoch,
     pub(crate) journal: Arc<Progress>,
     pub(crate) replayed: Arc<AtomicU64>,
-    pub(crate) followers: Vec<Arc<FollowerStatus>>,
+    pub(crate) followers: Arc<Roster>,
 }
 
 /// A running venue.
@@ -81,7 +85,7 @@ pub(crate) struct Live {
     pub(crate) logs: Logs,
     pub(crate) report: Report,
     core: Core,
-    followers: Vec<JoinHandle<()>>,
+    followers: Threads,
     replayer: Option<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
 }
@@ -118,7 +122,7 @@ impl Live {
         sinks: Vec<Arc<dyn AnswerSink>>,
         places: &Places,
         recovered: Recovered,
-        stores: Option<Stores>,
+        mut stores: Option<Stores>,
     ) -> anyhow::Result<Self> {
         let Recovered { venue, epoch, engine, journal, event_log, snapshots, point, report } = recovered;
         let logs = logs(config, venue, places);
@@ -127,11 +131,13 @@ impl Live {
         let written = Arc::clone(event_log.progress());
         let executions = Arc::clone(event_log.index().context("the event log was recovered without its index")?);
         let stop = Arc::new(AtomicBool::new(false));
-        let history = stores.as_ref().map(|stores| Arc::clone(&stores.history));
-        let learner = match &stores {
-            Some(stores) => fill_memory(&read_model, stores, &logs, &written, &stop)?,
-            None => None,
-        };
+        let (mut history, mut learner) = (None, None);
+        if let Some(stores) = &mut stores {
+            stores.meet(&read_model.shard_map())?;
+            let (readers, _) = stores.history(&read_model);
+            learner = fill_memory(&read_model, stores, &readers, &logs, &written, &stop)?;
+            history = Some(readers);
+        }
         let replayer = if beside.replayer {
             let engine = Engine::from_state(&state).context("the state just recovered cannot be copied")?;
             Some(Replayer::new(venue, engine, point, &logs.journal, &logs.event_log))
@@ -148,21 +154,15 @@ impl Live {
             snapshots: snapshots.clone(),
             written: Arc::clone(&written),
             read_model: Arc::clone(&read_model),
+            roster: Arc::default(),
             stop: Arc::clone(&stop),
         };
-        let found = stores.as_ref().map(Stores::found).unwrap_or_default();
-        let (mut statuses, mut followers) = (Vec::new(), Vec::new());
-        for member in stores.into_iter().flat_map(|stores| stores.members) {
-            let (of_store, thread) = followers::start(member, &shared, &found).context(NO_THREAD)?;
-            statuses.extend(of_store);
-            followers.push(thread);
-        }
-        followers.extend(learner.map(Learner::start).transpose().context(NO_THREAD)?);
+        let followers = follow(stores, learner, config, &core, &shared)?;
         let replayed = Arc::new(AtomicU64::new(read_model.seq().0));
         let watch = Watch {
             written: Arc::clone(&written),
             admission: Arc::clone(core.entrance.admission()),
-            followers: statuses.clone(),
+            followers: Arc::clone(&shared.roster),
             follower_lag_max: config.follower_lag_max,
             logs_complete_after: logs.complete_after()?,
             executions: Arc::clone(&executions),
@@ -174,7 +174,7 @@ impl Live {
         };
         let replayer = replayer.map(start_maintainer).transpose().context(NO_THREAD)?;
         let journal = Arc::clone(&core.committed);
-        let status = Arc::new(Status { epoch, journal, replayed, followers: statuses });
+        let status = Arc::new(Status { epoch, journal, replayed, followers: shared.roster });
         let (entrance, controls) = (core.entrance.clone(), Arc::clone(&core.controls));
         Ok(Self {
             entrance,
@@ -196,7 +196,7 @@ impl Live {
     pub(crate) fn shutdown(self) -> anyhow::Result<()> {
         let (log, mut event_log) = self.core.finish();
         self.stop.store(true, Ordering::Release);
-        for thread in self.followers.into_iter().chain(self.replayer) {
+        for thread in self.followers.take().into_iter().chain(self.replayer) {
             join(thread);
         }
         let time = self.read_model.time();
@@ -344,32 +344,57 @@ pub(crate) fn log_start(live: &Live) {
     );
 }
 
+/// Starts what follows the event log: the stores, and where one was away, whoever asks it later.
+fn follow(
+    stores: Option<Stores>,
+    learner: Option<Learner>,
+    config: &Config,
+    core: &Core,
+    shared: &Shared,
+) -> anyhow::Result<Threads> {
+    let followers = Threads::default();
+    if let Some(stores) = stores {
+        let (snapshots, logs) = (shared.snapshots.clone(), shared.logs.clone());
+        let seeding = Seeding { snapshots, logs, replay_max: config.follower_lag_max };
+        let map = shared.read_model.shard_map();
+        sharding::register(&stores, &map, &Console::new(core.entrance.clone(), "shards"))?;
+        sharding::warn_unconfigured(&stores, &shared.read_model.shard_map());
+        sharding::follow(stores, shared, &seeding, &followers)?;
+    }
+    if let Some(learner) = learner {
+        followers.add(learner.start().context(NO_THREAD)?);
+    }
+    Ok(followers)
+}
+
 /// Gives the read model what the stores have and it needs, and what they do not have yet; whom to ask later, where one is away.
 fn fill_memory(
     read_model: &Arc<ReadModel>,
     stores: &Stores,
+    history: &Arc<dyn History>,
     logs: &Logs,
     written: &Arc<Progress>,
     stop: &Arc<AtomicBool>,
 ) -> anyhow::Result<Option<Learner>> {
     stores.check_history(&mut Joined::new(logs.clone(), Arc::clone(written)))?;
-    let learner = Learner::of(read_model, stores, stop).needed();
-    catch_up_memory(read_model, stores, logs, written)?;
+    // What a store that was not reached has is not known: reads that need it say so until it has caught up.
+    let behind = stores.behind(&read_model.shard_map());
+    let learner = Learner::of(read_model, history, behind, stop).needed();
+    catch_up_memory(read_model, history.as_ref(), behind.unwrap_or(read_model.seq()), logs, written)?;
     Ok(learner)
 }
 
-/// Gives the read model what the stores do not have yet.
+/// Gives the read model what the stores do not have yet, of which the last is at `behind`.
 fn catch_up_memory(
     read_model: &ReadModel,
-    stores: &Stores,
+    history: &dyn History,
+    behind: Seq,
     logs: &Logs,
     written: &Arc<Progress>,
 ) -> anyhow::Result<()> {
-    // What a store that was not reached has is not known: reads that need it say so until it has caught up.
-    let behind = stores.behind().unwrap_or(read_model.seq());
     // A store that was lost after its commands were purged cannot be helped by them: reads that need those find the gap.
     let after = behind.max(logs.complete_after()?).min(read_model.seq());
-    let mut replay = read_model.replay(stores.history.as_ref(), after)?;
+    let mut replay = read_model.replay(history, after)?;
     let mut source = Joined::new(logs.clone(), Arc::clone(written));
     source.start_after(after);
     while let Some(block) = source.next().map_err(|error| anyhow::anyhow!("{error:?}"))? {

@@ -24,6 +24,8 @@ mod load;
 mod torture_load;
 mod replay;
 mod verify;
+mod seed;
+mod sharding;
 mod inspect;
 mod rewind;
 mod migrate;

@@ -16,6 +16,7 @@ use sequencer::replayer::Replayer;
 use sequencer::snapshots::Snapshots;
 
 use crate::followers::FollowerStatus;
+use crate::followers::roster::Roster;
 use crate::live::EXIT_LOST;
 use crate::priority::give_way;
 use crate::retention::Retention;
@@ -36,7 +37,7 @@ struct EventLogLost;
 pub(crate) struct Watch {
     pub(crate) written: Arc<Progress>,
     pub(crate) admission: Arc<Admission>,
-    pub(crate) followers: Vec<Arc<FollowerStatus>>,
+    pub(crate) followers: Arc<Roster>,
     /// Commands a follower may be behind before new orders are refused.
     pub(crate) follower_lag_max: u64,
     /// Where the logs began at the start: nothing before is kept for anybody.
@@ -136,7 +137,8 @@ impl Maintainer {
     /// Logs are kept for the slowest follower: bounded, and beyond that the doors close for new orders.
     fn watch_followers(&self, written: Seq) {
         let kept_after = |follower: &Arc<FollowerStatus>| follower.reached().max(self.watch.logs_complete_after);
-        let behind = self.watch.followers.iter().map(|follower| written.0.saturating_sub(kept_after(follower).0)).max();
+        let followers = self.watch.followers.all();
+        let behind = followers.iter().map(|follower| written.0.saturating_sub(kept_after(follower).0)).max();
         self.watch.admission.set_follower_behind(behind.unwrap_or(0) > self.watch.follower_lag_max);
     }
 
@@ -178,10 +180,11 @@ impl Maintainer {
             return;
         }
         // For the next time: what is durable now was asked for after the last snapshot.
-        for follower in &self.watch.followers {
+        let followers = self.watch.followers.all();
+        for follower in &followers {
             follower.want_durable();
         }
-        let followers = self.watch.followers.iter().map(|follower| follower.durable());
+        let followers = followers.iter().map(|follower| follower.durable());
         let oldest = match self.snapshots.oldest_kept() {
             Ok(Some(seq)) => seq,
             Ok(None) => return,

@@ -204,7 +204,7 @@ fn named(id: u64) -> OrderRef {
 fn wait_for_followers(live: &Live) -> anyhow::Result<()> {
     let all = live.read_model.seq();
     let deadline = Instant::now() + Duration::from_mins(2);
-    for follower in &live.status.followers {
+    for follower in live.status.followers.all() {
         while follower.reached() < all {
             if let Some(reason) = follower.stopped() {
                 anyhow::bail!("the follower {} stopped: {reason}", follower.name);

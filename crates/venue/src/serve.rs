@@ -344,7 +344,7 @@ impl Records for VenueRecords {
             stopped: follower.stopped(),
         };
         let committed = self.status.journal.committed();
-        let followers = self.status.followers.iter().map(follower).collect();
+        let followers = self.status.followers.all().iter().map(follower).collect();
         Status { sequenced: committed, committed, clock_jumped: self.controls.clock_jumped(), followers }
     }
 

@@ -8,31 +8,44 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use domain::ids::{Checkpoint, VenueId};
+use domain::ids::{Checkpoint, ShardId, VenueId};
+use domain::shard_map::ShardMap;
+use domain::text::ShardName;
 use domain::units::Seq;
 use projector::batch::Stream;
 use projector::follower::{Source, SourceError};
-use projector::history::{Halves, History, OrderHistory};
+use projector::history::{Halves, History, OrderHistory, TradeHistory};
 use projector::lineage::Lineage;
 use projector::store::StoreError;
-use projector::words::Word as _;
+use readmodel::model::ReadModel;
+use readmodel::routed::Routed;
 use store_postgres::history::PostgresOrders;
 use store_sqlite::history::{SqliteOrders, SqliteTrades};
 
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::followers::name_of;
 use crate::stores::member::{Kept, Member, Role};
 
 /// How long a start waits for stores that cannot be reached.
-const REACH_WAIT: Duration = Duration::from_secs(5);
-/// Reading connections per file.
-const READERS: usize = 4;
+pub(crate) const REACH_WAIT: Duration = Duration::from_secs(5);
+/// Reading connections to each store.
+pub(crate) const READERS: usize = 4;
 
 /// All stores, opened to be followed into.
 #[derive(Debug)]
 pub(crate) struct Stores {
-    pub(crate) history: Arc<dyn History>,
+    orders: Orders,
+    trades: Arc<dyn TradeHistory>,
     found: Vec<Found>,
     pub(crate) members: Vec<Member>,
+}
+
+/// Where orders, fills and money are read.
+#[derive(Debug)]
+enum Orders {
+    Embedded(Arc<dyn OrderHistory>),
+    /// In the order of the configuration.
+    Shards(Vec<(ShardName, Arc<PostgresOrders>)>),
 }
 
 impl Stores {
@@ -41,9 +54,70 @@ impl Stores {
         let directory = config.store_directory();
         std::fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
         let mut members = member::open(config)?;
-        let history = history(config, &members).context("cannot read the store")?;
+        let (orders, trades) = readers(config, &members).context("cannot read the store")?;
         let found = look(&mut members)?;
-        Ok(Self { history, found, members })
+        Ok(Self { orders, trades, found, members })
+    }
+
+    /// Tells the databases of shards which they are, and refuses those that know better.
+    pub(crate) fn meet(&mut self, map: &ShardMap) -> anyhow::Result<()> {
+        for found in &self.found {
+            let Some(name) = found.shard else { continue };
+            check_shard(map, name, found.says)?;
+        }
+        for member in &mut self.members {
+            let shard = member.shard.and_then(|name| map.shard_by_name(name.as_str()));
+            if let Some(shard) = shard {
+                member.store.set_shard(shard.id);
+            }
+        }
+        if let Orders::Shards(shards) = &self.orders {
+            for (name, orders) in shards {
+                if let Some(shard) = map.shard_by_name(name.as_str()) {
+                    orders.set_shard(shard.id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is read back, and if it is from shards, what leads to each.
+    pub(crate) fn history(&self, model: &Arc<ReadModel>) -> (Arc<dyn History>, Option<Arc<Routed>>) {
+        let (orders, routed): (Arc<dyn OrderHistory>, _) = match &self.orders {
+            Orders::Embedded(orders) => (Arc::clone(orders), None),
+            Orders::Shards(shards) => {
+                let mut shards =
+                    shards.iter().map(|(name, orders)| (*name, Arc::clone(orders) as Arc<dyn OrderHistory>));
+                let (first, orders) = shards.next().expect("there is a shard, or orders are in the embedded store");
+                let routed = Arc::new(Routed::new(Arc::clone(model), first, orders));
+                shards.for_each(|(name, orders)| routed.put(name, orders));
+                (Arc::clone(&routed) as Arc<dyn OrderHistory>, Some(routed))
+            }
+        };
+        (Arc::new(Halves { orders, trades: Arc::clone(&self.trades) }), routed)
+    }
+
+    /// Names of the shards in the configuration, in its order.
+    pub(crate) fn shards(&self) -> Vec<ShardName> {
+        match &self.orders {
+            Orders::Embedded(_) => Vec::new(),
+            Orders::Shards(shards) => shards.iter().map(|(name, _)| *name).collect(),
+        }
+    }
+
+    /// Whether there is a stream of the shard that its database has nothing of.
+    pub(crate) fn has_empty_stream(&self, shard: ShardName) -> bool {
+        self.found.iter().any(|found| found.shard == Some(shard) && matches!(found.at, At::Empty))
+    }
+
+    /// What the database of a shard was found to have.
+    pub(crate) fn standing(&self, shard: ShardName) -> Standing {
+        let of_shard = || self.found.iter().filter(|found| found.shard == Some(shard));
+        if of_shard().any(|found| matches!(found.at, At::Unreachable)) {
+            return Standing::Unreachable;
+        }
+        let is_empty = of_shard().all(|found| matches!(found.at, At::Empty));
+        if is_empty { Standing::Empty } else { Standing::Filled }
     }
 
     /// The highest checkpoint of any stream.
@@ -51,9 +125,17 @@ impl Stores {
         self.known().map(|(_, checkpoint)| checkpoint.seq).max().unwrap_or(Seq::ZERO)
     }
 
-    /// Checkpoint of the stream that is furthest behind, of those that history is read from; absent: one is not known.
-    pub(crate) fn behind(&self) -> Option<Seq> {
-        let read = |found: &&Found| matches!(found.stream, Stream::Symbols | Stream::Users | Stream::Trades);
+    /// Checkpoint of the stream that is furthest behind, of those that history is read from; absent: one is not known. A shard that has
+    /// never owned anything misses nothing.
+    pub(crate) fn behind(&self, map: &ShardMap) -> Option<Seq> {
+        let first = self.shards().first().copied();
+        let has_rows = |name: ShardName| match map.shard_by_name(name.as_str()) {
+            Some(shard) => map.has_owned(shard.id),
+            None => map.is_empty() && first == Some(name),
+        };
+        let read = |found: &&Found| {
+            matches!(found.stream, Stream::Symbols | Stream::Users | Stream::Trades) && found.shard.is_none_or(has_rows)
+        };
         let seq = |found: &Found| match &found.at {
             At::Unreachable => None,
             At::Empty => Some(Seq::ZERO),
@@ -115,12 +197,27 @@ impl Stores {
 struct Found {
     name: String,
     stream: Stream,
+    /// Of which shard, if of one.
+    shard: Option<ShardName>,
+    /// Which shard the store says it is.
+    says: Option<ShardId>,
     lineage: Arc<Lineage>,
     at: At,
 }
 
+/// What the database of a shard has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nobody knows: it gave no answer.
+    Unreachable,
+    /// Nothing.
+    Empty,
+    /// Rows of this venue.
+    Filled,
+}
+
 #[derive(Debug)]
-enum At {
+pub(crate) enum At {
     /// The store gave no answer.
     Unreachable,
     /// It has nothing of the stream.
@@ -132,9 +229,9 @@ enum At {
 fn look(members: &mut [Member]) -> anyhow::Result<Vec<Found>> {
     let deadline = Instant::now() + REACH_WAIT;
     let mut all = Vec::new();
-    for Member { name, streams, store, lineage, .. } in members {
+    for Member { name, shard, streams, store, lineage, .. } in members {
         for stream in *streams {
-            let name = format!("{name}/{}", stream.word());
+            let name = name_of(name, *stream);
             let at = ask(store.as_mut(), *stream, deadline).with_context(|| format!("the store {name}"))?;
             if matches!(at, At::Unreachable) {
                 let why = store.trouble().unwrap_or_default();
@@ -144,14 +241,16 @@ fn look(members: &mut [Member]) -> anyhow::Result<Vec<Found>> {
                     "not reached; the venue starts without it, and it follows when it is back"
                 );
             }
-            all.push(Found { name, stream: *stream, lineage: Arc::clone(lineage), at });
+            // A database that was there a moment ago and is not any more is asked by its follower.
+            let says = if matches!(at, At::Unreachable) { None } else { store.found_shard().unwrap_or_default() };
+            all.push(Found { name, stream: *stream, shard: *shard, says, lineage: Arc::clone(lineage), at });
         }
     }
     Ok(all)
 }
 
 /// Where a stream is, as far as the store says before the deadline.
-fn ask(store: &mut dyn Kept, stream: Stream, deadline: Instant) -> anyhow::Result<At> {
+pub(crate) fn ask(store: &mut dyn Kept, stream: Stream, deadline: Instant) -> anyhow::Result<At> {
     loop {
         match store.checkpoint(stream) {
             Ok(checkpoint) => return Ok(checkpoint.map_or(At::Empty, At::Here)),
@@ -162,13 +261,36 @@ fn ask(store: &mut dyn Kept, stream: Stream, deadline: Instant) -> anyhow::Resul
     }
 }
 
-fn history(config: &Config, members: &[Member]) -> anyhow::Result<Arc<dyn History>> {
-    let lineage = |role| members.iter().find(|member| member.role == role).map(|member| Arc::clone(&member.lineage));
+/// Refuses a database that says it is another shard than the one of this name.
+pub(crate) fn check_shard(map: &ShardMap, name: ShardName, says: Option<ShardId>) -> anyhow::Result<()> {
+    let Some(says) = says else { return Ok(()) };
+    let known = map.shard_by_name(name.as_str()).map(|shard| shard.id);
+    let named = map
+        .shard(says)
+        .map_or_else(|| format!("shard {}", says.0), |shard| format!("the shard {:?}", shard.name.as_str()));
+    anyhow::ensure!(
+        known == Some(says),
+        "the configuration gives the shard {:?} a database that is that of {named}: mend the URL or the name",
+        name.as_str()
+    );
+    Ok(())
+}
+
+fn readers(config: &Config, members: &[Member]) -> anyhow::Result<(Orders, Arc<dyn TradeHistory>)> {
+    let lineage = |is: &dyn Fn(&&Member) -> bool| members.iter().find(is).map(|member| Arc::clone(&member.lineage));
     let directory = config.store_directory();
-    let orders: Arc<dyn OrderHistory> = match config.shards.first() {
-        None => Arc::new(SqliteOrders::open(&directory.join(member::HOT_FILE), READERS, lineage(Role::Hot))?),
-        Some(shard) => Arc::new(PostgresOrders::open(&postgres::place(shard)?, READERS, lineage(Role::Hot))?),
+    let orders = if config.shards.is_empty() {
+        let lineage = lineage(&|member| member.role == Role::Hot);
+        Orders::Embedded(Arc::new(SqliteOrders::open(&directory.join(member::HOT_FILE), READERS, lineage)?))
+    } else {
+        let shard = |shard: &config::Shard| {
+            let name = shard.shard_name();
+            let lineage = lineage(&|member| member.shard == Some(name));
+            anyhow::Ok((name, Arc::new(PostgresOrders::open(&postgres::place(shard)?, READERS, lineage)?)))
+        };
+        Orders::Shards(config.shards.iter().map(shard).collect::<Result<_, _>>()?)
     };
-    let trades = SqliteTrades::open(&directory.join(member::ARCHIVE_FILE), READERS, lineage(Role::Archive))?;
-    Ok(Arc::new(Halves { orders, trades: Arc::new(trades) }))
+    let lineage = lineage(&|member| member.role == Role::Archive);
+    let trades = SqliteTrades::open(&directory.join(member::ARCHIVE_FILE), READERS, lineage)?;
+    Ok((orders, Arc::new(trades)))
 }

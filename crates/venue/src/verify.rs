@@ -9,7 +9,7 @@
 
 mod compare;
 mod expect;
-mod seed;
+mod holdings;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -18,13 +18,15 @@ use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use codec::snapshot::SnapshotHeader;
-use domain::ids::Checkpoint;
+use domain::ids::{Checkpoint, ShardId};
+use domain::shard_map::ShardMap;
 use domain::state::State;
 use domain::units::Seq;
 use journal::read::SegmentSource;
 use journal::segment::list_segments;
 use projector::batch::Stream;
 use projector::follower::{Source as _, SourceError};
+use projector::share::Incoming;
 use projector::store::StoredRow;
 use projector::words::Word as _;
 use sequencer::log::Progress;
@@ -36,6 +38,8 @@ use crate::live;
 use crate::source::{Joined, Logs};
 use crate::stores::member::{Access, Member, Present, Role, open_present};
 use compare::{Found, RowKey};
+use expect::Expected;
+use holdings::Whose;
 
 /// Differences that are printed for each stream; all are counted.
 const SHOWN: usize = 10;
@@ -85,6 +89,8 @@ struct Of {
     store: String,
     role: Role,
     stream: Stream,
+    /// The shard that the store says it is.
+    shard: Option<ShardId>,
 }
 
 impl Display for Of {
@@ -97,8 +103,12 @@ impl Display for Of {
 #[derive(Debug)]
 struct Stored {
     of: Of,
+    /// Of the configuration; the name of the store is its name.
+    is_shard: bool,
     checkpoint: Checkpoint,
     rows: BTreeMap<RowKey, StoredRow>,
+    /// What was copied to it from other shards.
+    incoming: Incoming,
 }
 
 /// Where the expectation starts.
@@ -199,15 +209,16 @@ fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Sto
     for place in missing {
         verdict.note(format_args!("there is no store {place}"));
     }
-    for Member { name, role, streams, mut store, .. } in members {
+    for Member { name, role, shard, streams, mut store, .. } in members {
         for stream in streams {
             let mut rows = BTreeMap::new();
             let checkpoint = store.read_stream(*stream, &mut |row| {
                 rows.insert(compare::key_of(&row), row);
             })?;
-            let of = Of { store: name.clone(), role, stream: *stream };
+            let of = Of { store: name.clone(), role, stream: *stream, shard: store.found_shard()? };
+            let (is_shard, incoming) = (shard.is_some(), store.incoming(*stream)?);
             match checkpoint {
-                Some(checkpoint) => all.push(Stored { of, checkpoint, rows }),
+                Some(checkpoint) => all.push(Stored { of, is_shard, checkpoint, rows, incoming }),
                 None => verdict.note(format_args!("{of} is empty")),
             }
         }
@@ -272,10 +283,56 @@ fn check_stores(logs: &Logs, base: &Base, end: Seq, stored: Vec<Stored>, verdict
             verdict.wrong(format_args!("{}: checkpoint {} is not in the log", stored.of, stored.checkpoint.seq.0));
             continue;
         };
-        let found = compare::compare(expected, &stored.rows, base_seq);
+        check_name(&stored, &expectation.map, verdict);
+        let stored = without_others(stored, expected, verdict);
+        let found = compare::compare(&expected.rows, &stored.rows, base_seq);
         report(&stored, &found, verdict);
     }
     Ok(())
+}
+
+/// A database is the shard whose name the configuration gives it.
+fn check_name(stored: &Stored, map: &ShardMap, verdict: &mut Verdict) {
+    let (of, name) = (&stored.of, &stored.of.store);
+    match of.shard {
+        Some(shard) => {
+            if map.shard(shard).is_none_or(|shard| shard.name.as_str() != name) {
+                verdict
+                    .wrong(format_args!("{of}: the database says that it is shard {}, which is not {name}", shard.0));
+            }
+        }
+        // Before there are shards a database need not say that it is one.
+        None => {
+            if stored.is_shard && map.shard_by_name(name).is_some() && stored.checkpoint.seq >= map.changed() {
+                verdict.wrong(format_args!("{of}: the database does not say which shard it is"));
+            }
+        }
+    }
+}
+
+/// Without the rows of what has left this shard, which may stay for a while, and of what is on its way to it.
+fn without_others(stored: Stored, expected: &Expected, verdict: &mut Verdict) -> Stored {
+    let Some(holdings) = &expected.holdings else { return stored };
+    let (mut left, mut copied) = (0_u64, 0_u64);
+    let kept = stored.rows.iter().filter(|(_, row)| match holdings.whose(row, &stored.rows) {
+        Whose::Foreign(subject) if stored.incoming.contains_key(&subject) => {
+            copied += 1;
+            false
+        }
+        Whose::Left(_) => {
+            left += 1;
+            false
+        }
+        Whose::Own | Whose::Foreign(_) => true,
+    });
+    let rows = kept.map(|(key, row)| (*key, row.clone())).collect();
+    if left > 0 {
+        verdict.note(format_args!("{}: {left} rows were left behind by what has moved to other shards", stored.of));
+    }
+    if copied > 0 {
+        verdict.note(format_args!("{}: {copied} rows were copied ahead of what moves here", stored.of));
+    }
+    Stored { rows, ..stored }
 }
 
 /// A stream that is behind the oldest snapshot there is: followers may be later than snapshots, and then nothing is left to compute

@@ -45,6 +45,10 @@ impl Places {
         later.push(tenure);
     }
 
+    pub(super) const fn len(&self) -> u32 {
+        self.len
+    }
+
     pub(super) fn owner_at(&self, id: u32, seq: Seq) -> Option<ShardId> {
         let (first, later) = self.get(id)?;
         let begun = later.partition_point(|tenure| tenure.from < seq);

@@ -302,3 +302,20 @@ fn map_before(blocks: &[CommittedBlock]) -> ShardMap {
     }
     map
 }
+
+/// A follower that begins before there is a shard.
+#[test]
+fn before_there_are_shards_the_first_has_everything() {
+    for seed in 0..8 {
+        let (blocks, _) = history(Profile::Shards, seed, 900);
+        let has_shard = |block: &CommittedBlock| {
+            let mut events = block.commands().flat_map(|committed| committed.events);
+            events.any(|event| matches!(event, Event::ShardMap(ShardMapEvent::ShardAdded(_))))
+        };
+        let before = &blocks[..blocks.iter().position(has_shard).unwrap_or(blocks.len())];
+        let share = |shard| Share::of(ShardId(shard), ShardMap::default());
+        assert_eq!(symbols(before, share(0)), symbols(before, Share::whole()));
+        assert_eq!(users(before, share(0)), users(before, Share::whole()));
+        assert_eq!(of_symbols(&symbols(before, share(1))).len() + of_users(&users(before, share(1))).len(), 0);
+    }
+}

@@ -65,6 +65,7 @@ impl Part {
         Self { at, symbols, users: users.collect() }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "all of the trait's answers are results")]
     fn page<T>(&self, rows: Vec<T>) -> Result<Page<T>, ReadError> {
         Ok(Page { through: self.at, rows })
     }
@@ -159,7 +160,9 @@ fn several_shards_and_memory_make_one_answer() {
                 });
                 let parts: Vec<_> = parts.collect();
                 let routed = Routed::new(Arc::clone(&model), parts[0].0, Arc::clone(&parts[0].1));
-                parts.into_iter().for_each(|(name, part)| routed.put(name, part));
+                for (name, part) in parts {
+                    routed.put(name, part);
+                }
                 let trades = stores.at(least);
                 for stream in [Stream::Orders, Stream::Ledger, Stream::Trades] {
                     model.store_reached(stream, least);

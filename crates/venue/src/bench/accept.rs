@@ -68,7 +68,7 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Measured> {
     let (sent, overloaded) = (driver.sent, driver.overloaded);
     let elapsed = begun.elapsed();
     let seq = live.read_model.seq().0;
-    let stored = live.status.followers.iter().map(|follower| follower.reached().0).min().unwrap_or(seq);
+    let stored = live.status.followers.all().iter().map(|follower| follower.reached().0).min().unwrap_or(seq);
     let replayed = live.status.replayed.load(std::sync::atomic::Ordering::Acquire);
     let measured = Measured {
         orders_per_s: as_f64(sent) / elapsed.as_secs_f64(),

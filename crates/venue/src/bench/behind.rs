@@ -36,7 +36,7 @@ pub(crate) fn projector(options: &Options) -> anyhow::Result<Measured> {
     let live = Live::start(&config, Beside { store: true, replayer: false }, Vec::new(), &mut |_| {})?;
     let begun = Instant::now();
     let commands = live.read_model.seq().0;
-    for follower in &live.status.followers {
+    for follower in live.status.followers.all() {
         while follower.reached().0 < commands {
             anyhow::ensure!(follower.stopped().is_none(), "{} stopped: {:?}", follower.name, follower.stopped());
             std::thread::sleep(Duration::from_millis(5));

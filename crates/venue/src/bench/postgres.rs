@@ -107,7 +107,7 @@ fn measure(options: &Options) -> anyhow::Result<Measured> {
     let live = Live::start(&config, Beside { store: true, replayer: true }, sinks, &mut |_| {})?;
     let mut load = options.world.set_up(&Console::new(live.entrance.clone(), "bench"))?;
     let of_shards = |follower: &&Arc<FollowerStatus>| names.iter().any(|name| follower.name.starts_with(name.as_str()));
-    let followers: Vec<_> = live.status.followers.iter().filter(of_shards).cloned().collect();
+    let followers: Vec<_> = live.status.followers.all().iter().filter(of_shards).cloned().collect();
     let probe = Probe::start(Arc::clone(&live.status), followers.clone())?;
 
     let mut driver = Driver::new(&live, &meter, &mut load);
@@ -137,8 +137,9 @@ fn measure(options: &Options) -> anyhow::Result<Measured> {
 }
 
 fn archive_behind(live: &Live) -> anyhow::Result<u64> {
-    let mut archive = live.status.followers.iter().filter(|follower| follower.name.starts_with("archive/"));
-    let last = archive.by_ref().map(|follower| follower.reached().0).min().context("an archive")?;
+    let followers = live.status.followers.all();
+    let archive = followers.iter().filter(|follower| follower.name.starts_with("archive/"));
+    let last = archive.map(|follower| follower.reached().0).min().context("an archive")?;
     Ok(live.status.journal.committed().0.saturating_sub(last))
 }
 

@@ -66,7 +66,7 @@ fn maintainer(places: &Places, snapshot_every: u64) -> Maintainer {
     let watch = Watch {
         written: Arc::clone(event_log.progress()),
         admission: Arc::clone(queue(1_000).0.admission()),
-        followers: Vec::new(),
+        followers: Arc::default(),
         follower_lag_max: 1_000,
         logs_complete_after: Seq::ZERO,
         executions: Arc::clone(event_log.index().unwrap()),

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use domain::ids::Checkpoint;
+use domain::ids::{Checkpoint, ShardId};
 use domain::state::State;
+use domain::text::ShardName;
 use projector::batch::Stream;
 use projector::lineage::Lineage;
-use projector::store::{ReadStream, Store, StoredRow};
+use projector::store::{ReadStream, Store, StoreError, StoredRow};
 use store_sqlite::fault::Fault;
 use store_sqlite::store::SqliteStore;
 
@@ -27,6 +28,14 @@ pub(crate) trait Kept: Store + ReadStream + fmt::Debug + Send {
 
     /// What keeps the store from being written or read at present, in words for an operator.
     fn trouble(&self) -> Option<&str>;
+
+    /// The shard that the store says it is, if it does.
+    fn found_shard(&mut self) -> Result<Option<ShardId>, StoreError> {
+        Ok(None)
+    }
+
+    /// The store is that of this shard from now on; a store that is no shard does not hear it.
+    fn set_shard(&mut self, _shard: ShardId) {}
 }
 
 impl Kept for SqliteStore {
@@ -66,6 +75,8 @@ impl Role {
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) name: String,
+    /// Of which shard it holds a stream, if of one.
+    pub(crate) shard: Option<ShardName>,
     pub(crate) role: Role,
     pub(crate) streams: &'static [Stream],
     /// Tells whoever reads it which rows are this venue's.
@@ -140,6 +151,7 @@ fn sqlite(role: Role, path: &Path, open: OpenSqlite) -> anyhow::Result<Member> {
     };
     Ok(Member {
         name: name.to_owned(),
+        shard: None,
         role,
         streams: role.of_sqlite().streams(),
         lineage: Arc::default(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use domain::ids::Checkpoint;
+use domain::ids::{Checkpoint, ShardId};
 use domain::state::State;
 use projector::batch::{Batch, Stream};
 use projector::lineage::Lineage;
@@ -37,6 +37,7 @@ pub(crate) fn members(shard: &Shard, access: Access) -> anyhow::Result<Vec<Membe
         let store = PostgresStore::open(place.clone(), *stream)?;
         Ok(Member {
             name: shard.name.clone(),
+            shard: Some(shard.shard_name()),
             role: Role::Hot,
             streams: std::slice::from_ref(stream),
             lineage: Arc::clone(&lineage),
@@ -93,5 +94,14 @@ impl Kept for OneStream {
 
     fn trouble(&self) -> Option<&str> {
         self.store.trouble()
+    }
+
+    fn found_shard(&mut self) -> Result<Option<ShardId>, StoreError> {
+        self.store.found_shard()
+    }
+
+    fn set_shard(&mut self, shard: ShardId) {
+        self.store.set_shard(shard);
+        self.place = self.place.clone().of_shard(shard);
     }
 }

@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use domain::event::Event;
 use domain::ids::{Checkpoint, Hash256};
+use domain::shard_map::ShardMap;
 use domain::state::State;
 use domain::units::{Epoch, Seq};
 use engine::Engine;
+use projector::batch::Stream;
 use projector::block::CommittedBlock;
 use projector::fold::Projector;
 use projector::follower::Source;
@@ -19,7 +22,9 @@ use sequencer::log::Progress;
 use sequencer::replayer::{EventCheck, Replay};
 
 use super::compare::{RowKey, key_of};
-use super::{Base, Of, Verdict, seed};
+use super::holdings::Holdings;
+use super::{Base, Of, Verdict};
+use crate::seed;
 use crate::source::{Joined, Logs};
 
 /// The rows of each stream of each store at its checkpoint, by key.
@@ -28,17 +33,36 @@ pub(crate) type Rows = BTreeMap<RowKey, StoredRow>;
 /// What everything should be.
 #[derive(Debug)]
 pub(crate) struct Expectation {
-    pub(crate) streams: BTreeMap<Of, Rows>,
+    pub(crate) streams: BTreeMap<Of, Expected>,
     /// Of the state at the end of the event log.
     pub(crate) state_hash: Hash256,
+    /// The shards at the end of the event log.
+    pub(crate) map: ShardMap,
 }
 
+/// What one stream of one store should have.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    pub(crate) rows: Rows,
+    /// Absent: the store holds everything.
+    pub(crate) holdings: Option<Holdings>,
+}
+
+/// Everything of one stream, for all stores that hold it.
 struct Lane {
-    of: Of,
-    checkpoint: Checkpoint,
+    stream: Stream,
     projector: Projector,
-    share: Share,
     memory: MemoryStore,
+    /// Stores whose checkpoint is still to come.
+    wanted: Vec<(Of, Checkpoint)>,
+}
+
+/// Where the replay is.
+struct Here<'a> {
+    at: Checkpoint,
+    map: &'a ShardMap,
+    /// The engine's state, where it is known here.
+    state: &'a State,
 }
 
 /// Replays the logs once and takes each stream's rows as its checkpoint passes.
@@ -50,8 +74,8 @@ pub(crate) fn build(
     verdict: &mut Verdict,
 ) -> anyhow::Result<Expectation> {
     let start = start_of(logs, base);
-    let mut lanes: Vec<Lane> =
-        wanted.iter().map(|(of, checkpoint)| lane(of.clone(), *checkpoint, base, start)).collect();
+    let mut lanes = lanes(wanted, base, start);
+    let mut map = map_of(&base.state)?;
     let mut source = Joined::new(logs.clone(), Arc::clone(written));
     source.start_after(base.state.seq);
     let engine = Engine::from_state(&base.state)?;
@@ -59,26 +83,33 @@ pub(crate) fn build(
     let mut replay = Replay::new(engine, &logs.journal);
     let mut streams = BTreeMap::new();
     let end = written.committed();
-    take_reached(&mut lanes, base.state.seq, &base.state, &mut streams, verdict)?;
+    let here = Here { at: start, map: &map, state: &base.state };
+    lanes.iter_mut().try_for_each(|lane| lane.take_reached(&here, &mut streams, verdict))?;
     while let Some(block) = source.next().map_err(|error| anyhow::anyhow!("{error:?}"))? {
+        learn(&mut map, block);
         for lane in &mut lanes {
             lane.push(block)?;
         }
-        let last = block.info().last;
-        while replay.engine().seq() < last {
+        let info = *block.info();
+        while replay.engine().seq() < info.last {
             let Some(replayed) = replay.next_block(end)? else { break };
             for block in replayed.blocks() {
                 check.compare(&block, end)?;
             }
         }
         // A journal block may have several blocks of the event log: the state is only known at its end.
-        if lanes.iter().any(|lane| lane.checkpoint.seq == last) {
+        if lanes.iter().any(|lane| lane.is_wanted(info.last)) {
             let state = replay.engine().state();
-            take_reached(&mut lanes, last, &state, &mut streams, verdict)?;
+            let here = Here { at: info.checkpoint(), map: &map, state: &state };
+            lanes.iter_mut().try_for_each(|lane| lane.take_reached(&here, &mut streams, verdict))?;
         }
     }
     replay.engine().check();
-    Ok(Expectation { streams, state_hash: codec::snapshot::state_hash(&replay.engine().state()) })
+    let state = replay.engine().state();
+    if map.state() != state.shards {
+        verdict.wrong("the shard map that the events say is not that of the engine's state");
+    }
+    Ok(Expectation { streams, state_hash: codec::snapshot::state_hash(&state), map })
 }
 
 fn start_of(logs: &Logs, base: &Base) -> Checkpoint {
@@ -90,24 +121,46 @@ fn start_of(logs: &Logs, base: &Base) -> Checkpoint {
     }
 }
 
-fn lane(of: Of, checkpoint: Checkpoint, base: &Base, start: Checkpoint) -> Lane {
-    let stream = of.stream;
-    let mut memory = MemoryStore::default();
-    if base.snapshot.is_some() {
-        let seeded = memory.commit(&seed::batch(stream, &base.state, start));
-        assert_eq!(seeded, Outcome::Committed, "an empty store takes a batch from nothing");
+fn map_of(state: &State) -> anyhow::Result<ShardMap> {
+    ShardMap::from_state(&state.shards, state.seq).map_err(|what| anyhow::anyhow!("the shard map of a state: {what}"))
+}
+
+fn learn(map: &mut ShardMap, block: &CommittedBlock) {
+    for committed in block.commands() {
+        for event in committed.events {
+            if let Event::ShardMap(event) = event {
+                map.apply(committed.command.seq, event);
+            }
+        }
     }
-    let projector = Projector::of_state(stream, &base.state, start, start.epoch, &Settings::default());
-    Lane { of, checkpoint, projector, share: Share::whole(), memory }
+}
+
+/// One for each stream that is wanted.
+fn lanes(wanted: &[(Of, Checkpoint)], base: &Base, start: Checkpoint) -> Vec<Lane> {
+    let lane = |stream: Stream| {
+        let mut memory = MemoryStore::default();
+        if base.snapshot.is_some() {
+            let seeded = memory.commit(&seed::batch(stream, &base.state, start));
+            assert_eq!(seeded, Outcome::Committed, "an empty store takes a batch from nothing");
+        }
+        let wanted = wanted.iter().filter(|(of, _)| of.stream == stream).cloned().collect();
+        Lane {
+            stream,
+            projector: Projector::of_state(stream, &base.state, start, start.epoch, &Settings::default()),
+            memory,
+            wanted,
+        }
+    };
+    Stream::ALL.into_iter().map(lane).filter(|lane| !lane.wanted.is_empty()).collect()
 }
 
 impl Lane {
-    /// Takes a block in, if the stream's checkpoint is not behind it.
+    /// Takes a block in, if one of the checkpoints wanted is not behind it.
     fn push(&mut self, block: &CommittedBlock) -> anyhow::Result<()> {
-        if block.info().first > self.checkpoint.seq {
+        if self.wanted.iter().all(|(_, checkpoint)| block.info().first > checkpoint.seq) {
             return Ok(());
         }
-        self.projector.push(block, &mut self.share)?;
+        self.projector.push(block, &mut Share::whole())?;
         if self.projector.is_full() { self.flush() } else { Ok(()) }
     }
 
@@ -118,63 +171,71 @@ impl Lane {
         Ok(())
     }
 
-    fn rows(&mut self) -> anyhow::Result<Rows> {
+    fn is_wanted(&self, seq: Seq) -> bool {
+        self.wanted.iter().any(|(_, checkpoint)| checkpoint.seq == seq)
+    }
+
+    /// Takes the rows for the stores whose checkpoint is here.
+    fn take_reached(
+        &mut self,
+        here: &Here<'_>,
+        streams: &mut BTreeMap<Of, Expected>,
+        verdict: &mut Verdict,
+    ) -> anyhow::Result<()> {
+        let seq = here.at.seq;
+        if !self.is_wanted(seq) {
+            return Ok(());
+        }
         self.flush()?;
-        let mut rows = Rows::new();
-        self.memory.read_stream(self.of.stream, &mut |row| {
-            if self.of.role.keeps(&row) {
-                rows.insert(key_of(&row), row);
+        let all = rows_of(&mut self.memory, self.stream)?;
+        let (reached, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.wanted).into_iter().partition(|(_, checkpoint)| checkpoint.seq == seq);
+        self.wanted = rest;
+        for (of, checkpoint) in reached {
+            if here.at.hash != checkpoint.hash || here.at.venue != checkpoint.venue {
+                verdict.wrong(format_args!("{of}: its checkpoint at {} is of another history", seq.0));
             }
-        })?;
-        Ok(rows)
+            let holdings = of.shard.map(|shard| Holdings { shard, map: here.map.clone(), at: seq });
+            let rows = part(&of, holdings.as_ref(), &all);
+            if here.state.seq == seq {
+                check_state(&of, &rows, here, verdict);
+            }
+            streams.insert(of, Expected { rows, holdings });
+        }
+        Ok(())
     }
 }
 
-/// Takes the rows of the streams whose checkpoint is `seq`.
-fn take_reached(
-    lanes: &mut Vec<Lane>,
-    seq: Seq,
-    state: &State,
-    streams: &mut BTreeMap<Of, Rows>,
-    verdict: &mut Verdict,
-) -> anyhow::Result<()> {
-    let (reached, rest): (Vec<_>, Vec<_>) =
-        std::mem::take(lanes).into_iter().partition(|lane| lane.checkpoint.seq == seq);
-    *lanes = rest;
-    for mut lane in reached {
-        let here = *lane.projector.position();
-        if here.hash != lane.checkpoint.hash || here.venue != lane.checkpoint.venue {
-            verdict.wrong(format_args!("{}: its checkpoint at {} is of another history", lane.of, seq.0));
-        }
-        let rows = lane.rows()?;
-        if state.seq == seq {
-            check_state(&lane, &rows, state, here, verdict);
-        }
-        streams.insert(lane.of, rows);
-    }
-    Ok(())
+fn rows_of(memory: &mut MemoryStore, stream: Stream) -> anyhow::Result<Rows> {
+    let mut rows = Rows::new();
+    memory.read_stream(stream, &mut |row| {
+        rows.insert(key_of(&row), row);
+    })?;
+    Ok(rows)
+}
+
+/// What of all rows a store should have.
+fn part(of: &Of, holdings: Option<&Holdings>, all: &Rows) -> Rows {
+    let mut rows = holdings.map_or_else(|| all.clone(), |holdings| holdings.of(of.stream, all));
+    rows.retain(|_, row| of.role.keeps(row) || holdings.is_some());
+    rows
 }
 
 /// The projectors' rows against the engine's own state: the two know nothing of each other.
-fn check_state(lane: &Lane, rows: &Rows, state: &State, at: Checkpoint, verdict: &mut Verdict) {
-    let name = &lane.of;
+fn check_state(of: &Of, rows: &Rows, here: &Here<'_>, verdict: &mut Verdict) {
     let mut from_state = MemoryStore::default();
-    let seeded = from_state.commit(&seed::batch(name.stream, state, at));
-    let mut expected = Rows::new();
-    let read = from_state.read_stream(name.stream, &mut |row| {
-        if name.role.keeps(&row) {
-            expected.insert(key_of(&row), row);
-        }
-    });
-    if seeded != Outcome::Committed || read.is_err() {
-        verdict.wrong(format_args!("{name}: the engine's state cannot be written as rows"));
+    let seeded = from_state.commit(&seed::batch(of.stream, here.state, here.at));
+    let (Outcome::Committed, Ok(all), Ok(map)) = (seeded, rows_of(&mut from_state, of.stream), map_of(here.state))
+    else {
+        verdict.wrong(format_args!("{of}: the engine's state cannot be written as rows"));
         return;
-    }
-    let different = super::compare::differs_from_state(rows, &expected);
+    };
+    let holdings = of.shard.map(|shard| Holdings { shard, map, at: here.at.seq });
+    let different = super::compare::differs_from_state(rows, &part(of, holdings.as_ref(), &all));
     match different.first() {
-        None => verdict.good(format_args!("{name} at {}: rows agree with the engine's state", at.seq.0)),
+        None => verdict.good(format_args!("{of} at {}: rows agree with the engine's state", here.at.seq.0)),
         Some(first) => {
-            verdict.wrong(format_args!("{name}: {} rows disagree with the engine's state: {first}", different.len()));
+            verdict.wrong(format_args!("{of}: {} rows disagree with the engine's state: {first}", different.len()));
         }
     }
 }

@@ -11,6 +11,7 @@ mod real_day;
 mod damage;
 mod copies;
 mod postgres;
+mod shards;
 mod overload;
 mod wrong_rows;
 mod verify_beside;

@@ -1,15 +1,17 @@
-//! A state as the rows a store would have: where the expectation starts when the logs do not reach back to the first command.
+//! A state as the rows a store would have: where it starts when the logs do not reach back to the first command.
 
-use domain::ids::Checkpoint;
+use domain::ids::{Checkpoint, SymbolId, UserId};
+use domain::shard_map::ShardMap;
+use domain::shards::{Subject, Tenure};
 use domain::state::State;
 use domain::units::{Seq, UnixNanos};
 use projector::batch::{AnalyticsRows, Batch, ReferenceRows, Rows, Stream, SymbolsRows, UsersRows};
 use projector::rows::{
-    AssetRow, BalanceRow, CreditLimitRow, KeyRow, OrderRow, PositionRow, SymbolRow, UserRow, VenueRow, WithdrawalRow,
-    WithdrawalStatus,
+    AssetRow, BalanceRow, CreditLimitRow, KeyRow, OrderRow, PositionRow, SymbolRow, SymbolTenureRow, UserRow,
+    UserTenureRow, VenueRow, WithdrawalRow, WithdrawalStatus,
 };
 
-/// The stream's rows of a state, as one batch from nothing to `to`.
+/// The stream's rows of a state, as one batch from nothing to `to`, for a store that holds everything.
 pub(crate) fn batch(stream: Stream, state: &State, to: Checkpoint) -> Batch {
     let rows = match stream {
         Stream::Reference => Rows::Reference(reference(state)),
@@ -28,10 +30,42 @@ pub(crate) fn batch(stream: Stream, state: &State, to: Checkpoint) -> Batch {
     Batch { from, to, rows }
 }
 
+/// The same for a shard that owns nothing in the state, and never did: what all shards have.
+pub(crate) fn empty_shard(stream: Stream, state: &State, map: &ShardMap, to: Checkpoint) -> Batch {
+    let batch = batch(stream, state, to);
+    let rows = match batch.rows {
+        Rows::Symbols(_) => Rows::Symbols(SymbolsRows { tenures: symbol_tenures(map), ..SymbolsRows::default() }),
+        Rows::Users(_) => Rows::Users(UsersRows { tenures: user_tenures(map), ..UsersRows::default() }),
+        rows @ (Rows::Reference(_)
+        | Rows::Trades(_)
+        | Rows::Audit(_)
+        | Rows::Klines(_)
+        | Rows::HistoricalPositions(_)
+        | Rows::MarketSnapshots(_)
+        | Rows::Leaderboards(_)
+        | Rows::Analytics(_)) => rows,
+    };
+    Batch { rows, ..batch }
+}
+
+/// Whose each symbol was since when.
+pub(crate) fn symbol_tenures(map: &ShardMap) -> Vec<SymbolTenureRow> {
+    let row = |symbol: SymbolId, tenure: Tenure| SymbolTenureRow { symbol, from: tenure.from, shard: tenure.shard };
+    let of = |symbol| map.tenures(Subject::Symbol(symbol)).into_iter().map(move |tenure| row(symbol, tenure));
+    (0..map.symbols_placed()).map(SymbolId).flat_map(of).collect()
+}
+
+/// Whose each user was since when.
+pub(crate) fn user_tenures(map: &ShardMap) -> Vec<UserTenureRow> {
+    let row = |user: UserId, tenure: Tenure| UserTenureRow { user, from: tenure.from, shard: tenure.shard };
+    let of = |user| map.tenures(Subject::User(user)).into_iter().map(move |tenure| row(user, tenure));
+    (0..map.users_placed()).map(UserId).flat_map(of).collect()
+}
+
 fn reference(state: &State) -> ReferenceRows {
     let last_seq = Seq::ZERO;
     let users = state.users.iter().zip(0..).map(|(user, id)| UserRow {
-        user: domain::ids::UserId(id),
+        user: UserId(id),
         fees: user.fees,
         killed: user.killed,
         created_time: None,

@@ -1,0 +1,98 @@
+//! Which rows a shard should have at a checkpoint.
+
+use domain::ids::ShardId;
+use domain::shard_map::ShardMap;
+use domain::shards::Subject;
+use domain::units::Seq;
+use projector::batch::Stream;
+use projector::store::StoredRow;
+
+use super::compare::key_of;
+use super::expect::Rows;
+use crate::seed;
+
+/// Whose a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// This shard's, or every shard's.
+    Own,
+    /// It was this shard's; another has it as well, and goes on with it.
+    Left(Subject),
+    /// Another shard's, and it always was.
+    Foreign(Subject),
+}
+
+/// A shard at a checkpoint.
+#[derive(Debug)]
+pub(crate) struct Holdings {
+    pub(crate) shard: ShardId,
+    /// As of the checkpoint.
+    pub(crate) map: ShardMap,
+    pub(crate) at: Seq,
+}
+
+impl Holdings {
+    /// Whose a row is; the rows are those it is among.
+    pub(crate) fn whose(&self, row: &StoredRow, rows: &Rows) -> Whose {
+        let Some(subject) = subject_of(row, rows) else { return Whose::Own };
+        let before_shards = self.map.is_empty() && self.shard == ShardId(0);
+        if before_shards || self.map.owner_at(subject, self.at.next()) == Some(self.shard) {
+            return Whose::Own;
+        }
+        let had = self.map.tenures(subject).iter().any(|tenure| tenure.shard == self.shard);
+        if had { Whose::Left(subject) } else { Whose::Foreign(subject) }
+    }
+
+    /// Of the rows of everything, this shard's; and the tenures, which all shards have.
+    pub(crate) fn of(&self, stream: Stream, all: &Rows) -> Rows {
+        let own = all.iter().filter(|(_, row)| self.whose(row, all) == Whose::Own);
+        let mut rows: Rows = own.map(|(key, row)| (*key, row.clone())).collect();
+        let mut add = |row: StoredRow| rows.insert(key_of(&row), row);
+        if stream == Stream::Symbols {
+            seed::symbol_tenures(&self.map).into_iter().map(StoredRow::SymbolTenure).for_each(|row| drop(add(row)));
+        }
+        if stream == Stream::Users {
+            seed::user_tenures(&self.map).into_iter().map(StoredRow::UserTenure).for_each(|row| drop(add(row)));
+        }
+        rows
+    }
+}
+
+fn subject_of(row: &StoredRow, rows: &Rows) -> Option<Subject> {
+    match row {
+        StoredRow::Order(row) => Some(Subject::Symbol(row.symbol)),
+        StoredRow::OpenOrder(order) => match rows.get(&(ORDERS, order.0, 0, 0)) {
+            Some(StoredRow::Order(row)) => Some(Subject::Symbol(row.symbol)),
+            Some(_) | None => None,
+        },
+        StoredRow::Fill(row) => Some(Subject::Symbol(row.symbol)),
+        StoredRow::Position(row) => Some(Subject::Symbol(row.symbol)),
+        StoredRow::Balance(row) => Some(Subject::User(row.user)),
+        StoredRow::CreditLimit(row) => Some(Subject::User(row.user)),
+        StoredRow::Withdrawal(row) => Some(Subject::User(row.user)),
+        StoredRow::Ledger(row) => {
+            let (table, seq, index, leg) = key_of(&StoredRow::Ledger(*row));
+            let pair = rows.get(&(table, seq, index, leg ^ 1));
+            let paired = pair.and_then(|pair| if let StoredRow::Ledger(pair) = pair { pair.user } else { None });
+            row.user.or(paired).map(Subject::User)
+        }
+        StoredRow::Venue(_)
+        | StoredRow::Asset(_)
+        | StoredRow::Symbol(_)
+        | StoredRow::User(_)
+        | StoredRow::Key(_)
+        | StoredRow::Trade(_)
+        | StoredRow::Audit(_)
+        | StoredRow::Kline(_)
+        | StoredRow::PositionHistory(_)
+        | StoredRow::MarketSnapshot(_)
+        | StoredRow::Leaderboard(_)
+        | StoredRow::Analytics(_)
+        | StoredRow::ActiveUser(_)
+        | StoredRow::SymbolTenure(_)
+        | StoredRow::UserTenure(_) => None,
+    }
+}
+
+/// The table of orders in a key.
+const ORDERS: u8 = 5;

@@ -1,0 +1,309 @@
+//! A venue over several PostgreSQL shards.
+
+use std::fs;
+
+use outside::client::{Client, Key};
+use outside::process::Running;
+use pg_cluster::options::Options;
+use pg_cluster::server::Server;
+use serde_json::{Value, json};
+
+use crate::desk::{Desk, until, until_stored};
+
+/// Symbols of the market, spread over the shards.
+const SYMBOLS: usize = 7;
+const TRADERS: usize = 5;
+
+/// A desk whose venue writes into these databases of a server: name of the shard, then of the database.
+fn desk_of(server: &Server, shards: &[&str]) -> Desk {
+    for shard in shards {
+        server.create_database(shard).unwrap();
+    }
+    let desk = Desk::new();
+    let file = desk.beside("venue.toml");
+    configure(&desk, server, shards);
+    desk.with("CONFIG", file.display())
+}
+
+fn configure(desk: &Desk, server: &Server, shards: &[&str]) {
+    let shard = |name: &&str| format!("[[shards]]\nname = \"{name}\"\nurl = \"{}\"\n", server.url(name));
+    fs::write(desk.beside("venue.toml"), shards.iter().map(shard).collect::<String>()).unwrap();
+}
+
+fn server() -> Server {
+    Server::temporary(&Options::default()).unwrap()
+}
+
+/// Several symbols, and traders with money for all of them.
+struct Market {
+    traders: Vec<Key>,
+    symbols: Vec<String>,
+}
+
+impl Market {
+    fn open(desk: &Desk, venue: &mut Running) -> Self {
+        let admin = desk.binary.admin_key(&desk.data).unwrap();
+        let mut client = venue.client(&admin).unwrap();
+        let mut ask = |path: &str, body: Value| client.admin(path, &body).unwrap();
+        ask("assets", json!({"requestId": "USDT", "code": "USDT", "scale": 8}));
+        let mut symbols = Vec::new();
+        for number in 0..SYMBOLS {
+            let (base, symbol) = (format!("A{number}"), format!("A{number}USDT"));
+            ask("assets", json!({"requestId": base, "code": base, "scale": 8}));
+            ask(
+                "symbols",
+                json!({
+                    "requestId": symbol, "code": symbol, "base": base, "quote": "USDT",
+                    "tickSize": "0.01", "lotSize": "0.0001",
+                }),
+            );
+            symbols.push(symbol);
+        }
+        let mut traders = Vec::new();
+        for number in 0..TRADERS {
+            let user = ask("users", json!({"requestId": format!("user-{number}")}))["userId"].as_u64().unwrap();
+            let assets = (0..SYMBOLS).map(|asset| format!("A{asset}")).chain(["USDT".to_owned()]);
+            for asset in assets {
+                let id = format!("{asset}-{number}");
+                ask("deposits", json!({"requestId": id, "userId": user, "asset": asset, "amount": "1000000"}));
+            }
+            let id = format!("key-{number}");
+            let key = ask("keys", json!({"requestId": id, "userId": user, "roles": ["read", "trade"]}));
+            let text = |name: &str| key[name].as_str().unwrap().to_owned();
+            traders.push(Key { api_key: text("apiKey"), secret: text("secretKey") });
+        }
+        Self { traders, symbols }
+    }
+
+    fn clients(&self, venue: &mut Running) -> Vec<Client> {
+        self.traders.iter().map(|key| venue.client(key).unwrap()).collect()
+    }
+
+    /// On each symbol: an order that stays, one that is canceled, and two that meet. `round` tells them from those before.
+    fn trade(&self, clients: &mut [Client], round: usize) {
+        for (number, symbol) in self.symbols.iter().enumerate() {
+            let [one, other] = [number, number + 1].map(|trader| trader % TRADERS);
+            place(&mut clients[one], symbol, "BUY", 50, &format!("rests-{round}"));
+            place(&mut clients[one], symbol, "BUY", 100, &format!("buys-{round}"));
+            place(&mut clients[other], symbol, "SELL", 100, &format!("sells-{round}"));
+            place(&mut clients[other], symbol, "BUY", 40, &format!("goes-{round}"));
+            let cancel = format!("symbol={symbol}&origClientOrderId=goes-{round}");
+            let answer = clients[other].ask("DELETE", "/api/v3/order", &cancel).unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            // Names are for one open order: the next symbol uses them again.
+            let cancel = format!("symbol={symbol}&origClientOrderId=rests-{round}");
+            let answer = clients[one].ask("DELETE", "/api/v3/order", &cancel).unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        }
+    }
+
+    /// Everything that history has to say, whoever has it.
+    fn check(&self, clients: &mut [Client], rounds: usize) {
+        for (number, symbol) in self.symbols.iter().enumerate() {
+            let [one, other] = [number, number + 1].map(|trader| trader % TRADERS);
+            for (trader, names) in [(one, ["rests", "buys"]), (other, ["sells", "goes"])] {
+                let orders = get(&mut clients[trader], "/api/v3/allOrders", &format!("symbol={symbol}&limit=1000"));
+                for name in names {
+                    for round in 0..rounds {
+                        let name = format!("{name}-{round}");
+                        let found = orders.iter().filter(|order| order["clientOrderId"] == name.as_str()).count();
+                        assert_eq!(found, 1, "{symbol} {name}: {orders:?}");
+                    }
+                }
+                let fills = get(&mut clients[trader], "/api/v3/myTrades", &format!("symbol={symbol}&limit=1000"));
+                let side = trader == one;
+                assert_eq!(fills.iter().filter(|fill| fill["isBuyer"] == side).count(), rounds, "{symbol}: {fills:?}");
+                let id = orders.last().unwrap()["orderId"].as_u64().unwrap();
+                let order = clients[trader].get("/api/v3/order", &format!("symbol={symbol}&orderId={id}")).unwrap();
+                assert_eq!(order["orderId"], id);
+            }
+        }
+        for client in clients {
+            let movements = client.get("/v1/ledger", "limit=1000").unwrap();
+            let movements = movements["rows"].as_array().unwrap();
+            assert!(movements.len() > SYMBOLS, "deposits and trades: {movements:?}");
+        }
+    }
+}
+
+fn place(client: &mut Client, symbol: &str, side: &str, price: u64, name: &str) {
+    let query = format!(
+        "symbol={symbol}&side={side}&type=LIMIT&timeInForce=GTC&quantity=0.0001&price={price}\
+         &newClientOrderId={name}&newOrderRespType=ACK"
+    );
+    let answer = client.ask("POST", "/api/v3/order", &query).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+fn get(client: &mut Client, path: &str, query: &str) -> Vec<Value> {
+    client.get(path, query).unwrap().as_array().unwrap().clone()
+}
+
+fn ask(server: &Server, shard: &str, sql: &str) -> String {
+    server.query(shard, sql).unwrap().trim().to_owned()
+}
+
+fn count(server: &Server, shard: &str, table: &str) -> u64 {
+    ask(server, shard, &format!("SELECT count(*) FROM {table}")).parse().unwrap()
+}
+
+#[test]
+fn rows_are_spread_and_history_is_whole() {
+    let (server, shards) = (server(), ["eu_1", "eu_2", "us_1"]);
+    let desk = desk_of(&server, &shards);
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue);
+    let mut clients = market.clients(&mut venue);
+    market.trade(&mut clients, 0);
+    // Some of it is in memory only, some in SQL.
+    market.check(&mut clients, 1);
+    until_stored(&mut clients[0]);
+    market.check(&mut clients, 1);
+    let orders: Vec<u64> = shards.iter().map(|shard| count(&server, shard, "orders")).collect();
+    assert_eq!(orders.iter().sum::<u64>(), 4 * SYMBOLS as u64);
+    assert!(orders.iter().all(|count| *count >= 8), "each has symbols of its own: {orders:?}");
+    for (id, shard) in shards.iter().enumerate() {
+        assert_eq!(ask(&server, shard, "SELECT shard_id FROM shard"), id.to_string());
+        assert_eq!(count(&server, shard, "symbol_tenures"), SYMBOLS as u64);
+        assert_eq!(count(&server, shard, "orders"), count(&server, shard, "owned_orders"));
+        assert!(count(&server, shard, "owned_users") >= 1);
+    }
+    venue.stop().unwrap();
+    let said = desk.verify();
+    for shard in shards {
+        assert!(said.contains(&format!("ok    {shard}/symbols")), "{said}");
+    }
+
+    // Nothing is in memory now that the shards do not have as well.
+    let mut venue = desk.serve();
+    let mut clients = market.clients(&mut venue);
+    market.check(&mut clients, 1);
+    venue.stop().unwrap();
+
+    // A row of somebody else's symbol is found, and so is one that is missing.
+    let foreign = "INSERT INTO positions (user_id, symbol_id, last_seq, quantity, cost, realised)
+                   SELECT 1, s.symbol_id, 1, 0, 0, 0 FROM symbols AS s WHERE symbol_id NOT IN (SELECT symbol_id FROM owned_symbols) LIMIT 1";
+    ask(&server, "eu_2", foreign);
+    let said = desk.refused_verify();
+    assert!(said.contains("WRONG eu_2/symbols") && said.contains("orphan"), "{said}");
+}
+
+#[test]
+fn a_configuration_that_does_not_fit_is_refused() {
+    let (server, shards) = (server(), ["a", "b"]);
+    let desk = desk_of(&server, &shards);
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue);
+    let mut clients = market.clients(&mut venue);
+    market.trade(&mut clients, 0);
+    until_stored(&mut clients[0]);
+    venue.stop().unwrap();
+
+    // Each has the other's URL.
+    let file = desk.beside("venue.toml");
+    let swapped = format!(
+        "[[shards]]\nname = \"a\"\nurl = \"{}\"\n[[shards]]\nname = \"b\"\nurl = \"{}\"\n",
+        server.url("b"),
+        server.url("a")
+    );
+    fs::write(&file, swapped).unwrap();
+    let said = desk.refused_start();
+    assert!(said.contains("the shard \"a\" a database that is that of the shard \"b\""), "{said}");
+
+    // A new shard with a database that is another's.
+    let taken = format!(
+        "[[shards]]\nname = \"a\"\nurl = \"{}\"\n[[shards]]\nname = \"c\"\nurl = \"{}\"\n",
+        server.url("a"),
+        server.url("b")
+    );
+    fs::write(&file, taken).unwrap();
+    let said = desk.refused_start();
+    assert!(said.contains("the shard \"c\" a database that is that of the shard \"b\""), "{said}");
+
+    // One that is not configured: the venue runs, and what only it has cannot be read.
+    configure(&desk, &server, &["a"]);
+    let mut venue = desk.serve();
+    assert!(desk.log().contains("not in the configuration"), "{}", desk.log());
+    let mut clients = market.clients(&mut venue);
+    let (mut read, mut failed) = (0, 0);
+    for (number, symbol) in market.symbols.iter().enumerate() {
+        let answer = clients[number % TRADERS].ask("GET", "/api/v3/allOrders", &format!("symbol={symbol}")).unwrap();
+        if answer.status == 200 {
+            read += 1;
+        } else {
+            assert_eq!(answer.status, 503, "{}", answer.body);
+            failed += 1;
+        }
+    }
+    assert!(read > 0 && failed > 0, "{read} {failed}");
+    venue.stop().unwrap();
+    configure(&desk, &server, &shards);
+    let mut venue = desk.serve();
+    let mut clients = market.clients(&mut venue);
+    until_stored(&mut clients[0]);
+    market.check(&mut clients, 1);
+    venue.stop().unwrap();
+    desk.verify();
+}
+
+#[test]
+fn one_shard_that_is_away_delays_only_itself() {
+    let (server, mut other) = (server(), server());
+    server.create_database("a").unwrap();
+    server.create_database("c").unwrap();
+    other.create_database("b").unwrap();
+    let desk = Desk::new();
+    let file = desk.beside("venue.toml");
+    let shard =
+        |name: &str, server: &Server| format!("[[shards]]\nname = \"{name}\"\nurl = \"{}\"\n", server.url(name));
+    fs::write(&file, shard("a", &server) + &shard("b", &other) + &shard("c", &server)).unwrap();
+    let desk = desk.with("CONFIG", file.display());
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue);
+    let mut clients = market.clients(&mut venue);
+    market.trade(&mut clients, 0);
+    until_stored(&mut clients[0]);
+
+    other.kill().unwrap();
+    market.trade(&mut clients, 1);
+    until("the other shards are level", || level(&mut clients[0], |name| !name.starts_with("b/")));
+    let of_b: Vec<String> = symbols_of(&server, "a", 1);
+    assert!(!of_b.is_empty());
+    for (number, symbol) in market.symbols.iter().enumerate() {
+        let query = format!("symbol={symbol}&limit=1000");
+        let answer = clients[number % TRADERS].ask("GET", "/api/v3/allOrders", &query).unwrap();
+        assert_eq!(answer.status == 503, of_b.contains(symbol), "{symbol}: {}", answer.body);
+    }
+    // A start without it: the others are read, and it follows when it is back.
+    venue.stop().unwrap();
+    let mut venue = desk.serve();
+    let mut clients = market.clients(&mut venue);
+    market.trade(&mut clients, 2);
+    until("the other shards are level", || level(&mut clients[0], |name| !name.starts_with("b/")));
+    for (number, symbol) in market.symbols.iter().enumerate().filter(|(_, symbol)| !of_b.contains(symbol)) {
+        let query = format!("symbol={symbol}&limit=1000");
+        let orders = get(&mut clients[number % TRADERS], "/api/v3/allOrders", &query);
+        assert!(orders.len() >= 6, "{symbol}: {orders:?}");
+    }
+    other.restart().unwrap();
+    until_stored(&mut clients[0]);
+    market.check(&mut clients, 3);
+    venue.stop().unwrap();
+    desk.verify();
+}
+
+/// Whether the followers of these names have everything.
+fn level(client: &mut Client, counts: impl Fn(&str) -> bool) -> bool {
+    let status = client.look("/v1/status").unwrap();
+    let committed = &status["committed"];
+    let mut followers = status["followers"].as_array().unwrap().iter();
+    followers.all(|follower| !counts(follower["name"].as_str().unwrap()) || follower["checkpoint"] == *committed)
+}
+
+/// What a shard owns, as another of them knows.
+fn symbols_of(server: &Server, asked: &str, shard: u16) -> Vec<String> {
+    let sql = format!(
+        "SELECT s.code FROM symbol_tenures AS t JOIN symbols AS s USING (symbol_id) WHERE t.shard_id = {shard}"
+    );
+    ask(server, asked, &sql).lines().map(str::to_owned).collect()
+}
