@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 use domain::command::{Command, NotTaken};
 use domain::event::{Answer, Event};
 use domain::ids::{AddressId, ExecutionNumber, UserId};
+use domain::shards::Subject;
+use domain::text::ShardName;
 use domain::units::{Seq, UnixNanos};
 use projector::history::ReadError;
 use tokio::sync::oneshot;
@@ -47,6 +49,9 @@ pub trait Records: Send + Sync + fmt::Debug {
     /// How far everybody is. Must not block.
     fn status(&self) -> Status;
 
+    /// What moves from one shard to another, and what has left one and is still there. Must not block.
+    fn moves(&self) -> Vec<Moving>;
+
     /// What happened to a user from execution number `from` on: at most `limit` events, in order, without gaps. May block.
     fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError>;
 
@@ -78,6 +83,51 @@ pub struct Follower {
     pub trouble: Option<String>,
     /// What stopped it, if it does not follow any more.
     pub stopped: Option<String>,
+}
+
+/// A symbol or a user between two shards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moving {
+    /// What moves.
+    pub subject: Subject,
+    /// The shard that has it, or had it.
+    pub from: ShardName,
+    /// The shard that gets it, or has it now.
+    pub to: ShardName,
+    /// The command that began this part: the move, its commitment, or what made the rows left over.
+    pub since: Seq,
+    /// How far it is.
+    pub state: MoveState,
+    /// Rows copied so far, while it is copied.
+    pub rows: u64,
+    /// Commands that the shard which gets it is behind.
+    pub behind: u64,
+    /// What keeps it from going on at present, if anything does; it goes on by itself.
+    pub trouble: Option<String>,
+}
+
+/// How far a move is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MoveState {
+    /// Nothing is copied yet.
+    Waiting,
+    /// Its rows are being copied.
+    Copying,
+    /// They are copied, and what came since is added.
+    Following,
+    /// The other shard owns it, and is about to have everything up to there: then it is read.
+    Switching,
+    /// It has moved; its rows are still where they were.
+    Kept,
+    /// They are being removed there.
+    Removing,
+}
+
+impl Moving {
+    /// One that nothing has been done about yet.
+    pub const fn new(subject: Subject, from: ShardName, to: ShardName, since: Seq) -> Self {
+        Self { subject, from, to, since, state: MoveState::Waiting, rows: 0, behind: 0, trouble: None }
+    }
 }
 
 /// One event in the life of a user.

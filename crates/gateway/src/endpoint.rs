@@ -34,6 +34,8 @@ pub(crate) enum Endpoint {
     Executions,
     Status,
     AcceptClock,
+    Moves,
+    ShardSubjects,
     Admin(Admin),
 }
 
@@ -55,6 +57,8 @@ pub(crate) enum Admin {
     SymbolStatus,
     SymbolLimits,
     KillSwitch,
+    BeginMove,
+    AbortMove,
 }
 
 /// Who may.
@@ -101,7 +105,7 @@ impl Endpoint {
             | Self::ReplaceOrder
             | Self::AmendOrder
             | Self::CancelOpenOrders => Security::Trade,
-            Self::AcceptClock | Self::Admin(_) => Security::Admin,
+            Self::AcceptClock | Self::Moves | Self::ShardSubjects | Self::Admin(_) => Security::Admin,
         }
     }
 
@@ -110,7 +114,7 @@ impl Endpoint {
         match self.security() {
             Security::Public | Security::Read | Security::Audit => false,
             Security::Trade => self != Self::TestOrder,
-            Security::Admin => true,
+            Security::Admin => !matches!(self, Self::Moves | Self::ShardSubjects),
         }
     }
 
@@ -132,6 +136,8 @@ impl Endpoint {
             | Self::CancelOpenOrders
             | Self::Status
             | Self::AcceptClock
+            | Self::Moves
+            | Self::ShardSubjects
             | Self::Admin(_) => 1,
         }
     }
@@ -203,6 +209,9 @@ fn methods(path: &str) -> &'static [(Method, Endpoint)] {
         "/v1/admin/credit-limits" => &const { [(Method::POST, E::Admin(Admin::CreditLimits))] },
         "/v1/admin/fees/symbol" => &const { [(Method::POST, E::Admin(Admin::SymbolFees))] },
         "/v1/admin/fees/user" => &const { [(Method::POST, E::Admin(Admin::UserFees))] },
+        "/v1/admin/shards/moves" => &const { [(Method::GET, E::Moves), (Method::POST, E::Admin(Admin::BeginMove))] },
+        "/v1/admin/shards/subjects" => &const { [(Method::GET, E::ShardSubjects)] },
+        "/v1/admin/shards/moves/abort" => &const { [(Method::POST, E::Admin(Admin::AbortMove))] },
         "/v1/admin/kill-switch" => &const { [(Method::POST, E::Admin(Admin::KillSwitch))] },
         _ => &[],
     }

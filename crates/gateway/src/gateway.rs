@@ -246,6 +246,8 @@ async fn route(endpoint: Endpoint, call: &Call<'_>) -> Result<Reply, Error> {
         Endpoint::Executions => venue::executions::executions(call).await,
         Endpoint::Status => venue::status::status(call),
         Endpoint::AcceptClock => venue::clock::accept(call),
+        Endpoint::Moves => venue::moves::moves(call),
+        Endpoint::ShardSubjects => venue::moves::subjects(call),
         Endpoint::Admin(admin) => venue::admin::admin(call, admin).await,
     }
 }

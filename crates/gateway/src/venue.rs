@@ -6,6 +6,7 @@ pub(crate) mod executions;
 pub(crate) mod facts;
 pub(crate) mod status;
 pub(crate) mod clock;
+pub(crate) mod moves;
 pub(crate) mod admin;
 pub(crate) mod read;
 pub(crate) mod bodies;

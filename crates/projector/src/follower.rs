@@ -14,7 +14,7 @@ use crate::block::CommittedBlock;
 use crate::fold::Projector;
 use crate::fold::resume::{ResumeError, resume};
 use crate::settings::Settings;
-use crate::share::Share;
+use crate::share::{Incoming, Share};
 use crate::store::{Divergence, Outcome, Store, StoreError};
 
 /// A checkpoint that moves without rows waits longer: nobody misses a row.
@@ -109,6 +109,8 @@ pub struct Follower {
     committed_at: Option<UnixNanos>,
     /// Whose rows the store must be given before it can go on.
     missing: Option<Subject>,
+    /// It has asked the store where it is.
+    has_begun: bool,
 }
 
 impl Follower {
@@ -126,12 +128,18 @@ impl Follower {
             not_before,
             committed_at: None,
             missing: None,
+            has_begun: false,
         }
     }
 
     /// The stream it keeps.
     pub const fn stream(&self) -> Stream {
         self.stream
+    }
+
+    /// What was copied to the store and is followed, as of when it last began to read; absent: it has not begun, or the store is no shard.
+    pub fn incoming(&self) -> Option<&Incoming> {
+        self.share.incoming().filter(|_| self.has_begun)
     }
 
     /// What keeps it from going on: the next block makes a subject the shard's whose rows are not there. They are copied from where
@@ -199,7 +207,7 @@ impl Follower {
             Err(StoreError::Retry(after)) => return self.pause(now, after, State::Asking),
             Err(StoreError::Fatal(reason)) => return self.stop(Stop::Failed(reason)),
         }
-        self.missing = None;
+        (self.missing, self.has_begun) = (None, true);
         match resume(self.stream, checkpoint, self.writer, &self.settings, source, store) {
             Ok(projector) => {
                 self.state = State::Reading(projector);

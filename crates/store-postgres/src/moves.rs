@@ -2,9 +2,11 @@
 
 pub mod copy;
 pub mod remove;
+pub(crate) mod rewind;
 mod table;
 mod digest;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use domain::ids::{SymbolId, UserId};
@@ -24,10 +26,15 @@ use crate::write::{int, small};
 pub struct Watch {
     /// Rows done so far.
     rows: AtomicU64,
-    stop: AtomicBool,
+    stop: Arc<AtomicBool>,
 }
 
 impl Watch {
+    /// Ends the work when this is set.
+    pub fn stopped_by(stop: Arc<AtomicBool>) -> Self {
+        Self { rows: AtomicU64::new(0), stop }
+    }
+
     /// Rows done so far.
     pub fn rows(&self) -> u64 {
         self.rows.load(Ordering::Relaxed)

@@ -2,6 +2,7 @@
 
 use domain::ids::{Checkpoint, UserId};
 use domain::order::OrderKind;
+use domain::shard_map::ShardMap;
 use domain::state::{OrderState, State};
 use domain::units::{Amount, Seq, UnixNanos};
 use projector::batch::Stream;
@@ -12,6 +13,7 @@ use projector::rows::{
 use crate::config::PostgresConfig;
 use crate::fault::Fault;
 use crate::link::{Link, Session};
+use crate::moves;
 use crate::store::{STREAMS, locked_checkpoint, rewind_checkpoint};
 use crate::units::{Units, id, of_steps};
 use crate::write::{self, Decimals, int};
@@ -32,6 +34,7 @@ pub fn rewind(config: &PostgresConfig, to: &Checkpoint, state: &State) -> Result
         let what = format!("the state is of sequence {}, the fork at {}", state.seq.0, to.seq.0);
         return Err(Fault::Misuse(what));
     }
+    let map = ShardMap::from_state(&state.shards, state.seq).map_err(|what| Fault::Misuse(what.to_owned()))?;
     let mut link = Link::open_migrated(config, "rewind")?;
     // What fails leaves the transaction open; it ends with the connection.
     link.run_long(async |session| {
@@ -47,6 +50,7 @@ pub fn rewind(config: &PostgresConfig, to: &Checkpoint, state: &State) -> Result
             }
             if stored.seq > to.seq {
                 Fork { session, units: Units::default(), at: to.seq, state }.stream(stream).await?;
+                moves::rewind::rewind(session, stream, &map, to.seq).await?;
                 rewind_checkpoint(session, stream, to).await?;
                 moved.push(stream);
             }

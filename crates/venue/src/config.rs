@@ -42,6 +42,9 @@ pub(crate) struct Config {
     pub(crate) store: Option<PathBuf>,
     /// The PostgreSQL shards that hold orders, fills, positions and money; none: they are in the embedded store.
     pub(crate) shards: Vec<Shard>,
+    /// How long rows stay where they were after a symbol or a user has moved to another shard, in seconds: as long as that shard could
+    /// fail over to a standby from before.
+    pub(crate) moved_rows_kept_s: u64,
     /// Threads of the gateway; 0: one per core.
     pub(crate) gateway_threads: usize,
     /// How long a request waits for its answer before it gets "unknown, ask again", in milliseconds.
@@ -113,6 +116,7 @@ impl Default for Config {
             follower_lag_max: 50_000_000,
             store: None,
             shards: Vec::new(),
+            moved_rows_kept_s: 600,
             gateway_threads: 0,
             answer_timeout_ms: 5_000,
             connections_max: 4_096,
@@ -200,7 +204,7 @@ impl Config {
 const RESERVED: [&str; 2] = ["hot", "archive"];
 
 /// The names the environment may override.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "data",
     "listen",
     "allow_plaintext",
@@ -212,6 +216,7 @@ const NAMES: [&str; 16] = [
     "segment_store",
     "follower_lag_max",
     "store",
+    "moved_rows_kept_s",
     "gateway_threads",
     "answer_timeout_ms",
     "connections_max",

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use domain::ids::Checkpoint;
+use domain::shards::Subject;
 use domain::units::{Epoch, Seq, UnixNanos};
 use projector::batch::{Batch, Stream};
 use projector::buckets::Bucket;
@@ -24,6 +25,8 @@ use sequencer::snapshots::Snapshots;
 
 use crate::followers::durability::Durability;
 use crate::followers::roster::Roster;
+use crate::moves::post::Post;
+use crate::moves::{Moves, copying};
 use crate::priority::give_way;
 use crate::source::{Joined, Logs};
 use crate::stores::member::{Kept, Member};
@@ -45,6 +48,8 @@ pub(crate) struct FollowerStatus {
     durable_wanted: AtomicBool,
     stopped: Mutex<Option<String>>,
     trouble: Mutex<Option<String>>,
+    /// What it and the mover tell each other.
+    pub(crate) post: Post,
 }
 
 impl FollowerStatus {
@@ -58,6 +63,7 @@ impl FollowerStatus {
             durable_wanted: AtomicBool::new(false),
             stopped: Mutex::new(None),
             trouble: Mutex::new(None),
+            post: Post::default(),
         }
     }
 
@@ -100,6 +106,7 @@ pub(crate) struct Shared {
     /// States of the venue that a fold may begin at.
     pub(crate) snapshots: Snapshots,
     pub(crate) roster: Arc<Roster>,
+    pub(crate) moves: Arc<Moves>,
     /// Finish what is written, then stop.
     pub(crate) stop: Arc<AtomicBool>,
 }
@@ -122,11 +129,15 @@ pub(crate) fn start(
     share: &Share,
     shared: &Shared,
 ) -> std::io::Result<JoinHandle<()>> {
-    let Member { name, store, lineage, .. } = member;
+    let Member { name, store, lineage, shard, .. } = member;
+    if let (Some(shard), Some(place)) = (shard, store.place()) {
+        shared.moves.put(shard, place);
+    }
     let lanes = statuses.iter().map(|status| Lane {
         follower: Follower::new(status.stream, shared.logs.venue, shared.epoch, share.clone(), shared.settings),
         source: Joined::new(shared.logs.clone(), Arc::clone(&shared.written)).with_snapshots(shared.snapshots.clone()),
         status: Arc::clone(status),
+        missing: None,
     });
     let (lanes, shared, started) = (lanes.collect(), shared.clone(), Instant::now());
     let mut runner =
@@ -143,6 +154,8 @@ struct Lane {
     follower: Follower,
     source: Joined,
     status: Arc<FollowerStatus>,
+    /// Whose rows it waits for, and where: it looks again and again.
+    missing: Option<(Subject, Seq)>,
 }
 
 struct Runner {
@@ -162,9 +175,8 @@ impl Runner {
             // Read before stepping: what is written at this moment is what must be stored before a stop.
             let stopping = self.shared.stop.load(Ordering::Acquire);
             let written = self.shared.written.committed();
-            let next = self.step_all();
-            let level = |lane: &Lane| lane.status.reached() >= written || lane.follower.stopped().is_some();
-            let level = self.lanes.iter().all(level);
+            let next = self.step_all().min(self.copy_all(stopping));
+            let level = self.lanes.iter().all(|lane| lane.is_level(written));
             let done = stopping && (level || self.is_out_of_patience(written));
             if done || self.durable_is_wanted() {
                 self.make_durable();
@@ -182,6 +194,24 @@ impl Runner {
                 Next::After(pause) => std::thread::sleep(pause.min(IDLE_WAIT)),
             }
         }
+    }
+
+    /// Makes the copies that are wanted, between two batches; when the next steps are to be done.
+    fn copy_all(&mut self, stopping: bool) -> Next {
+        let mut next = Next::Written;
+        for lane in &mut self.lanes {
+            lane.note_missing();
+            let post = &lane.status.post;
+            post.report(lane.follower.incoming(), lane.missing.map(|(subject, _)| subject));
+            let Some(order) = post.take().filter(|_| !stopping) else { continue };
+            let is_stopping = || self.shared.stop.load(Ordering::Acquire);
+            let failed = copying::copy(self.store.as_mut(), &order, &post.watch, &is_stopping);
+            post.done(order.subject, failed);
+            // What it has read beyond the store leaves out the subject.
+            lane.follower.ask_again();
+            next = Next::AtOnce;
+        }
+        next
     }
 
     /// Whether a stop has waited long enough for a store that takes nothing.
@@ -317,6 +347,21 @@ impl Lane {
         // Memory keeps what one of the stores of the stream still misses.
         if let Some(reached) = shared.roster.reached(self.status.stream) {
             shared.read_model.store_reached(stream, reached);
+        }
+    }
+
+    /// Nothing is left to do that could be done before a stop.
+    fn is_level(&self, written: Seq) -> bool {
+        self.status.reached() >= written || self.follower.stopped().is_some() || self.missing.is_some()
+    }
+
+    /// While it looks again whether missing rows are there, they are missing all the same.
+    fn note_missing(&mut self) {
+        let at = self.status.reached();
+        match self.follower.missing() {
+            Some(subject) => self.missing = Some((subject, at)),
+            None if self.missing.is_some_and(|(_, waits)| waits != at) => self.missing = None,
+            None => {}
         }
     }
 

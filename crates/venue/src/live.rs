@@ -39,6 +39,7 @@ use crate::followers::Shared;
 use crate::followers::roster::Roster;
 use crate::learner::Learner;
 use crate::maintain::{self, Watch};
+use crate::moves::{self, Moves};
 use crate::priority::{go_first, take_turns};
 use crate::retention::{KeptLog, Retention};
 use crate::sharding::seeding::Seeding;
@@ -71,6 +72,7 @@ pub(crate) struct Status {
     pub(crate) journal: Arc<Progress>,
     pub(crate) replayed: Arc<AtomicU64>,
     pub(crate) followers: Arc<Roster>,
+    pub(crate) moves: Arc<Moves>,
 }
 
 /// A running venue.
@@ -155,6 +157,7 @@ impl Live {
             written: Arc::clone(&written),
             read_model: Arc::clone(&read_model),
             roster: Arc::default(),
+            moves: Arc::new(Moves::of(&read_model.shard_map())),
             stop: Arc::clone(&stop),
         };
         let followers = follow(stores, learner, config, &core, &shared)?;
@@ -166,6 +169,7 @@ impl Live {
             follower_lag_max: config.follower_lag_max,
             logs_complete_after: logs.complete_after()?,
             executions: Arc::clone(&executions),
+            moves: Arc::clone(&shared.moves),
             stop: Arc::clone(&stop),
             replayed: Arc::clone(&replayed),
         };
@@ -174,7 +178,7 @@ impl Live {
         };
         let replayer = replayer.map(start_maintainer).transpose().context(NO_THREAD)?;
         let journal = Arc::clone(&core.committed);
-        let status = Arc::new(Status { epoch, journal, replayed, followers: shared.roster });
+        let status = Arc::new(Status { epoch, journal, replayed, followers: shared.roster, moves: shared.moves });
         let (entrance, controls) = (core.entrance.clone(), Arc::clone(&core.controls));
         Ok(Self {
             entrance,
@@ -360,6 +364,10 @@ fn follow(
         sharding::register(&stores, &map, &Console::new(core.entrance.clone(), "shards"))?;
         sharding::warn_unconfigured(&stores, &shared.read_model.shard_map());
         sharding::follow(stores, shared, &seeding, &followers)?;
+        if !config.shards.is_empty() {
+            let (console, kept) = (Console::new(core.entrance.clone(), "moves"), config.moved_rows_kept_s);
+            followers.add(moves::start(shared, console, Duration::from_secs(kept)).context(NO_THREAD)?);
+        }
     }
     if let Some(learner) = learner {
         followers.add(learner.start().context(NO_THREAD)?);

@@ -26,6 +26,7 @@ mod replay;
 mod verify;
 mod seed;
 mod sharding;
+mod moves;
 mod inspect;
 mod rewind;
 mod migrate;

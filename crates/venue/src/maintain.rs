@@ -18,6 +18,7 @@ use sequencer::snapshots::Snapshots;
 use crate::followers::FollowerStatus;
 use crate::followers::roster::Roster;
 use crate::live::EXIT_LOST;
+use crate::moves::Moves;
 use crate::priority::give_way;
 use crate::retention::Retention;
 
@@ -43,6 +44,8 @@ pub(crate) struct Watch {
     /// Where the logs began at the start: nothing before is kept for anybody.
     pub(crate) logs_complete_after: Seq,
     pub(crate) executions: Arc<ExecutionIndex>,
+    /// Open moves need the logs from where they began.
+    pub(crate) moves: Arc<Moves>,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) replayed: Arc<AtomicU64>,
 }
@@ -193,7 +196,7 @@ impl Maintainer {
                 return;
             }
         };
-        let needed = followers.chain([oldest]).min().unwrap_or(Seq::ZERO);
+        let needed = followers.chain([oldest, self.watch.moves.needed()]).min().unwrap_or(Seq::ZERO);
         let purged = self.retention.purge(needed).and_then(|()| self.retention.oldest_event());
         match purged {
             Ok(oldest) => {

@@ -12,7 +12,7 @@ use domain::command::{Command, NotTaken, RequestContent};
 use domain::event::{Answer, Event};
 use domain::ids::{ExecutionNumber, UserId};
 use domain::units::{Seq, UnixNanos};
-use gateway::door::{Door, Execution, Follower, Records, Status};
+use gateway::door::{Door, Execution, Follower, Moving, Records, Status};
 use gateway::gateway::{Gateway, Ground, Settings};
 use gateway::secrets::MasterKey;
 use journal::read::SegmentSource;
@@ -291,14 +291,20 @@ pub(crate) struct AdminKeyArgs {
 
 /// Shows the first administrator's key again: it follows from the master key.
 pub(crate) fn admin_key(args: &AdminKeyArgs) -> anyhow::Result<()> {
-    let path = master_key_path(&args.data);
-    let key = read_master_key(&args.data)?;
+    let key = admin_key_of(&args.data)?;
+    println!("admin api key: {}", key.api_key);
+    println!("admin api secret: {}", key.secret);
+    Ok(())
+}
+
+/// The first administrator's key of a venue that was served from this directory.
+pub(crate) fn admin_key_of(data: &Path) -> anyhow::Result<FirstKey> {
+    let path = master_key_path(data);
+    let key = read_master_key(data)?;
     let key =
         key.with_context(|| format!("{} does not exist: the venue was never served, or it was lost", path.display()))?;
     let new = key.new_key(UserId(1), ADMINISTRATOR, FIRST_KEY);
-    println!("admin api key: {}", new.command.api_key);
-    println!("admin api secret: {}", new.secret);
-    Ok(())
+    Ok(FirstKey { api_key: new.command.api_key.to_string(), secret: new.secret })
 }
 
 /// Where the gateway's commands go in.
@@ -346,6 +352,10 @@ impl Records for VenueRecords {
         let committed = self.status.journal.committed();
         let followers = self.status.followers.all().iter().map(follower).collect();
         Status { sequenced: committed, committed, clock_jumped: self.controls.clock_jumped(), followers }
+    }
+
+    fn moves(&self) -> Vec<Moving> {
+        self.status.moves.all()
     }
 
     fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError> {

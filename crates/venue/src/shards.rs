@@ -1,6 +1,8 @@
 //! `buttonwood shards`: the databases that share the rows, as a whole.
 
 mod router;
+mod moving;
+mod reach;
 
 use clap::Subcommand;
 
@@ -9,10 +11,25 @@ use clap::Subcommand;
 pub(crate) enum Action {
     /// Make an empty database a read-only window on all shards, or bring one up to date.
     Router(router::Args),
+    /// Move a symbol to another shard while everybody trades, and show how it goes. Asked again, it shows the move that is under way.
+    Move(moving::MoveArgs),
+    /// Move a user's money and withdrawals to another shard.
+    MoveUser(moving::MoveUserArgs),
+    /// Empty a shard: it gets nothing new, and everything that lives on it moves to others.
+    Drain(moving::DrainArgs),
+    /// What is moving, and what has left a shard and is still there.
+    Moves(moving::MovesArgs),
+    /// Give up a move that is not committed.
+    Abort(moving::AbortArgs),
 }
 
 pub(crate) fn run(action: &Action) -> anyhow::Result<()> {
     match action {
         Action::Router(args) => router::run(args),
+        Action::Move(args) => moving::move_symbol(args),
+        Action::MoveUser(args) => moving::move_user(args),
+        Action::Drain(args) => moving::drain(args),
+        Action::Moves(args) => moving::list(args),
+        Action::Abort(args) => moving::abort(args),
     }
 }

@@ -11,7 +11,7 @@ mod compare;
 mod expect;
 mod holdings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use clap::Args as ClapArgs;
 use codec::snapshot::SnapshotHeader;
 use domain::ids::{Checkpoint, ShardId};
 use domain::shard_map::ShardMap;
+use domain::shards::Subject;
 use domain::state::State;
 use domain::units::Seq;
 use journal::read::SegmentSource;
 use journal::segment::list_segments;
 use projector::batch::Stream;
 use projector::follower::{Source as _, SourceError};
-use projector::share::Incoming;
 use projector::store::StoredRow;
 use projector::words::Word as _;
 use sequencer::log::Progress;
@@ -36,7 +36,7 @@ use sequencer::snapshots::Snapshots;
 use crate::config::Config;
 use crate::live;
 use crate::source::{Joined, Logs};
-use crate::stores::member::{Access, Member, Present, Role, open_present};
+use crate::stores::member::{self, Access, Member, Present, Role, open_present};
 use compare::{Found, RowKey};
 use expect::Expected;
 use holdings::Whose;
@@ -108,7 +108,9 @@ struct Stored {
     checkpoint: Checkpoint,
     rows: BTreeMap<RowKey, StoredRow>,
     /// What was copied to it from other shards.
-    incoming: Incoming,
+    incoming: BTreeSet<Subject>,
+    /// What has left it, and is still there.
+    left: BTreeSet<Subject>,
 }
 
 /// Where the expectation starts.
@@ -212,18 +214,31 @@ fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Sto
     for Member { name, role, shard, streams, mut store, .. } in members {
         for stream in streams {
             let mut rows = BTreeMap::new();
+            // Before and after the rows: a venue that runs meanwhile may change it.
+            let (incoming, left) = around(store.as_mut(), *stream)?;
             let checkpoint = store.read_stream(*stream, &mut |row| {
                 rows.insert(compare::key_of(&row), row);
             })?;
             let of = Of { store: name.clone(), role, stream: *stream, shard: store.found_shard()? };
-            let (is_shard, incoming) = (shard.is_some(), store.incoming(*stream)?);
+            let since = around(store.as_mut(), *stream)?;
+            let (incoming, left) = (&incoming | &since.0, &left | &since.1);
             match checkpoint {
-                Some(checkpoint) => all.push(Stored { of, is_shard, checkpoint, rows, incoming }),
+                Some(checkpoint) => {
+                    all.push(Stored { of, is_shard: shard.is_some(), checkpoint, rows, incoming, left });
+                }
                 None => verdict.note(format_args!("{of} is empty")),
             }
         }
     }
     Ok(all)
+}
+
+/// What comes to a store, and what has left it.
+type Around = (BTreeSet<Subject>, BTreeSet<Subject>);
+
+fn around(store: &mut dyn member::Kept, stream: Stream) -> anyhow::Result<Around> {
+    let incoming = store.incoming(stream)?.into_keys().collect();
+    Ok((incoming, store.leftovers()?.into_iter().map(|leftover| leftover.subject).collect()))
 }
 
 /// The first command if both logs reach back to it, else the oldest snapshot they follow.
@@ -315,15 +330,15 @@ fn without_others(stored: Stored, expected: &Expected, verdict: &mut Verdict) ->
     let Some(holdings) = &expected.holdings else { return stored };
     let (mut left, mut copied) = (0_u64, 0_u64);
     let kept = stored.rows.iter().filter(|(_, row)| match holdings.whose(row, &stored.rows) {
-        Whose::Foreign(subject) if stored.incoming.contains_key(&subject) => {
+        Whose::Others(subject) if stored.incoming.contains(&subject) => {
             copied += 1;
             false
         }
-        Whose::Left(_) => {
+        Whose::Others(subject) if stored.left.contains(&subject) => {
             left += 1;
             false
         }
-        Whose::Own | Whose::Foreign(_) => true,
+        Whose::Own | Whose::Others(_) => true,
     });
     let rows = kept.map(|(key, row)| (*key, row.clone())).collect();
     if left > 0 {

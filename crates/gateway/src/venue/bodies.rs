@@ -162,3 +162,28 @@ pub(crate) struct KillSwitch {
     pub(crate) user_id: Option<u32>,
     pub(crate) engaged: bool,
 }
+
+/// Of `symbol` and `user_id` one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct BeginMove {
+    pub(crate) request_id: String,
+    #[serde(default)]
+    pub(crate) symbol: Option<String>,
+    #[serde(default)]
+    pub(crate) user_id: Option<u32>,
+    /// Absent: to the shard that is the lightest.
+    #[serde(default)]
+    pub(crate) to: Option<String>,
+}
+
+/// Of `symbol` and `user_id` one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct AbortMove {
+    pub(crate) request_id: String,
+    #[serde(default)]
+    pub(crate) symbol: Option<String>,
+    #[serde(default)]
+    pub(crate) user_id: Option<u32>,
+}

@@ -26,6 +26,7 @@ use crate::request::Call;
 use crate::venue::admin::{Issued, Read};
 use crate::venue::bodies;
 use crate::venue::keys;
+use crate::venue::moves;
 
 pub(crate) fn read(call: &Call<'_>, admin: Admin) -> Result<Read, Error> {
     match admin {
@@ -81,6 +82,14 @@ pub(crate) fn read(call: &Call<'_>, admin: Admin) -> Result<Read, Error> {
             let scope = body.user_id.map_or(KillScope::Venue, |user| KillScope::User(UserId(user)));
             let content = SetKillSwitch { scope, engaged: body.engaged };
             plain(&body.request_id, RequestContent::SetKillSwitch(content))
+        }
+        Admin::BeginMove => {
+            let body: bodies::BeginMove = parse(call)?;
+            plain(&body.request_id, moves::begin(call, &body)?)
+        }
+        Admin::AbortMove => {
+            let body: bodies::AbortMove = parse(call)?;
+            plain(&body.request_id, moves::abort(call, &body)?)
         }
     }
 }

@@ -15,7 +15,7 @@ use domain::ids::{AddressId, ExecutionNumber, OrderId, UserId};
 use domain::text::RequestId;
 use domain::units::{Seq, UnixNanos};
 use engine::Engine;
-use gateway::door::{Addresses, Door, Execution, Follower, Records, Status};
+use gateway::door::{Addresses, Door, Execution, Follower, Moving, Records, Status};
 use gateway::gateway::{Gateway, Ground, Settings};
 use gateway::secrets::MasterKey;
 use hmac::{Hmac, KeyInit, Mac};
@@ -169,6 +169,10 @@ impl Records for Inside {
         };
         let clock_jumped = self.clock_jumped.load(Ordering::Relaxed);
         Status { sequenced: seq, committed: seq, clock_jumped, followers: vec![follower] }
+    }
+
+    fn moves(&self) -> Vec<Moving> {
+        Vec::new()
     }
 
     fn accept_clock(&self) {

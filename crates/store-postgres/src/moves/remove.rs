@@ -7,6 +7,7 @@ use super::{Key, Leftover, Watch, leftovers};
 use crate::config::PostgresConfig;
 use crate::fault::Fault;
 use crate::link::{Link, Session};
+use crate::store::PostgresStore;
 
 /// Rows that are looked at in one transaction.
 const CHUNK_ROWS: i64 = 5_000;
@@ -30,6 +31,14 @@ const DELETE_WITHDRAWALS: &str = "DELETE FROM withdrawals
     WHERE withdrawal_id IN (SELECT withdrawal_id FROM withdrawals WHERE user_id = $1 LIMIT $2)";
 const DELETE_BALANCES: &str = "DELETE FROM balances WHERE user_id = $1";
 const DELETE_CREDIT_LIMITS: &str = "DELETE FROM credit_limits WHERE user_id = $1";
+
+impl PostgresStore {
+    /// What has left the database and is still there, of whatever stream.
+    pub fn leftovers(&mut self) -> Result<Vec<Leftover>, StoreError> {
+        let found = self.link().and_then(|link| link.run(async |session| leftovers(&session.client).await));
+        Ok(self.conclude(found)?)
+    }
+}
 
 /// Removes what has left a database, over a connection of its own.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use domain::event::Event;
 use domain::ids::{Checkpoint, ShardId, SymbolId, UserId};
 use domain::shard_map::ShardMap;
-use domain::shards::Subject;
+use domain::shards::{Shard, Subject};
 use domain::units::{Epoch, Seq};
 use pg_cluster::options::Options;
 use pg_cluster::server::Server;
@@ -21,6 +21,7 @@ use store_postgres::config::PostgresConfig;
 use store_postgres::moves::Watch;
 use store_postgres::moves::copy::Copying;
 use store_postgres::moves::remove::Remover;
+use store_postgres::rewind::rewind;
 use store_postgres::store::STREAMS;
 
 use crate::feed::feed;
@@ -32,13 +33,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const DATABASE: &str = "shard";
 
 /// A shard: a server of its own, with a database.
-struct Shard {
+struct Place {
     server: Server,
     config: PostgresConfig,
     stores: Stores,
 }
 
-impl Shard {
+impl Place {
     fn new(options: &Options) -> Self {
         let server = Server::temporary(options).unwrap();
         server.create_database(DATABASE).unwrap();
@@ -130,8 +131,8 @@ fn is_of(row: &StoredRow, subject: Subject, movements: &[(domain::ids::EventId, 
 }
 
 /// Two shards at the end of the same history, of which the first has everything.
-fn two(options: &Options, blocks: &[CommittedBlock]) -> (Shard, Shard) {
-    let (mut source, mut destination) = (Shard::new(options), Shard::new(options));
+fn two(options: &Options, blocks: &[CommittedBlock]) -> (Place, Place) {
+    let (mut source, mut destination) = (Place::new(options), Place::new(options));
     source.fill(blocks, true);
     destination.fill(blocks, false);
     source.name(0);
@@ -199,7 +200,7 @@ fn all_rows_of_the_subject_and_no_others_come_and_go() {
 }
 
 /// How many rows a subject has, counted by hand.
-fn count(shard: &Shard, subject: Subject) -> u64 {
+fn count(shard: &Place, subject: Subject) -> u64 {
     let sql = match subject {
         Subject::Symbol(SymbolId(id)) => ["orders", "open_orders", "order_fills", "positions"]
             .map(|table| format!("(SELECT count(*) FROM {table} WHERE symbol_id = {id})"))
@@ -222,7 +223,7 @@ fn a_copy_is_never_older_than_the_database_it_comes_to() {
     let (blocks, _) = feed(Profile::Small, 3, 2_000);
     let (early, end) = (blocks.len() / 2, blocks.len());
     let (source, mut destination) = two(&quick(), &blocks);
-    let mut late = Shard::new(&quick());
+    let mut late = Place::new(&quick());
     late.fill(&blocks[..early], true);
     late.name(0);
     let (behind, here) = (blocks[early - 1].info().last, blocks[end - 1].info().last);
@@ -250,7 +251,7 @@ fn a_copy_is_never_older_than_the_database_it_comes_to() {
 
 /// Lets the copy of a symbol come as far as its positions and no further, does something, and gives what came of it.
 fn stuck_at_positions(
-    [source, destination]: [&mut Shard; 2],
+    [source, destination]: [&mut Place; 2],
     stuck: usize,
     then: impl FnOnce([&mut Server; 2], &Watch),
 ) -> Result<Copying, StoreError> {
@@ -359,6 +360,71 @@ impl Follows {
     }
 }
 
+/// The shards of a history, at its beginning. They know the map as it is when the last of them has been added, and learn what comes
+/// later by themselves.
+fn followers(databases: &Databases, blocks: &[CommittedBlock], head: &ShardMap) -> Vec<Follows> {
+    let mut map = ShardMap::default();
+    for committed in blocks.iter().flat_map(CommittedBlock::commands) {
+        for event in committed.events {
+            if let Event::ShardMap(event) = event
+                && map.shards().len() < head.shards().len()
+            {
+                map.apply(committed.command.seq, event);
+            }
+        }
+    }
+    let follows = |shard: &Shard| {
+        let shares = STREAMS.map(|_| Share::of(shard.id, map.clone()));
+        Follows { shares, ..Follows::new(databases, shard.id) }
+    };
+    head.shards().iter().map(follows).collect()
+}
+
+/// Lets all shards follow these blocks. Copies come from the shard that owned a subject before.
+fn follow(shards: &mut [Follows], blocks: &[CommittedBlock], head: &ShardMap) {
+    let configs: Vec<PostgresConfig> = shards.iter().map(|shard| shard.config.clone()).collect();
+    let owner = |subject, seq| configs[usize::from(head.owner_at(subject, seq).unwrap().0)].clone();
+    for block in blocks {
+        for shard in &mut *shards {
+            shard.write(block, &owner);
+        }
+    }
+}
+
+/// Every shard has the rows of what it owns, and the owner views of all together have each row once.
+fn assert_owned(databases: &Databases, shards: &mut [Follows], blocks: &[CommittedBlock], map: &ShardMap) {
+    let all = [Stream::Symbols, Stream::Users].map(|stream| {
+        let (mut whole, mut rows) = (MemoryStore::default(), Vec::new());
+        assert_eq!(whole.commit(&conformance::batch(stream, blocks, 0, blocks.len())), Outcome::Committed);
+        whole.read_stream(stream, &mut |row| rows.push(row)).unwrap();
+        rows
+    });
+    let mut totals = [0; 4];
+    for shard in shards {
+        let everything = shard.stores.everything();
+        for subject in map.subjects_on(shard.id) {
+            let stored = &everything.iter().find(|(stream, ..)| *stream == stream_of(subject)).unwrap().2;
+            let all = &all[usize::from(stream_of(subject) == Stream::Users)];
+            assert_eq!(its(stored, subject), its(all, subject), "{subject:?} on {:?}", shard.id);
+        }
+        let database = shard.config.place().rsplit('/').next().unwrap().to_owned();
+        let counts = "SELECT (SELECT count(*) FROM owned_orders), (SELECT count(*) FROM owned_order_fills),
+            (SELECT count(*) FROM owned_ledger), (SELECT count(*) FROM owned_balances)";
+        let counts = databases.server.query(&database, counts).unwrap();
+        for (total, count) in totals.iter_mut().zip(counts.split('|')) {
+            *total += count.parse::<usize>().unwrap();
+        }
+    }
+    let count = |is: fn(&StoredRow) -> bool| all.iter().flatten().filter(|row| is(row)).count();
+    let expected = [
+        count(|row| matches!(row, StoredRow::Order(_))),
+        count(|row| matches!(row, StoredRow::Fill(_))),
+        count(|row| matches!(row, StoredRow::Ledger(_))),
+        count(|row| matches!(row, StoredRow::Balance(_))),
+    ];
+    assert_eq!(totals, expected);
+}
+
 /// The history of a venue whose symbols and users move again and again, followed by all of its shards.
 #[test]
 fn every_shard_has_what_it_owns_whole_and_the_views_count_it_once() {
@@ -366,70 +432,59 @@ fn every_shard_has_what_it_owns_whole_and_the_views_count_it_once() {
     let (blocks, state) = feed(Profile::Shards, 5, 3_000);
     let head = ShardMap::from_state(&state.shards, state.seq).unwrap();
     assert!(head.shards().len() > 1 && state.shards.moved.len() > 5, "{} moves", state.shards.moved.len());
-    let mut shards: Vec<Follows> = head.shards().iter().map(|shard| Follows::new(&databases, shard.id)).collect();
-    let configs: Vec<PostgresConfig> = shards.iter().map(|shard| shard.config.clone()).collect();
-    let owner = |subject, seq| configs[usize::from(head.owner_at(subject, seq).unwrap().0)].clone();
-    // Followers begin when the last shard has been added, and learn what comes later by themselves.
-    let mut map = ShardMap::default();
-    for block in &blocks {
-        for committed in block.commands() {
-            for event in committed.events {
-                if let Event::ShardMap(event) = event
-                    && map.shards().len() < head.shards().len()
-                {
-                    map.apply(committed.command.seq, event);
-                }
-            }
-        }
-    }
-    for shard in &mut shards {
-        shard.shares = STREAMS.map(|_| Share::of(shard.id, map.clone()));
-    }
-    for block in &blocks {
-        for shard in &mut shards {
-            shard.write(block, &owner);
-        }
-    }
+    let mut shards = followers(&databases, &blocks, &head);
+    follow(&mut shards, &blocks, &head);
     assert!(shards.iter().map(|shard| shard.copies).sum::<usize>() > 5);
-    let mut whole = MemoryStore::default();
-    for stream in STREAMS {
-        assert_eq!(whole.commit(&conformance::batch(stream, &blocks, 0, blocks.len())), Outcome::Committed);
-    }
-    let mut totals = [0_u64; 4];
-    for shard in &mut shards {
-        let everything = shard.stores.everything();
-        for subject in head.subjects_on(shard.id) {
-            let stored = &everything.iter().find(|(stream, ..)| *stream == stream_of(subject)).unwrap().2;
-            let mut all = Vec::new();
-            whole.read_stream(stream_of(subject), &mut |row| all.push(row)).unwrap();
-            assert_eq!(its(stored, subject), its(&all, subject), "{subject:?} on {:?}", shard.id);
-        }
-        let database = shard.config.place().rsplit('/').next().unwrap().to_owned();
-        let counts = "SELECT (SELECT count(*) FROM owned_orders), (SELECT count(*) FROM owned_order_fills),
-            (SELECT count(*) FROM owned_ledger), (SELECT count(*) FROM owned_balances)";
-        let counts = databases.server.query(&database, counts).unwrap();
-        for (total, count) in totals.iter_mut().zip(counts.split('|')) {
-            *total += count.parse::<u64>().unwrap();
-        }
-    }
-    let count = |stream, is: fn(&StoredRow) -> bool| {
-        let mut count = 0;
-        whole_count(&blocks, stream, &mut |row| count += u64::from(is(&row)));
-        count
-    };
-    let expected = [
-        count(Stream::Symbols, |row| matches!(row, StoredRow::Order(_))),
-        count(Stream::Symbols, |row| matches!(row, StoredRow::Fill(_))),
-        count(Stream::Users, |row| matches!(row, StoredRow::Ledger(_))),
-        count(Stream::Users, |row| matches!(row, StoredRow::Balance(_))),
-    ];
-    assert_eq!(totals, expected);
+    assert_owned(&databases, &mut shards, &blocks, &head);
 }
 
-fn whole_count(blocks: &[CommittedBlock], stream: Stream, visit: &mut dyn FnMut(StoredRow)) {
-    let mut whole = MemoryStore::default();
-    assert_eq!(whole.commit(&conformance::batch(stream, blocks, 0, blocks.len())), Outcome::Committed);
-    whole.read_stream(stream, visit).unwrap();
+/// Back to before some moves, and forth again.
+#[test]
+fn a_rewind_takes_back_who_has_what() {
+    let databases = Databases::quick();
+    let (blocks, state) = feed(Profile::Shards, 5, 3_000);
+    let head = ShardMap::from_state(&state.shards, state.seq).unwrap();
+    let last_moves = &state.shards.moved[state.shards.moved.len() - 3..];
+    let fork = blocks.partition_point(|block| block.info().last < last_moves[0].seq) - 1;
+    let at = blocks[fork].info();
+    let (before, state_then) = feed(Profile::Shards, 5, usize::try_from(at.last.0).unwrap());
+    let then = ShardMap::from_state(&state_then.shards, state_then.seq).unwrap();
+    assert_eq!((before.last().unwrap().info().checkpoint(), state_then.seq), (at.checkpoint(), at.last));
+    let mut shards = followers(&databases, &blocks, &head);
+    follow(&mut shards, &blocks, &head);
+    for shard in &mut shards {
+        rewind(&shard.config, &Checkpoint { epoch: Epoch(1), ..at.checkpoint() }, &state_then).unwrap();
+        shard.stores = Stores::open(&shard.config);
+        shard.shares = STREAMS.map(|stream| {
+            let mut share = Share::of(shard.id, then.clone());
+            share.set_incoming(shard.stores.of(stream).incoming(stream).unwrap());
+            share
+        });
+    }
+    follow(&mut shards, &blocks[fork + 1..], &head);
+    for shard in &mut shards {
+        let removed = shard.stores.of(Stream::Users).leftovers().unwrap();
+        for leftover in removed {
+            assert_eq!(remove(&shard.config, leftover.subject, &Watch::default()), Ok(true));
+        }
+    }
+    owned_alike(&databases, &mut shards, &head);
+}
+
+/// Rewritten rows say that they last changed at the fork, so that they are counted only.
+fn owned_alike(databases: &Databases, shards: &mut [Follows], map: &ShardMap) {
+    for shard in shards {
+        let database = shard.config.place().rsplit('/').next().unwrap().to_owned();
+        let query = |sql: &str| databases.server.query(&database, sql).unwrap();
+        for table in ["orders", "order_fills", "positions", "ledger", "balances"] {
+            let (all, owned) = (
+                query(&format!("SELECT count(*) FROM {table}")),
+                query(&format!("SELECT count(*) FROM owned_{table}")),
+            );
+            assert_eq!(all, owned, "{table} of {:?}", shard.id);
+        }
+        assert!(map.shard(shard.id).is_some());
+    }
 }
 
 /// The rows of a subject, in an order that does not depend on the store.

@@ -19,6 +19,12 @@ impl Roster {
         self.statuses.write().unwrap_or_else(PoisonError::into_inner).extend_from_slice(statuses);
     }
 
+    /// The one with this name.
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<FollowerStatus>> {
+        let statuses = self.statuses.read().unwrap_or_else(PoisonError::into_inner);
+        statuses.iter().find(|status| status.name == name).cloned()
+    }
+
     /// Each of them.
     pub(crate) fn all(&self) -> Vec<Arc<FollowerStatus>> {
         self.statuses.read().unwrap_or_else(PoisonError::into_inner).clone()

@@ -70,6 +70,7 @@ fn maintainer(places: &Places, snapshot_every: u64) -> Maintainer {
         follower_lag_max: 1_000,
         logs_complete_after: Seq::ZERO,
         executions: Arc::clone(event_log.index().unwrap()),
+        moves: Arc::new(crate::moves::Moves::of(&domain::shard_map::ShardMap::default())),
         stop: Arc::new(AtomicBool::new(false)),
         replayed: Arc::new(AtomicU64::new(0)),
     };

@@ -77,12 +77,17 @@ impl Client {
         Ok(answer.body)
     }
 
-    /// A request of the administration, with a JSON body.
-    pub fn admin(&mut self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let (path, body) = (format!("/v1/admin/{path}"), body.to_string());
-        let target = self.target(&path, "", &body);
+    /// A request of the administration, with a JSON body, whatever the venue says to it.
+    pub fn request(&mut self, path: &str, body: &Value) -> io::Result<Answer> {
+        let body = body.to_string();
+        let target = self.target(&format!("/v1/admin/{path}"), "", &body);
         let result = self.connection()?.ask("POST", &target, &body);
-        let answer = self.keep(result).with_context(|| format!("POST {path}"))?;
+        self.keep(result)
+    }
+
+    /// The same, and takes nothing but a success for an answer.
+    pub fn admin(&mut self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let answer = self.request(path, body).with_context(|| format!("POST {path}"))?;
         anyhow::ensure!(answer.status == 200, "POST {path} {body}: {} {}", answer.status, answer.body);
         Ok(answer.body)
     }

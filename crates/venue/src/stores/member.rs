@@ -6,11 +6,15 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use domain::ids::{Checkpoint, ShardId};
+use domain::shards::Subject;
 use domain::state::State;
 use domain::text::ShardName;
 use projector::batch::Stream;
 use projector::lineage::Lineage;
 use projector::store::{ReadStream, Store, StoreError, StoredRow};
+use store_postgres::config::PostgresConfig;
+use store_postgres::moves::copy::Copying;
+use store_postgres::moves::{Leftover, Watch};
 use store_sqlite::fault::Fault;
 use store_sqlite::store::SqliteStore;
 
@@ -28,6 +32,21 @@ pub(crate) trait Kept: Store + ReadStream + fmt::Debug + Send {
 
     /// What keeps the store from being written or read at present, in words for an operator.
     fn trouble(&self) -> Option<&str>;
+
+    /// Where the database is, for whoever copies from it; absent: it is no database that another one could be copied to.
+    fn place(&self) -> Option<PostgresConfig> {
+        None
+    }
+
+    /// Copies the rows of a subject from another database, between two batches.
+    fn copy(&mut self, _subject: Subject, _source: &PostgresConfig, _watch: &Watch) -> Result<Copying, StoreError> {
+        Err(StoreError::Fatal("only a PostgreSQL shard is copied to".into()))
+    }
+
+    /// What has left the store and is still there.
+    fn leftovers(&mut self) -> Result<Vec<Leftover>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// The shard that the store says it is, if it does.
     fn found_shard(&mut self) -> Result<Option<ShardId>, StoreError> {

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use domain::ids::{Checkpoint, ShardId};
+use domain::shards::Subject;
 use domain::state::State;
 use projector::batch::{Batch, Stream};
 use projector::lineage::Lineage;
 use projector::share::Incoming;
 use projector::store::{Outcome, ReadStream, Store, StoreError, StoredRow};
 use store_postgres::config::PostgresConfig;
+use store_postgres::moves::copy::Copying;
+use store_postgres::moves::{Leftover, Watch};
 use store_postgres::rewind;
 use store_postgres::store::{PostgresStore, STREAMS};
 
@@ -94,6 +97,18 @@ impl Kept for OneStream {
 
     fn trouble(&self) -> Option<&str> {
         self.store.trouble()
+    }
+
+    fn place(&self) -> Option<PostgresConfig> {
+        Some(self.place.clone())
+    }
+
+    fn copy(&mut self, subject: Subject, source: &PostgresConfig, watch: &Watch) -> Result<Copying, StoreError> {
+        self.store.copy(subject, source, watch)
+    }
+
+    fn leftovers(&mut self) -> Result<Vec<Leftover>, StoreError> {
+        self.store.leftovers()
     }
 
     fn found_shard(&mut self) -> Result<Option<ShardId>, StoreError> {

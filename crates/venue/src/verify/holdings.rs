@@ -16,10 +16,8 @@ use crate::seed;
 pub(crate) enum Whose {
     /// This shard's, or every shard's.
     Own,
-    /// It was this shard's; another has it as well, and goes on with it.
-    Left(Subject),
-    /// Another shard's, and it always was.
-    Foreign(Subject),
+    /// Another shard's. What has left is here for a while, and what comes is here before it is this shard's.
+    Others(Subject),
 }
 
 /// A shard at a checkpoint.
@@ -39,8 +37,7 @@ impl Holdings {
         if before_shards || self.map.owner_at(subject, self.at.next()) == Some(self.shard) {
             return Whose::Own;
         }
-        let had = self.map.tenures(subject).iter().any(|tenure| tenure.shard == self.shard);
-        if had { Whose::Left(subject) } else { Whose::Foreign(subject) }
+        Whose::Others(subject)
     }
 
     /// Of the rows of everything, this shard's; and the tenures, which all shards have.

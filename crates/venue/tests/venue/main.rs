@@ -12,6 +12,7 @@ mod damage;
 mod copies;
 mod postgres;
 mod shards;
+mod moves;
 mod overload;
 mod wrong_rows;
 mod verify_beside;

@@ -1,0 +1,53 @@
+//! What a database has of whom, taken back to a fork together with its rows.
+
+use domain::shard_map::ShardMap;
+use domain::shards::Subject;
+use domain::units::Seq;
+use projector::batch::Stream;
+use projector::share::stream_of;
+
+use super::{FORGET, KEEP, Key, LEAVE, leftovers};
+use crate::fault::Fault;
+use crate::link::Session;
+use crate::shard;
+use crate::write::int;
+
+const RETURN: &str = "DELETE FROM leftovers WHERE subject = $1 AND subject_id = $2";
+const LEFT_AT: &str = "UPDATE leftovers SET left_seq = $3 WHERE subject = $1 AND subject_id = $2";
+const COPIED_AT: &str = "UPDATE incoming SET copied_seq = least(copied_seq, $3) WHERE subject = $1 AND subject_id = $2";
+
+/// After the rows of a stream were taken back to the fork, at which the map was this: what the shard owns there, or is to own, is
+/// followed on, and what it does not own is left over. Rows are complete through the fork where they were complete past it.
+pub(crate) async fn rewind(session: &mut Session, stream: Stream, map: &ShardMap, at: Seq) -> Result<(), Fault> {
+    let Some(here) = shard::found(&session.client).await? else { return Ok(()) };
+    let comes =
+        |subject: Subject| map.owner(subject) == Some(here) || map.move_of(subject).is_some_and(|open| open.to == here);
+    for (subject, _) in shard::incoming(&session.client, stream).await? {
+        let Key { word, id } = Key::of(subject)?;
+        if comes(subject) {
+            session.client.execute(COPIED_AT, &[&word, &id, &int(at.0)]).await?;
+        } else {
+            session.client.execute(FORGET, &[&word, &id]).await?;
+            session.client.execute(LEAVE, &[&word, &id, &int(at.0)]).await?;
+        }
+    }
+    for leftover in leftovers(&session.client).await? {
+        let subject = leftover.subject;
+        if stream_of(subject) != stream || leftover.left <= at {
+            continue;
+        }
+        let Key { word, id } = Key::of(subject)?;
+        if !comes(subject) {
+            session.client.execute(LEFT_AT, &[&word, &id, &int(at.0)]).await?;
+        } else if leftover.removing {
+            return Err(Fault::Misuse(format!(
+                "the {word} {id} moved away after the fork, and its rows have been removed since: empty this database, and it is \
+                 built again from the logs"
+            )));
+        } else {
+            session.client.execute(RETURN, &[&word, &id]).await?;
+            session.client.execute(KEEP, &[&word, &id, &int(at.0), &[0_u8; 32].as_slice()]).await?;
+        }
+    }
+    Ok(())
+}
