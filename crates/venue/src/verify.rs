@@ -91,6 +91,8 @@ struct Of {
     stream: Stream,
     /// The shard that the store says it is.
     shard: Option<ShardId>,
+    /// What was copied to it from other shards and is followed: its rows are whole, whoever owns it.
+    held: BTreeSet<Subject>,
 }
 
 impl Display for Of {
@@ -219,8 +221,9 @@ fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Sto
             let checkpoint = store.read_stream(*stream, &mut |row| {
                 rows.insert(compare::key_of(&row), row);
             })?;
-            let of = Of { store: name.clone(), role, stream: *stream, shard: store.found_shard()? };
             let since = around(store.as_mut(), *stream)?;
+            let (shard_id, held) = (store.found_shard()?, &incoming & &since.0);
+            let of = Of { store: name.clone(), role, stream: *stream, shard: shard_id, held };
             let (incoming, left) = (&incoming | &since.0, &left | &since.1);
             match checkpoint {
                 Some(checkpoint) => {

@@ -253,7 +253,7 @@ pub(crate) fn drain(args: &DrainArgs) -> anyhow::Result<()> {
 
 fn set_draining(desk: &mut Desk, shard: &str) -> anyhow::Result<()> {
     let body = Named::User(0).body("drain")?;
-    let body = json!({"requestId": body["requestId"], "shard": shard, "status": "DRAINING"});
+    let body = json!({"requestId": body["requestId"], "name": shard, "status": "draining"});
     match desk.request("shards/set", &body)? {
         Ok(_) => Ok(()),
         Err(no) => Err(anyhow::anyhow!(no.message)).with_context(|| format!("{shard} cannot be drained")),

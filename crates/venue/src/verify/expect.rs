@@ -195,7 +195,8 @@ impl Lane {
             if here.at.hash != checkpoint.hash || here.at.venue != checkpoint.venue {
                 verdict.wrong(format_args!("{of}: its checkpoint at {} is of another history", seq.0));
             }
-            let holdings = of.shard.map(|shard| Holdings { shard, map: here.map.clone(), at: seq });
+            let holdings =
+                of.shard.map(|shard| Holdings { shard, map: here.map.clone(), at: seq, held: of.held.clone() });
             let rows = part(&of, holdings.as_ref(), &all);
             if here.state.seq == seq {
                 check_state(&of, &rows, here, verdict);
@@ -230,7 +231,7 @@ fn check_state(of: &Of, rows: &Rows, here: &Here<'_>, verdict: &mut Verdict) {
         verdict.wrong(format_args!("{of}: the engine's state cannot be written as rows"));
         return;
     };
-    let holdings = of.shard.map(|shard| Holdings { shard, map, at: here.at.seq });
+    let holdings = of.shard.map(|shard| Holdings { shard, map, at: here.at.seq, held: of.held.clone() });
     let different = super::compare::differs_from_state(rows, &part(of, holdings.as_ref(), &all));
     match different.first() {
         None => verdict.good(format_args!("{of} at {}: rows agree with the engine's state", here.at.seq.0)),

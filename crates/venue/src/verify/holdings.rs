@@ -1,5 +1,7 @@
 //! Which rows a shard should have at a checkpoint.
 
+use std::collections::BTreeSet;
+
 use domain::ids::ShardId;
 use domain::shard_map::ShardMap;
 use domain::shards::Subject;
@@ -14,7 +16,7 @@ use crate::seed;
 /// Whose a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whose {
-    /// This shard's, or every shard's.
+    /// This shard's, or every shard's; or it was copied here and is followed.
     Own,
     /// Another shard's. What has left is here for a while, and what comes is here before it is this shard's.
     Others(Subject),
@@ -27,12 +29,17 @@ pub(crate) struct Holdings {
     /// As of the checkpoint.
     pub(crate) map: ShardMap,
     pub(crate) at: Seq,
+    /// What was copied here and is followed, whoever owns it.
+    pub(crate) held: BTreeSet<Subject>,
 }
 
 impl Holdings {
     /// Whose a row is; the rows are those it is among.
     pub(crate) fn whose(&self, row: &StoredRow, rows: &Rows) -> Whose {
         let Some(subject) = subject_of(row, rows) else { return Whose::Own };
+        if self.held.contains(&subject) {
+            return Whose::Own;
+        }
         let before_shards = self.map.is_empty() && self.shard == ShardId(0);
         if before_shards || self.map.owner_at(subject, self.at.next()) == Some(self.shard) {
             return Whose::Own;

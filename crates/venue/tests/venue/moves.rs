@@ -522,3 +522,32 @@ fn commands_move_and_say_why_not() {
     field.venue.take().unwrap().stop().unwrap();
     field.desk.verify();
 }
+
+/// Only what the map and the databases say decides at a start: a shard that nobody configures any more gets nothing.
+#[test]
+fn a_move_to_a_shard_that_is_gone_is_given_up() {
+    let mut field = Field::new();
+    let (owner, _) = field.owner(&symbol(0));
+    let place = SHARDS.iter().position(|shard| *shard == owner).unwrap();
+    let gone = (place + 1) % SHARDS.len();
+    until_stored(&mut field.client(&field.admin));
+    field.servers[gone].stop().unwrap();
+    assert_eq!(field.begin(&symbol(0)), SHARDS[gone]);
+    field.kill_venue();
+    let file = field.desk.beside("venue.toml");
+    let whole = fs::read_to_string(&file).unwrap();
+    let others = whole.split("[[shards]]").filter(|section| !section.contains(&format!("\"{}\"", SHARDS[gone])));
+    let without = others.collect::<Vec<_>>().join("[[shards]]");
+    fs::write(&file, without).unwrap();
+    field.start_venue();
+    field.until_moved(&symbol(0), &owner);
+    let said = field.desk.log();
+    assert!(said.contains("given up"), "{said}");
+    field.kill_venue();
+    fs::write(&file, whole).unwrap();
+    field.servers[gone].restart().unwrap();
+    field.start_venue();
+    field.until_quiet();
+    field.venue.take().unwrap().stop().unwrap();
+    field.desk.verify();
+}
