@@ -58,4 +58,6 @@ tags!(RejectReason {
     ShardNameInUse = 50,
     WeightOutOfRange = 51,
     LastActiveShard = 52,
+    InvalidPosition = 53,
+    PositionExists = 54,
 });

@@ -17,6 +17,8 @@ pub mod deposit;
 pub mod withdrawal;
 pub mod set_credit_limit;
 pub mod set_kill_switch;
+pub mod open_position;
+pub mod open_order;
 pub mod add_shard;
 pub mod set_shard;
 pub mod begin_move;
@@ -173,6 +175,10 @@ pub enum RequestContent {
     SetCreditLimit(set_credit_limit::SetCreditLimit),
     /// Stop (or allow again) all trading of a user or of the venue.
     SetKillSwitch(set_kill_switch::SetKillSwitch),
+    /// Bring along a position.
+    OpenPosition(open_position::OpenPosition),
+    /// Bring along an open order.
+    OpenOrder(open_order::OpenOrder),
     /// Add a shard.
     AddShard(add_shard::AddShard),
     /// Change a shard's weight and status.

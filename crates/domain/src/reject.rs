@@ -46,6 +46,10 @@ pub enum RejectReason {
     AmountNotPositive,
     /// The total of the asset plus all credit limits would pass `AMOUNT_MAX`.
     TotalTooLarge,
+    /// Open position: a cost without a quantity, or of the other sign.
+    InvalidPosition,
+    /// Open position: the user has one in that symbol, or has made profit or loss there.
+    PositionExists,
     /// The shard does not exist.
     UnknownShard,
     /// Begin move: the symbol or user lives on that shard.

@@ -210,6 +210,15 @@ impl Accounts {
         }
     }
 
+    /// Puts a position where there was none.
+    pub(crate) fn set_position(&mut self, user: UserId, symbol: SymbolId, position: Position) {
+        let (there, first) = self.users[index_of(user.0)].positions.touch(symbol.0);
+        *there = position;
+        if first {
+            self.touched_positions.push((user, symbol));
+        }
+    }
+
     /// Says how everything touched stands now, and forgets what was touched.
     pub(crate) fn report_touched(&mut self, events: &mut Vec<Event>) {
         for (user, asset) in self.touched_balances.drain(..) {

@@ -20,6 +20,7 @@ mod place;
 mod matching;
 mod change;
 mod requests;
+mod opening;
 mod shards;
 mod accounts;
 mod entries;

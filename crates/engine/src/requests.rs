@@ -116,6 +116,8 @@ impl Engine {
             RequestContent::CancelWithdrawal(request) => self.cancel_withdrawal(request.withdrawal, events),
             RequestContent::SetCreditLimit(request) => self.set_credit_limit(request, events),
             RequestContent::SetKillSwitch(request) => self.set_kill_switch(*request, events),
+            RequestContent::OpenPosition(request) => self.open_position(*request),
+            RequestContent::OpenOrder(request) => self.open_order(request, events),
             RequestContent::AddShard(request) => self.add_shard(*request, events),
             RequestContent::SetShard(request) => self.set_shard(*request, events),
             RequestContent::BeginMove(request) => self.begin_move(*request, events),
@@ -313,7 +315,7 @@ impl Engine {
         }
     }
 
-    fn check_target(&self, user: UserId) -> Result<(), RejectReason> {
+    pub(crate) fn check_target(&self, user: UserId) -> Result<(), RejectReason> {
         check(self.accounts.exists(user), RejectReason::UnknownTargetUser)
     }
 

@@ -53,6 +53,8 @@ pub(crate) fn refused(reason: RejectReason, asked: Asked) -> Error {
         RejectReason::UnknownWithdrawal => request(-5014, "There is no such pending withdrawal."),
         RejectReason::AmountNotPositive => request(-5015, "The amount must be positive."),
         RejectReason::TotalTooLarge => request(-5016, "There would be too much of this asset."),
+        RejectReason::InvalidPosition => request(-5018, "A cost without a quantity, or of the other sign."),
+        RejectReason::PositionExists => request(-5019, "The user has a position in this symbol."),
         RejectReason::UnknownShard => request(-5030, "There is no such shard."),
         RejectReason::SameShard => request(-5031, "It lives on that shard."),
         RejectReason::ShardDraining => request(-5032, "That shard is draining and gets nothing new."),

@@ -190,6 +190,7 @@ pub fn fits_a_record(command: &Command) -> bool {
             RequestContent::Deposit(deposit) => is_amount(deposit.amount),
             RequestContent::RequestWithdrawal(withdrawal) => is_amount(withdrawal.amount),
             RequestContent::SetCreditLimit(set) => is_amount(set.limit),
+            RequestContent::OpenPosition(open) => [open.quantity, open.cost, open.realised].into_iter().all(is_amount),
             RequestContent::CreateSymbol(create) => limits(&create.limits),
             RequestContent::SetSymbolLimits(set) => limits(&set.limits),
             RequestContent::CreateApiKey(create) => match &create.credential {
@@ -205,6 +206,7 @@ pub fn fits_a_record(command: &Command) -> bool {
             | RequestContent::SettleWithdrawal(_)
             | RequestContent::CancelWithdrawal(_)
             | RequestContent::SetKillSwitch(_)
+            | RequestContent::OpenOrder(_)
             | RequestContent::AddShard(_)
             | RequestContent::SetShard(_)
             | RequestContent::BeginMove(_)

@@ -4,6 +4,7 @@
 //! answers can be read off the rules, and its state can be compared with the engine's as it is.
 
 mod requests;
+mod opening;
 mod shards;
 mod account;
 mod orders;

@@ -8,6 +8,7 @@ mod read_request;
 mod ask;
 mod given;
 mod shards;
+mod brought;
 mod tell;
 mod write;
 mod stage;

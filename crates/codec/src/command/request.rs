@@ -9,6 +9,8 @@ use domain::command::create_asset::CreateAsset;
 use domain::command::create_symbol::CreateSymbol;
 use domain::command::create_user::CreateUser;
 use domain::command::deposit::Deposit;
+use domain::command::open_order::OpenOrder;
+use domain::command::open_position::OpenPosition;
 use domain::command::revoke_api_key::RevokeApiKey;
 use domain::command::set_credit_limit::SetCreditLimit;
 use domain::command::set_fees::{SetSymbolFees, SetUserFees};
@@ -44,6 +46,8 @@ kinds!(RequestContent {
     BeginMove = 33,
     CommitMove = 34,
     AbortMove = 35,
+    OpenPosition = 36,
+    OpenOrder = 37,
 });
 
 fields!(CreateAsset { scale, code });
@@ -66,6 +70,8 @@ fields!(SetShard { shard, weight, status });
 fields!(BeginMove { subject, to });
 fields!(CommitMove { subject });
 fields!(AbortMove { subject });
+fields!(OpenPosition { user, symbol, quantity, cost, realised });
+fields!(OpenOrder { user, symbol, side, price, quantity, client_order_id });
 
 tagged!(KillScope { Venue = 1, User(user) = 2 });
 

@@ -9,6 +9,8 @@ use domain::command::create_asset::CreateAsset;
 use domain::command::create_symbol::CreateSymbol;
 use domain::command::create_user::CreateUser;
 use domain::command::deposit::Deposit;
+use domain::command::open_order::OpenOrder;
+use domain::command::open_position::OpenPosition;
 use domain::command::place_order::PlaceOrder;
 use domain::command::replace_order::{ReplaceMode, ReplaceOnlyIf, ReplaceOrder};
 use domain::command::revoke_api_key::RevokeApiKey;
@@ -36,7 +38,7 @@ pub(crate) use events::events;
 pub(crate) use state::state;
 
 /// All reasons of refusals, in the order of their tags.
-pub(crate) const REASONS: [RejectReason; 52] = [
+pub(crate) const REASONS: [RejectReason; 54] = [
     RejectReason::DeadlinePassed,
     RejectReason::UnknownUser,
     RejectReason::RequestIdReused,
@@ -89,6 +91,8 @@ pub(crate) const REASONS: [RejectReason; 52] = [
     RejectReason::ShardNameInUse,
     RejectReason::WeightOutOfRange,
     RejectReason::LastActiveShard,
+    RejectReason::InvalidPosition,
+    RejectReason::PositionExists,
 ];
 
 pub(crate) fn text<const N: usize>(text: &str) -> Text<N> {
@@ -246,6 +250,11 @@ fn accounts() -> Vec<(&'static str, Vec<Command>)> {
     let ed25519 = Credential::Ed25519 { public_key: [0xed; 32] };
     let kill = |scope, engaged| venue(RequestContent::SetKillSwitch(SetKillSwitch { scope, engaged }));
     let limit = SetCreditLimit { user, asset, limit: amount };
+    let realised = Amount(-5);
+    let symbol = SymbolId(2);
+    let position = OpenPosition { user, symbol, quantity: amount.negated(), cost: Amount(-70_000), realised };
+    let (price, quantity) = (Ticks(6_500_050), Lots(15));
+    let order = OpenOrder { user, symbol, side: Side::Sell, price, quantity, client_order_id: text("brought-along-1") };
     let leave = RequestWithdrawal { user, asset, amount };
     vec![
         ("create-user", venue(RequestContent::CreateUser(CreateUser))),
@@ -256,6 +265,8 @@ fn accounts() -> Vec<(&'static str, Vec<Command>)> {
         ("settle-withdrawal", venue(RequestContent::SettleWithdrawal(SettleWithdrawal { withdrawal }))),
         ("cancel-withdrawal", venue(RequestContent::CancelWithdrawal(CancelWithdrawal { withdrawal }))),
         ("set-credit-limit", venue(RequestContent::SetCreditLimit(limit))),
+        ("open-position", venue(RequestContent::OpenPosition(position))),
+        ("open-order", venue(RequestContent::OpenOrder(order))),
         ("set-kill-switch", [kill(KillScope::Venue, true), kill(KillScope::User(user), false)].concat()),
     ]
 }

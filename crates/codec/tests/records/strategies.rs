@@ -13,6 +13,8 @@ use domain::command::create_asset::CreateAsset;
 use domain::command::create_symbol::CreateSymbol;
 use domain::command::create_user::CreateUser;
 use domain::command::deposit::Deposit;
+use domain::command::open_order::OpenOrder;
+use domain::command::open_position::OpenPosition;
 use domain::command::place_order::PlaceOrder;
 use domain::command::replace_order::{ReplaceMode, ReplaceOnlyIf, ReplaceOrder};
 use domain::command::revoke_api_key::RevokeApiKey;
@@ -288,7 +290,7 @@ one_of! {
     RequestContent {
         CreateAsset, CreateSymbol, SetSymbolStatus, SetSymbolLimits, SetSymbolFees, SetUserFees, CreateUser,
         CreateApiKey, RevokeApiKey, Deposit, RequestWithdrawal, SettleWithdrawal, CancelWithdrawal, SetCreditLimit,
-        SetKillSwitch, AddShard, SetShard, BeginMove, CommitMove, AbortMove,
+        SetKillSwitch, OpenPosition, OpenOrder, AddShard, SetShard, BeginMove, CommitMove, AbortMove,
     }
     Event {
         Refused, OrderPlaced, OrderRepeated, OrderAmended, Trade, OrderFilled, OrderClosed, BalanceChanged,
@@ -325,6 +327,8 @@ drawn! {
     CancelWithdrawal { withdrawal }
     SetCreditLimit { user, asset, limit }
     SetKillSwitch { scope, engaged }
+    OpenPosition { user, symbol, quantity, cost, realised }
+    OpenOrder { user, symbol, side, price, quantity, client_order_id }
     AddShard { name, weight }
     SetShard { shard, weight, status }
     BeginMove { subject, to }

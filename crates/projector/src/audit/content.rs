@@ -4,6 +4,7 @@ use domain::command::amend_order::AmendOrder;
 use domain::command::cancel_order::CancelOrder;
 use domain::command::create_api_key::{CreateApiKey, Credential};
 use domain::command::create_symbol::CreateSymbol;
+use domain::command::open_position::OpenPosition;
 use domain::command::place_order::PlaceOrder;
 use domain::command::replace_order::{ReplaceMode, ReplaceOnlyIf, ReplaceOrder};
 use domain::command::set_kill_switch::{KillScope, SetKillSwitch};
@@ -178,6 +179,15 @@ fn request(object: &mut Object<'_>, request: &Request) -> &'static str {
             money(object, set.user, set.asset, "limit_minor_units", set.limit);
             "set_credit_limit"
         }
+        RequestContent::OpenPosition(open) => {
+            open_position(object, open);
+            "open_position"
+        }
+        RequestContent::OpenOrder(open) => {
+            object.number("user", open.user.0);
+            place(object, &open.place());
+            "open_order"
+        }
         RequestContent::AddShard(add) => {
             object.text("name", &add.name);
             object.number("weight", add.weight.0);
@@ -251,6 +261,14 @@ fn kill_switch(object: &mut Object<'_>, set: &SetKillSwitch) {
         KillScope::User(user) => object.number("user", user.0),
     }
     object.flag("engaged", set.engaged);
+}
+
+fn open_position(object: &mut Object<'_>, open: &OpenPosition) {
+    object.number("user", open.user.0);
+    symbol(object, open.symbol);
+    object.amount("quantity_minor_units", open.quantity);
+    object.amount("cost_minor_units", open.cost);
+    object.amount("realised_minor_units", open.realised);
 }
 
 fn subject(object: &mut Object<'_>, subject: Subject) {

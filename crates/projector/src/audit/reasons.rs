@@ -23,6 +23,8 @@ pub(super) fn word(reason: RejectReason) -> &'static str {
         RejectReason::UnknownWithdrawal => "unknown_withdrawal",
         RejectReason::AmountNotPositive => "amount_not_positive",
         RejectReason::TotalTooLarge => "total_too_large",
+        RejectReason::InvalidPosition => "invalid_position",
+        RejectReason::PositionExists => "position_exists",
         RejectReason::UnknownShard => "unknown_shard",
         RejectReason::SameShard => "same_shard",
         RejectReason::ShardDraining => "shard_draining",

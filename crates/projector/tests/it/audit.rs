@@ -16,6 +16,8 @@ use domain::command::create_asset::CreateAsset;
 use domain::command::create_symbol::CreateSymbol;
 use domain::command::create_user::CreateUser;
 use domain::command::deposit::Deposit;
+use domain::command::open_order::OpenOrder;
+use domain::command::open_position::OpenPosition;
 use domain::command::place_order::PlaceOrder;
 use domain::command::replace_order::{ReplaceMode, ReplaceOnlyIf, ReplaceOrder};
 use domain::command::revoke_api_key::RevokeApiKey;
@@ -119,6 +121,21 @@ fn requests() -> Vec<Action> {
         RequestContent::SetCreditLimit(SetCreditLimit { user, asset, limit: amount }),
         kill(KillScope::Venue, true),
         kill(KillScope::User(user), false),
+        RequestContent::OpenPosition(OpenPosition {
+            user,
+            symbol: SymbolId(3),
+            quantity: Amount(-5),
+            cost: Amount(-70),
+            realised: Amount(1),
+        }),
+        RequestContent::OpenOrder(OpenOrder {
+            user,
+            symbol: SymbolId(3),
+            side: Side::Sell,
+            price: Ticks(100),
+            quantity: Lots(5),
+            client_order_id: text("brought"),
+        }),
         RequestContent::AddShard(AddShard { name: text("east"), weight: Weight(3) }),
         RequestContent::SetShard(SetShard { shard: ShardId(1), weight: Weight(0), status: ShardStatus::Draining }),
         RequestContent::BeginMove(BeginMove { subject: Subject::Symbol(SymbolId(3)), to: ShardId(1) }),

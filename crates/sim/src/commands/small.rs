@@ -8,6 +8,8 @@ use domain::command::create_asset::CreateAsset;
 use domain::command::create_symbol::CreateSymbol;
 use domain::command::create_user::CreateUser;
 use domain::command::deposit::Deposit;
+use domain::command::open_order::OpenOrder;
+use domain::command::open_position::OpenPosition;
 use domain::command::place_order::PlaceOrder;
 use domain::command::replace_order::{ReplaceMode, ReplaceOnlyIf, ReplaceOrder};
 use domain::command::revoke_api_key::RevokeApiKey;
@@ -37,6 +39,7 @@ pub(super) enum Kind {
     CancelAll,
     Money,
     Credit,
+    Brought,
     Switch,
     Rules,
     Listing,
@@ -58,8 +61,8 @@ const KINDS: &[(u64, Kind)] = &[
     (60, Kind::Again),
 ];
 
-/// What comes on top where there are shards.
-pub(super) const SHARDS: &[(u64, Kind)] = &[(160, Kind::Shards)];
+/// What comes on top where there are shards, and users that bring something along.
+pub(super) const SHARDS: &[(u64, Kind)] = &[(160, Kind::Shards), (60, Kind::Brought)];
 
 const USERS: u32 = 4;
 
@@ -80,6 +83,7 @@ pub(super) fn write(writer: &mut Writer, count: usize, more: &[(u64, Kind)]) {
             }
             Kind::Money => request(writer, money),
             Kind::Credit => request(writer, credit),
+            Kind::Brought => request(writer, brought),
             Kind::Switch => request(writer, switch),
             Kind::Rules => request(writer, rules),
             Kind::Listing => request(writer, listing),
@@ -295,6 +299,26 @@ fn credit(writer: &mut Writer) -> RequestContent {
     let nothing = writer.random.chance(400);
     let limit = if nothing { Amount::ZERO } else { amount(writer) };
     RequestContent::SetCreditLimit(SetCreditLimit { user: user(writer), asset: asset(writer), limit })
+}
+
+fn brought(writer: &mut Writer) -> RequestContent {
+    let (user, symbol) = (user(writer), symbol(writer));
+    if writer.random.chance(700) {
+        let (side, price, quantity) = (side(writer), price(writer), quantity(writer));
+        let client_order_id = client_order_id(writer);
+        return RequestContent::OpenOrder(OpenOrder { user, symbol, side, price, quantity, client_order_id });
+    }
+    let quantity = amount(writer);
+    let short = writer.random.chance(500);
+    let signed = |amount: Amount| if short { Amount(amount.0.saturating_neg()) } else { amount };
+    let (cost, realised) = (amount(writer), amount(writer));
+    RequestContent::OpenPosition(OpenPosition {
+        user,
+        symbol,
+        quantity: signed(quantity),
+        cost: if writer.random.chance(50) { cost } else { signed(cost) },
+        realised: if writer.random.chance(300) { Amount::ZERO } else { realised },
+    })
 }
 
 /// Kill switches and halts, more often released than engaged.

@@ -29,7 +29,11 @@ impl Model {
             Side::Buy => after_fill(self.position(order.user, order.symbol), kept, paid),
             Side::Sell => after_fill(self.position(order.user, order.symbol), -paid, -kept),
         };
-        let key = (order.user, order.symbol);
+        self.put_position(position, outcome);
+    }
+
+    pub(super) fn put_position(&mut self, position: PositionState, outcome: &mut Outcome) {
+        let key = (position.user, position.symbol);
         let positions = &mut self.state.positions;
         let place = positions.partition_point(|other| (other.user, other.symbol) < key);
         if positions.get(place).is_some_and(|other| (other.user, other.symbol) == key) {
@@ -37,7 +41,7 @@ impl Model {
         } else {
             positions.insert(place, position);
         }
-        outcome.touch_position(order.user, order.symbol);
+        outcome.touch_position(position.user, position.symbol);
     }
 }
 

@@ -63,6 +63,8 @@ impl Model {
             RequestContent::CancelWithdrawal(cancel) => self.cancel_withdrawal(*cancel, outcome),
             RequestContent::SetCreditLimit(set) => self.set_credit_limit(set, outcome),
             RequestContent::SetKillSwitch(set) => self.set_kill_switch(set, outcome),
+            RequestContent::OpenPosition(open) => self.open_position(*open, outcome),
+            RequestContent::OpenOrder(open) => self.open_order(open, outcome),
             RequestContent::AddShard(add) => self.add_shard(*add, outcome),
             RequestContent::SetShard(set) => self.set_shard(*set, outcome),
             RequestContent::BeginMove(begin) => self.begin_move(*begin, outcome),

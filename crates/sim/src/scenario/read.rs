@@ -126,6 +126,7 @@ fn read_head<'a>(names: &Names<'_>, first: &'a str, words: &mut Words<'a>) -> Re
             let content = super::read_request::read_money(names, user, verb, words)?;
             return Ok((UserId::VENUE, Head::Request(content)));
         }
+        "brings" => return Ok((UserId::VENUE, Head::Request(super::brought::read(names, user, words)?))),
         verb => return Err(format!("`{verb}` is nothing a user can do")),
     };
     Ok((user, head))

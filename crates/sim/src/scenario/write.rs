@@ -16,7 +16,7 @@ use super::names::{
     instrument, show_amount, show_asset, show_money, show_name, show_order_ref, show_price, show_quantity, show_rate,
     show_symbol, show_user,
 };
-use super::shards;
+use super::{brought, shards};
 
 /// The line of a command; the state is the one before it. Block time is written as the wait before it.
 pub(super) fn write(state: &State, command: &Sequenced<Command>) -> String {
@@ -154,6 +154,8 @@ fn content(state: &State, content: &RequestContent) -> String {
             };
             format!("{} {scope}", if set.engaged { "kill" } else { "revive" })
         }
+        RequestContent::OpenPosition(open) => brought::write_position(state, open),
+        RequestContent::OpenOrder(open) => brought::write_order(state, open),
         RequestContent::AddShard(add) => shards::write_add(add),
         RequestContent::SetShard(set) => shards::write_set(state, *set),
         RequestContent::BeginMove(begin) => shards::write_begin(state, begin),

@@ -68,7 +68,7 @@ fn moves_meet() {
     let expected =
         "ShardAdded ShardChanged SymbolPlaced UserPlaced MoveBegun MoveCommitted MoveAborted Trade Deposited";
     let whole = "
-        UnknownShard SameShard ShardDraining AlreadyMoving NotMoving ShardNameInUse WeightOutOfRange LastActiveShard";
+        InvalidPosition PositionExists UnknownShard SameShard ShardDraining AlreadyMoving NotMoving ShardNameInUse WeightOutOfRange LastActiveShard";
     for (part, names) in [("", expected), ("Whole ", whole)] {
         for name in names.split_whitespace() {
             assert!(reached.contains(&format!("{part}{name}")), "never reached: {part}{name}");
