@@ -18,6 +18,7 @@ pub mod history;
 pub mod rewind;
 pub mod moves;
 pub mod router;
+pub mod foreign;
 pub mod fault;
 pub mod plain;
 pub mod scratch;

@@ -104,3 +104,14 @@ impl Session {
         Ok(statement)
     }
 }
+
+/// Connects as a reader does: to whatever server the URL allows.
+pub(crate) async fn connect_reader(place: &PostgresConfig) -> Result<Client, Fault> {
+    let (client, connection) = place.reader().connect(place.tls()).await?;
+    // Ends with the connection; what went wrong is told to whoever waits for an answer.
+    tokio::spawn(async move { drop(connection.await) });
+    let timeout_ms = place.statement_timeout.as_millis().to_string();
+    let sql = "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false)";
+    client.execute(sql, &[&timeout_ms]).await?;
+    Ok(client)
+}

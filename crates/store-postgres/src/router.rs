@@ -16,6 +16,7 @@ use tokio::runtime::Builder;
 
 use crate::config::PostgresConfig;
 use crate::fault::Fault;
+use crate::link::connect_reader;
 
 /// Rows that are fetched from a shard at a time: ten times as many are no faster for reports and ten times slower where a query stops
 /// early (measured, see `docs/router.md`).
@@ -98,7 +99,7 @@ pub fn build(router: &PostgresConfig, shards: &[RouterShard], options: &RouterOp
     let runtime = runtime.map_err(|error| RouterError::Router(Fault::Misuse(format!("no runtime: {error}"))))?;
     runtime.block_on(async {
         let found = probe::all(shards).await?;
-        let mut client = probe::connect(router).await.map_err(RouterError::Router)?;
+        let mut client = connect_reader(router).await.map_err(RouterError::Router)?;
         let here = probe::collation(&client).await.map_err(RouterError::Router)?;
         for shard in &found {
             if shard.collation != here {

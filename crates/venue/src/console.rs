@@ -138,7 +138,7 @@ const fn request(id: RequestId, content: RequestContent) -> Command {
 }
 
 /// What an event says was created, if it is one of those.
-fn created_by(event: &Event) -> Option<Created> {
+pub(crate) fn created_by(event: &Event) -> Option<Created> {
     if let Event::RequestRepeated(repeated) = event {
         return Some(repeated.created);
     }

@@ -196,6 +196,22 @@ impl Live {
         })
     }
 
+    /// Waits until the stores have everything.
+    pub(crate) fn wait_for_followers(&self, patience: Duration) -> anyhow::Result<()> {
+        let all = self.read_model.seq();
+        let deadline = Instant::now() + patience;
+        for follower in self.status.followers.all() {
+            while follower.reached() < all {
+                if let Some(reason) = follower.stopped() {
+                    anyhow::bail!("the follower {} stopped: {reason}", follower.name);
+                }
+                anyhow::ensure!(Instant::now() < deadline, "the follower {} does not catch up", follower.name);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        Ok(())
+    }
+
     /// Closes the doors, lets everything taken so far be journaled, answered, written and stored, and seals the logs.
     pub(crate) fn shutdown(self) -> anyhow::Result<()> {
         let (log, mut event_log) = self.core.finish();

@@ -31,6 +31,7 @@ mod inspect;
 mod rewind;
 mod migrate;
 mod shards;
+mod import;
 mod bench;
 
 use std::io::IsTerminal as _;
@@ -72,6 +73,8 @@ enum Command {
     /// The PostgreSQL shards as a whole.
     #[command(subcommand)]
     Shards(shards::Action),
+    /// Bring users, balances, positions and open orders of an existing PostgreSQL system along; exits 0 only if everything is there.
+    Import(import::Args),
     /// Measure a part of the venue on this machine.
     Bench(bench::Cli),
     /// Trade at full speed inside the process until killed, and print each acknowledgement.
@@ -105,6 +108,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Follower(args) => rewind::run(args),
         Command::Migrate(args) => migrate::run(args),
         Command::Shards(action) => shards::run(action),
+        Command::Import(args) => import::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Load(args) => torture_load::run(args),
     }

@@ -34,6 +34,8 @@ const USERS: u32 = 100;
 const FUNDS: Amount = Amount(1_000_000_000_000_000);
 /// Answers that may be outstanding: deep enough to fill blocks.
 const OUTSTANDING_MAX: usize = 8_192;
+/// How long the stores may take for what is left when the day is over.
+const FOLLOWERS_WAIT: Duration = Duration::from_mins(2);
 /// Differences that are printed; all are counted.
 const DIFFERENCES_SHOWN: usize = 20;
 
@@ -83,7 +85,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let elapsed = begun.elapsed();
     let judge = player.judge;
-    wait_for_followers(&live)?;
+    live.wait_for_followers(FOLLOWERS_WAIT)?;
     let stored = begun.elapsed();
     live.shutdown()?;
     report(&judge, elapsed, stored);
@@ -198,22 +200,6 @@ impl Player<'_> {
 
 fn named(id: u64) -> OrderRef {
     OrderRef::Client(ClientOrderId::new(&format!("a{id}")).expect("a letter and a number"))
-}
-
-/// Waits until the store has everything.
-fn wait_for_followers(live: &Live) -> anyhow::Result<()> {
-    let all = live.read_model.seq();
-    let deadline = Instant::now() + Duration::from_mins(2);
-    for follower in live.status.followers.all() {
-        while follower.reached() < all {
-            if let Some(reason) = follower.stopped() {
-                anyhow::bail!("the follower {} stopped: {reason}", follower.name);
-            }
-            anyhow::ensure!(Instant::now() < deadline, "the follower {} does not catch up", follower.name);
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-    Ok(())
 }
 
 fn report(judge: &Judge, elapsed: Duration, stored: Duration) {

@@ -9,8 +9,8 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Row};
 
 use super::{BuiltShard, RouterError, RouterShard};
-use crate::config::PostgresConfig;
 use crate::fault::Fault;
+use crate::link::connect_reader;
 use crate::migrate;
 
 /// A shard that answered.
@@ -84,17 +84,6 @@ fn check(found: &[Found]) -> Result<(), String> {
     Ok(())
 }
 
-/// Connects as a reader does: to whatever server the URL allows.
-pub(super) async fn connect(place: &PostgresConfig) -> Result<Client, Fault> {
-    let (client, connection) = place.reader().connect(place.tls()).await?;
-    // Ends with the connection; what went wrong is told to whoever waits for an answer.
-    tokio::spawn(async move { drop(connection.await) });
-    let timeout_ms = place.statement_timeout.as_millis().to_string();
-    let sql = "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false)";
-    client.execute(sql, &[&timeout_ms]).await?;
-    Ok(client)
-}
-
 /// The server's major version.
 pub(super) async fn version(client: &Client) -> Result<i32, Fault> {
     let row = client.query_one("SELECT current_setting('server_version_num')::int / 10000", &[]).await?;
@@ -109,10 +98,10 @@ pub(super) async fn collation(client: &Client) -> Result<Collation, Fault> {
 }
 
 async fn ask(shard: &RouterShard, alone: bool) -> Result<Found, Fault> {
-    let client = connect(&shard.place).await?;
+    let client = connect_reader(&shard.place).await?;
     migrate::check_known(&client).await?;
     if let Some(through) = &shard.through {
-        let reader = connect(through).await?;
+        let reader = connect_reader(through).await?;
         reader.query("SELECT FROM routed.checkpoints", &[]).await?;
     }
     let server = shard.through().server();

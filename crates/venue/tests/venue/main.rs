@@ -13,6 +13,7 @@ mod copies;
 mod postgres;
 mod shards;
 mod moves;
+mod import;
 mod overload;
 mod wrong_rows;
 mod verify_beside;
