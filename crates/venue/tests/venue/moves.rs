@@ -551,3 +551,65 @@ fn a_move_to_a_shard_that_is_gone_is_given_up() {
     field.venue.take().unwrap().stop().unwrap();
     field.desk.verify();
 }
+
+/// What the router has, in one statement: nothing while a shard has not heard of a move; else every order, each once.
+fn routed_orders(field: &Field) -> Option<BTreeSet<u64>> {
+    let sql = "SELECT o.order_id, (SELECT count(*) FROM v_moving) FROM orders AS o";
+    let mut all = BTreeSet::new();
+    for row in field.servers[0].query("router", sql).unwrap().lines() {
+        let (id, moving) = row.split_once('|').unwrap();
+        if moving != "0" {
+            return None;
+        }
+        assert!(all.insert(id.parse().unwrap()), "order {id} comes twice although nothing moves");
+    }
+    Some(all)
+}
+
+#[test]
+fn a_router_counts_everything_once_while_it_moves() {
+    let mut field = Field::new();
+    let crowd = Crowd::start(&field);
+    crowd.until_more(100);
+    let server = &field.servers[0];
+    server.create_database("router").unwrap();
+    let config = field.desk.beside("venue.toml");
+    let arguments = ["shards", "router", "--url", &server.url("router"), "--config", config.to_str().unwrap()];
+    let output = field.desk.binary.command(&arguments).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let (mut seen, mut settled) = (BTreeSet::new(), 0);
+    for round in 0..3 {
+        let subjects = [symbol(round), symbol(round + 1), user(2)];
+        let moves: Vec<_> = subjects.into_iter().map(|subject| (field.begin(&subject), subject)).collect();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let is_over = moves.iter().all(|(to, subject)| field.owner(subject) == ((*to).to_owned(), false));
+            if let Some(all) = routed_orders(&field) {
+                let missing: Vec<_> = seen.difference(&all).collect();
+                assert!(missing.is_empty(), "seen before, and now nowhere although nothing moves: {missing:?}");
+                (seen, settled) = (all, settled + 1);
+            }
+            if is_over {
+                break;
+            }
+            assert!(Instant::now() < deadline, "the moves do not end");
+        }
+    }
+    let acknowledged = crowd.stop();
+    field.until_quiet();
+    assert!(settled > 0 && !seen.is_empty(), "it was never settled");
+    assert_whole(&field, &acknowledged);
+    assert_eq!(routed_orders(&field), Some(field.orders_in_sql()));
+    let ask = |sql: &str| field.servers[0].query("router", sql).unwrap();
+    let fills = field.fills_in_sql().to_string();
+    assert_eq!(ask("SELECT sum(fills), bool_and(settled) FROM v_turnover_by_user"), format!("{fills}|t"));
+    assert_eq!(ask("SELECT sum(trades) * 2 FROM v_turnover_by_symbol"), fills);
+    // Every movement of money on whatever shard: in and out are equal, and what users have is what came in.
+    assert_eq!(ask("SELECT DISTINCT asset, sum(change) = 0 FROM v_ledger GROUP BY asset HAVING sum(change) <> 0"), "");
+    let kept = "SELECT count(*) FROM (SELECT asset_id, sum(free + locked) AS has FROM balances GROUP BY 1) AS b
+        FULL JOIN (SELECT asset_id, sum(change) AS came FROM ledger WHERE user_id IS NOT NULL GROUP BY 1) AS l USING (asset_id)
+        WHERE has IS DISTINCT FROM came";
+    assert_eq!(ask(kept), "0");
+    field.venue.take().unwrap().stop().unwrap();
+    field.desk.verify();
+}
