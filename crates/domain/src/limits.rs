@@ -46,6 +46,9 @@ pub const USERS_MAX: u32 = 100_000_000;
 /// Shards a venue may have.
 pub const SHARDS_MAX: u16 = 256;
 
+/// Weight of a shard that nobody has given another.
+pub const SHARD_WEIGHT_DEFAULT: u32 = 100;
+
 /// Largest weight of a shard.
 pub const SHARD_WEIGHT_MAX: u32 = 1_000_000;
 

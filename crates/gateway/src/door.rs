@@ -55,6 +55,16 @@ pub trait Records: Send + Sync + fmt::Debug {
     /// What happened to a user from execution number `from` on: at most `limit` events, in order, without gaps. May block.
     fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError>;
 
+    /// Whether a shard is in the configuration, so that its database is followed and read. Must not block.
+    fn is_configured(&self, shard: &ShardName) -> bool;
+
+    /// Looks at the database of a shard that is about to be added, as the configuration file names it now; an error says in words for
+    /// an operator why it cannot be one. May block.
+    fn prepare_shard(&self, shard: ShardName) -> Result<(), String>;
+
+    /// Follows into that database if the shard is in the map by now, or lets go of it. May block.
+    fn follow_shard(&self, shard: ShardName);
+
     /// An operator says that the wall clock is right, whatever it did. Must not block.
     fn accept_clock(&self);
 }

@@ -33,6 +33,7 @@ pub(crate) enum Endpoint {
     Ledger,
     Executions,
     Status,
+    Shards,
     AcceptClock,
     Moves,
     ShardSubjects,
@@ -42,6 +43,8 @@ pub(crate) enum Endpoint {
 /// One request of the administration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admin {
+    Shards,
+    SetShard,
     Assets,
     Symbols,
     Users,
@@ -105,7 +108,7 @@ impl Endpoint {
             | Self::ReplaceOrder
             | Self::AmendOrder
             | Self::CancelOpenOrders => Security::Trade,
-            Self::AcceptClock | Self::Moves | Self::ShardSubjects | Self::Admin(_) => Security::Admin,
+            Self::Shards | Self::AcceptClock | Self::Moves | Self::ShardSubjects | Self::Admin(_) => Security::Admin,
         }
     }
 
@@ -114,7 +117,7 @@ impl Endpoint {
         match self.security() {
             Security::Public | Security::Read | Security::Audit => false,
             Security::Trade => self != Self::TestOrder,
-            Security::Admin => !matches!(self, Self::Moves | Self::ShardSubjects),
+            Security::Admin => !matches!(self, Self::Shards | Self::Moves | Self::ShardSubjects),
         }
     }
 
@@ -126,7 +129,7 @@ impl Endpoint {
             Self::QueryOrder | Self::AmendOrder | Self::AggregateTrades => 4,
             Self::OpenOrders => 6,
             Self::AveragePrice | Self::Klines | Self::BookTicker | Self::PriceTicker | Self::DayTicker => 2,
-            Self::Depth | Self::Positions | Self::Ledger | Self::Executions => 5,
+            Self::Shards | Self::Depth | Self::Positions | Self::Ledger | Self::Executions => 5,
             Self::Ping
             | Self::Time
             | Self::PlaceOrder
@@ -195,6 +198,8 @@ fn methods(path: &str) -> &'static [(Method, Endpoint)] {
         "/v1/executions" => &const { [(Method::GET, E::Executions)] },
         "/v1/status" => &const { [(Method::GET, E::Status)] },
         "/v1/admin/clock" => &const { [(Method::POST, E::AcceptClock)] },
+        "/v1/admin/shards" => &const { [(Method::GET, E::Shards), (Method::POST, E::Admin(Admin::Shards))] },
+        "/v1/admin/shards/set" => &const { [(Method::POST, E::Admin(Admin::SetShard))] },
         "/v1/admin/assets" => &const { [(Method::POST, E::Admin(Admin::Assets))] },
         "/v1/admin/symbols" => &const { [(Method::POST, E::Admin(Admin::Symbols))] },
         "/v1/admin/symbols/status" => &const { [(Method::POST, E::Admin(Admin::SymbolStatus))] },

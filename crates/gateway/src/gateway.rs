@@ -245,6 +245,7 @@ async fn route(endpoint: Endpoint, call: &Call<'_>) -> Result<Reply, Error> {
         Endpoint::Ledger => venue::ledger::ledger(call).await,
         Endpoint::Executions => venue::executions::executions(call).await,
         Endpoint::Status => venue::status::status(call),
+        Endpoint::Shards => venue::shards::list(call),
         Endpoint::AcceptClock => venue::clock::accept(call),
         Endpoint::Moves => venue::moves::moves(call),
         Endpoint::ShardSubjects => venue::moves::subjects(call),

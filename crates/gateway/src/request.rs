@@ -98,14 +98,19 @@ impl Call<'_> {
             return Err(Error::unavailable(-1008, "Too many reads of history at once. Please try again."));
         };
         let (model, history) = (Arc::clone(&self.gateway.model), Arc::clone(&self.gateway.history));
-        let task = tokio::task::spawn_blocking(move || {
+        let read = self.block(move || {
             let _permit = permit;
             read(&model, &*history)
         });
-        match task.await {
-            Ok(result) => result.map_err(Into::into),
+        read.await?.map_err(Into::into)
+    }
+
+    /// Does something on a thread that may block.
+    pub(crate) async fn block<T: Send + 'static>(&self, act: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+        match tokio::task::spawn_blocking(act).await {
+            Ok(done) => Ok(done),
             Err(error) => {
-                tracing::error!(error = %error, "a read of history failed");
+                tracing::error!(error = %error, "what a request did beside the event loop failed");
                 Err(Error::new(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     -1000,

@@ -5,6 +5,7 @@ pub(crate) mod ledger;
 pub(crate) mod executions;
 pub(crate) mod facts;
 pub(crate) mod status;
+pub(crate) mod shards;
 pub(crate) mod clock;
 pub(crate) mod moves;
 pub(crate) mod admin;

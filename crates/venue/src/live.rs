@@ -42,6 +42,7 @@ use crate::maintain::{self, Watch};
 use crate::moves::{self, Moves};
 use crate::priority::{go_first, take_turns};
 use crate::retention::{KeptLog, Retention};
+use crate::sharding::running::Shards;
 use crate::sharding::seeding::Seeding;
 use crate::sharding::{self, Threads};
 use crate::source::{Joined, Logs};
@@ -84,6 +85,7 @@ pub(crate) struct Live {
     pub(crate) executions: Arc<ExecutionIndex>,
     pub(crate) controls: Arc<Controls>,
     pub(crate) status: Arc<Status>,
+    pub(crate) shards: Arc<Shards>,
     pub(crate) logs: Logs,
     pub(crate) report: Report,
     core: Core,
@@ -133,12 +135,12 @@ impl Live {
         let written = Arc::clone(event_log.progress());
         let executions = Arc::clone(event_log.index().context("the event log was recovered without its index")?);
         let stop = Arc::new(AtomicBool::new(false));
-        let (mut history, mut learner) = (None, None);
+        let (mut history, mut routed, mut learner) = (None, None, None);
         if let Some(stores) = &mut stores {
             stores.meet(&read_model.shard_map())?;
-            let (readers, _) = stores.history(&read_model);
+            let (readers, over_shards) = stores.history(&read_model);
             learner = fill_memory(&read_model, stores, &readers, &logs, &written, &stop)?;
-            history = Some(readers);
+            (history, routed) = (Some(readers), over_shards);
         }
         let replayer = if beside.replayer {
             let engine = Engine::from_state(&state).context("the state just recovered cannot be copied")?;
@@ -161,6 +163,7 @@ impl Live {
             stop: Arc::clone(&stop),
         };
         let followers = follow(stores, learner, config, &core, &shared)?;
+        let shards = Shards::new(config, shared.clone(), followers.clone(), routed);
         let replayed = Arc::new(AtomicU64::new(read_model.seq().0));
         let watch = Watch {
             written: Arc::clone(&written),
@@ -187,6 +190,7 @@ impl Live {
             executions,
             controls,
             status,
+            shards: Arc::new(shards),
             logs,
             report,
             core,
@@ -216,9 +220,11 @@ impl Live {
     pub(crate) fn shutdown(self) -> anyhow::Result<()> {
         let (log, mut event_log) = self.core.finish();
         self.stop.store(true, Ordering::Release);
-        for thread in self.followers.take().into_iter().chain(self.replayer) {
+        // A shard that is just joining may start others.
+        while let Some(thread) = self.followers.take() {
             join(thread);
         }
+        self.replayer.map(join);
         let time = self.read_model.time();
         if let Some(journal) = log.finish() {
             journal.seal(RULES_VERSION, time).context("the journal could not be sealed")?;
@@ -374,8 +380,7 @@ fn follow(
 ) -> anyhow::Result<Threads> {
     let followers = Threads::default();
     if let Some(stores) = stores {
-        let (snapshots, logs) = (shared.snapshots.clone(), shared.logs.clone());
-        let seeding = Seeding { snapshots, logs, replay_max: config.follower_lag_max };
+        let seeding = Seeding::of(shared, config);
         let map = shared.read_model.shard_map();
         sharding::register(&stores, &map, &Console::new(core.entrance.clone(), "shards"))?;
         sharding::warn_unconfigured(&stores, &shared.read_model.shard_map());

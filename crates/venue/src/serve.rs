@@ -11,6 +11,7 @@ use domain::command::create_api_key::Roles;
 use domain::command::{Command, NotTaken, RequestContent};
 use domain::event::{Answer, Event};
 use domain::ids::{ExecutionNumber, UserId};
+use domain::text::ShardName;
 use domain::units::{Seq, UnixNanos};
 use gateway::door::{Door, Execution, Follower, Moving, Records, Status};
 use gateway::gateway::{Gateway, Ground, Settings};
@@ -29,6 +30,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::followers::FollowerStatus;
 use crate::live::{self, Beside, Live};
+use crate::sharding::running::Shards;
 use crate::sockets;
 
 /// Label of the key that the first start makes.
@@ -327,6 +329,7 @@ struct VenueRecords {
     status: Arc<live::Status>,
     executions: Arc<ExecutionIndex>,
     controls: Arc<Controls>,
+    shards: Arc<Shards>,
     event_log: SegmentSource,
 }
 
@@ -336,6 +339,7 @@ impl VenueRecords {
             status: Arc::clone(&live.status),
             executions: Arc::clone(&live.executions),
             controls: Arc::clone(&live.controls),
+            shards: Arc::clone(&live.shards),
             event_log: live.logs.event_log.clone(),
         }
     }
@@ -369,6 +373,18 @@ impl Records for VenueRecords {
             event,
         };
         Ok((first..).zip(events).map(execution).collect())
+    }
+
+    fn is_configured(&self, shard: &ShardName) -> bool {
+        self.shards.is_followed(shard)
+    }
+
+    fn prepare_shard(&self, shard: ShardName) -> Result<(), String> {
+        self.shards.prepare(shard).map_err(|error| format!("{error:#}"))
+    }
+
+    fn follow_shard(&self, shard: ShardName) {
+        self.shards.follow(shard);
     }
 
     fn accept_clock(&self) {

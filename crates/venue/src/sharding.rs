@@ -1,6 +1,7 @@
 //! The shards of a running venue: how they get into the map, and how their databases are followed.
 
 pub(crate) mod seeding;
+pub(crate) mod running;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -8,6 +9,7 @@ use std::thread::JoinHandle;
 use anyhow::Context;
 use domain::command::RequestContent;
 use domain::command::add_shard::AddShard;
+use domain::limits::SHARD_WEIGHT_DEFAULT;
 use domain::shard_map::ShardMap;
 use domain::text::{RequestId, ShardName};
 use domain::units::{Seq, Weight};
@@ -19,9 +21,6 @@ use crate::sharding::seeding::Seeding;
 use crate::stores::member::Member;
 use crate::stores::{Standing, Stores};
 
-/// Weight of a shard that nobody has given another.
-pub(crate) const WEIGHT: Weight = Weight(100);
-
 /// Follower threads, those of shards added since the start among them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Threads(Arc<Mutex<Vec<JoinHandle<()>>>>);
@@ -31,8 +30,9 @@ impl Threads {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     }
 
-    pub(crate) fn take(&self) -> Vec<JoinHandle<()>> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// One of them, to be waited for.
+    pub(crate) fn take(&self) -> Option<JoinHandle<()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn register(stores: &Stores, map: &ShardMap, console: &Console) -> an
 /// The request follows from the name: a start that was interrupted asks for the same again.
 fn add(name: ShardName, console: &Console) -> anyhow::Result<()> {
     let id = RequestId::new(&format!("add-{name}"))?;
-    console.request_as(id, RequestContent::AddShard(AddShard { name, weight: WEIGHT }))?;
+    console.request_as(id, RequestContent::AddShard(AddShard { name, weight: Weight(SHARD_WEIGHT_DEFAULT) }))?;
     tracing::info!(shard = %name, "added to the shard map");
     Ok(())
 }

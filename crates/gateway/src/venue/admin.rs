@@ -1,11 +1,13 @@
 //! `POST /v1/admin/…`: administration and money. Every request has the caller's name for it and may be repeated.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use domain::command::create_api_key::CreateApiKey;
 use domain::command::{Action, Request, RequestContent};
 use domain::event::{Answer, Created, Event, ReferenceEvent, RequestRepeated, ShardMapEvent};
 use domain::ids::WithdrawalId;
-use domain::text::RequestId;
+use domain::text::{RequestId, ShardName};
 
 use crate::endpoint::Admin;
 use crate::error::Error;
@@ -18,12 +20,28 @@ use crate::venue::read::read;
 pub(crate) async fn admin(call: &Call<'_>, admin: Admin) -> Result<Reply, Error> {
     call.params.all_read()?;
     let Read { request_id, content, issued } = read(call, admin)?;
+    let joining = if let RequestContent::AddShard(add) = &content { Some(add.name) } else { None };
+    if let Some(name) = joining {
+        prepare(call, name).await?;
+    }
     let request = Request { id: request_id, content };
-    let answer = call.submit(Action::Request(request)).await.map_err(|error| named(error, &request_id))?;
+    let answer = call.submit(Action::Request(request)).await.map_err(|error| named(error, &request_id));
+    if let Some(name) = joining {
+        // Whatever came of the request: what is in the map is followed.
+        let records = Arc::clone(&call.gateway.records);
+        call.block(move || records.follow_shard(name)).await?;
+    }
+    let answer = answer?;
     if let Some(Event::Refused(refusal)) = answer.events.first() {
         return Err(refused(refusal.reason, Asked::Request));
     }
     Ok(reply(&request_id, issued.as_ref(), &answer))
+}
+
+async fn prepare(call: &Call<'_>, name: ShardName) -> Result<(), Error> {
+    let records = Arc::clone(&call.gateway.records);
+    let prepared = call.block(move || records.prepare_shard(name)).await?;
+    prepared.map_err(|why| Error::bad(-5040, "The database of the shard is not ready.").with_detail("reason", &why))
 }
 
 /// A request that was read.

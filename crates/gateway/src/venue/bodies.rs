@@ -81,6 +81,34 @@ pub(crate) enum Role {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct AddShard {
+    pub(crate) request_id: String,
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) weight: Option<u32>,
+}
+
+/// What is absent stays as it is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct SetShard {
+    pub(crate) request_id: String,
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) weight: Option<u32>,
+    #[serde(default)]
+    pub(crate) status: Option<ShardStatus>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum ShardStatus {
+    Active,
+    Draining,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct RevokeKey {
     pub(crate) request_id: String,
     pub(crate) api_key: String,

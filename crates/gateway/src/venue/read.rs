@@ -1,6 +1,7 @@
 //! Turns the JSON of an administration request into its command.
 
 use domain::command::RequestContent;
+use domain::command::add_shard::AddShard;
 use domain::command::create_api_key::{CreateApiKey, Credential};
 use domain::command::create_asset::CreateAsset;
 use domain::command::create_symbol::CreateSymbol;
@@ -10,13 +11,16 @@ use domain::command::revoke_api_key::RevokeApiKey;
 use domain::command::set_credit_limit::SetCreditLimit;
 use domain::command::set_fees::{SetSymbolFees, SetUserFees};
 use domain::command::set_kill_switch::{KillScope, SetKillSwitch};
+use domain::command::set_shard::SetShard;
 use domain::command::set_symbol_limits::SetSymbolLimits;
 use domain::command::set_symbol_status::SetSymbolStatus;
 use domain::command::withdrawal::{CancelWithdrawal, RequestWithdrawal, SettleWithdrawal};
 use domain::ids::{UserId, WithdrawalId};
 use domain::instrument::{Asset, Fees, PriceBand, Step, SymbolLimits, SymbolStatus};
+use domain::limits::SHARD_WEIGHT_DEFAULT;
+use domain::shards::ShardStatus;
 use domain::text::{ApiKeyText, RequestId, Text};
-use domain::units::{Amount, Lots, Ppm, Ticks};
+use domain::units::{Amount, Lots, Ppm, Ticks, Weight};
 use serde::de::DeserializeOwned;
 
 use crate::decimal::Decimal;
@@ -30,6 +34,8 @@ use crate::venue::moves;
 
 pub(crate) fn read(call: &Call<'_>, admin: Admin) -> Result<Read, Error> {
     match admin {
+        Admin::Shards => add_shard(call),
+        Admin::SetShard => set_shard(call),
         Admin::Assets => asset(call),
         Admin::Symbols => symbol(call),
         Admin::Users => {
@@ -144,6 +150,26 @@ fn money(call: &Call<'_>) -> Result<(String, UserId, Asset, Amount), Error> {
     let asset = asset_named(call, &body.asset)?;
     let amount = amount("amount", &body.amount, asset.scale)?;
     Ok((body.request_id, UserId(body.user_id), asset, amount))
+}
+
+fn add_shard(call: &Call<'_>) -> Result<Read, Error> {
+    let body: bodies::AddShard = parse(call)?;
+    let name = name("name", &body.name)?;
+    let weight = Weight(body.weight.unwrap_or(SHARD_WEIGHT_DEFAULT));
+    plain(&body.request_id, RequestContent::AddShard(AddShard { name, weight }))
+}
+
+fn set_shard(call: &Call<'_>) -> Result<Read, Error> {
+    let body: bodies::SetShard = parse(call)?;
+    let map = call.model().shard_map();
+    let shard = map.shard_by_name(&body.name).ok_or(Error::bad(-5030, "There is no such shard."))?;
+    let weight = body.weight.map_or(shard.weight, Weight);
+    let status = match body.status {
+        None => shard.status,
+        Some(bodies::ShardStatus::Active) => ShardStatus::Active,
+        Some(bodies::ShardStatus::Draining) => ShardStatus::Draining,
+    };
+    plain(&body.request_id, RequestContent::SetShard(SetShard { shard: shard.id, weight, status }))
 }
 
 fn asset(call: &Call<'_>) -> Result<Read, Error> {

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::request::Call;
+use crate::venue::shards::write_follower;
 
 pub(crate) fn status(call: &Call<'_>) -> Result<Reply, Error> {
     call.params.all_read()?;
@@ -16,17 +17,7 @@ pub(crate) fn status(call: &Call<'_>) -> Result<Reply, Error> {
             json.flag("clockJumped", status.clock_jumped);
             json.name("followers").array(|json| {
                 for follower in &status.followers {
-                    json.object(|json| {
-                        json.text("name", &follower.name);
-                        json.number("checkpoint", follower.checkpoint.0);
-                        json.number("lag", status.committed.0.saturating_sub(follower.checkpoint.0));
-                        for (name, why) in [("trouble", &follower.trouble), ("stopped", &follower.stopped)] {
-                            match why {
-                                Some(why) => json.text(name, why),
-                                None => json.raw(name, b"null"),
-                            }
-                        }
-                    });
+                    write_follower(json, follower, status.committed);
                 }
             });
         });

@@ -53,6 +53,38 @@ async fn money_leaves_in_two_steps() {
 }
 
 #[tokio::test]
+async fn shards_are_added_changed_and_listed() {
+    let (venue, client, _) = Venue::trading().await;
+    let list = async || venue.signed(&venue.admin, Method::GET, "/v1/admin/shards", "").await.ok();
+    assert_eq!(list().await["shards"], json!([]));
+    let added = venue.admin("shards", r#"{"requestId":"shard-1","name":"store"}"#).await.ok();
+    assert_eq!((&added["shardId"], &added["repeated"]), (&json!(0), &json!(false)));
+    let again = venue.admin("shards", r#"{"requestId":"shard-1","name":"store"}"#).await.ok();
+    assert_eq!((&again["shardId"], &again["repeated"]), (&json!(0), &json!(true)));
+    let other = venue.admin("shards", r#"{"requestId":"shard-2","name":"store","weight":7}"#).await;
+    assert_eq!(other.error(), (400, -5036, "Another shard has this name."));
+    venue.admin("shards", r#"{"requestId":"shard-3","name":"absent","weight":7}"#).await.ok();
+    // Whatever came of it: what is in the map is followed.
+    let followed: Vec<String> = venue.inside.followed.lock().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(followed, ["store", "store", "store", "absent"]);
+
+    venue.admin("shards/set", r#"{"requestId":"shard-4","name":"store","status":"draining"}"#).await.ok();
+    let last = venue.admin("shards/set", r#"{"requestId":"shard-5","name":"absent","status":"draining"}"#).await;
+    assert_eq!(last.error(), (400, -5038, "There would be no shard that takes what is new."));
+    let listed = list().await;
+    let [first, second] = &listed["shards"].as_array().unwrap()[..] else { panic!("{listed}") };
+    assert_eq!(
+        (&first["name"], &first["weight"], &first["status"]),
+        (&json!("store"), &json!(100), &json!("draining"))
+    );
+    assert!(first["symbols"].as_u64() >= Some(1) && first["users"].as_u64() >= Some(3), "the first has all: {listed}");
+    assert_eq!((&second["name"], &second["weight"], &second["users"]), (&json!("absent"), &json!(7), &json!(0)));
+    assert_eq!((&first["configured"], &second["configured"]), (&json!(true), &json!(false)));
+    let refused = venue.signed(&client, Method::GET, "/v1/admin/shards", "").await;
+    assert_eq!(refused.error().0, 401);
+}
+
+#[tokio::test]
 async fn every_setting_is_read_back() {
     let (venue, client, _) = Venue::trading().await;
     venue
@@ -123,6 +155,11 @@ async fn what_is_wrong_with_a_request_is_named() {
         ("keys", r#"{"requestId":"x","userId":1,"roles":["read"],"publicKey":"AAAA"}"#, -1130),
         ("keys/revoke", r#"{"requestId":"x","apiKey":"nobody"}"#, -5013),
         ("kill-switch", r#"{"requestId":"x","engaged":true}"#, -1135),
+        ("shards", r#"{"requestId":"x","name":"full"}"#, -5040),
+        ("shards", r#"{"requestId":"x","name":"a b"}"#, -1130),
+        ("shards", r#"{"requestId":"x","name":"a","weight":0}"#, -5037),
+        ("shards/set", r#"{"requestId":"x","name":"nowhere","weight":1}"#, -5030),
+        ("shards/set", r#"{"requestId":"x","name":"nowhere","status":"gone"}"#, -1135),
     ];
     for (path, body, code) in cases {
         let said = venue.admin(path, body).await;

@@ -12,7 +12,7 @@ use domain::command::create_api_key::Roles;
 use domain::command::{Action, Command, Envelope, NotTaken, RequestContent, Sequenced};
 use domain::event::{Answer, Event};
 use domain::ids::{AddressId, ExecutionNumber, OrderId, UserId};
-use domain::text::RequestId;
+use domain::text::{RequestId, ShardName};
 use domain::units::{Seq, UnixNanos};
 use engine::Engine;
 use gateway::door::{Addresses, Door, Execution, Follower, Moving, Records, Status};
@@ -89,6 +89,8 @@ pub(crate) struct Inside {
     clock: fn() -> UnixNanos,
     /// Senders of answers that never come.
     kept: Mutex<Vec<oneshot::Sender<Answer>>>,
+    /// Shards that the gateway said are to be followed.
+    pub(crate) followed: Mutex<Vec<ShardName>>,
 }
 
 impl fmt::Debug for Inside {
@@ -173,6 +175,18 @@ impl Records for Inside {
 
     fn moves(&self) -> Vec<Moving> {
         Vec::new()
+    }
+
+    fn is_configured(&self, shard: &ShardName) -> bool {
+        shard.as_str() != "absent"
+    }
+
+    fn prepare_shard(&self, shard: ShardName) -> Result<(), String> {
+        if shard.as_str() == "full" { Err("it is not empty".to_owned()) } else { Ok(()) }
+    }
+
+    fn follow_shard(&self, shard: ShardName) {
+        self.followed.lock().unwrap().push(shard);
     }
 
     fn accept_clock(&self) {
@@ -263,6 +277,7 @@ impl Venue {
             mood: Mutex::new(Mood::Well),
             clock_jumped: AtomicBool::new(false),
             clock: settings.clock,
+            followed: Mutex::default(),
             kept: Mutex::new(Vec::new()),
         });
         let roles = Roles { read: true, trade: true, admin: true, audit: true };

@@ -25,6 +25,12 @@ impl Roster {
         statuses.iter().find(|status| status.name == name).cloned()
     }
 
+    /// These were never started.
+    pub(crate) fn remove(&self, statuses: &[Arc<FollowerStatus>]) {
+        let is_gone = |one: &Arc<FollowerStatus>| statuses.iter().any(|gone| Arc::ptr_eq(gone, one));
+        self.statuses.write().unwrap_or_else(PoisonError::into_inner).retain(|one| !is_gone(one));
+    }
+
     /// Each of them.
     pub(crate) fn all(&self) -> Vec<Arc<FollowerStatus>> {
         self.statuses.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -47,9 +53,10 @@ mod tests {
         assert_eq!(roster.reached(Stream::Users), None);
         let status = |name: &str, seq| Arc::new(FollowerStatus::new(name, Stream::Users, Seq(seq)));
         let (one, other) = (status("a", 7), status("b", 3));
-        roster.add(&[one, other]);
+        roster.add(&[Arc::clone(&one), Arc::clone(&other)]);
         roster.add(&[Arc::new(FollowerStatus::new("a", Stream::Symbols, Seq(1)))]);
         assert_eq!(roster.reached(Stream::Users), Some(Seq(3)));
-        assert_eq!((roster.reached(Stream::Symbols), roster.all().len()), (Some(Seq(1)), 3));
+        roster.remove(&[other]);
+        assert_eq!((roster.reached(Stream::Users), roster.all().len()), (Some(Seq(7)), 2));
     }
 }

@@ -11,7 +11,8 @@ use domain::units::Seq;
 use projector::store::Outcome;
 use sequencer::snapshots::Snapshots;
 
-use crate::followers::name_of;
+use crate::config::Config;
+use crate::followers::{Shared, name_of};
 use crate::seed;
 use crate::source::Logs;
 use crate::stores::member::Member;
@@ -22,13 +23,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What is needed to begin a database.
 #[derive(Debug)]
 pub(crate) struct Seeding {
-    pub(crate) snapshots: Snapshots,
-    pub(crate) logs: Logs,
+    snapshots: Snapshots,
+    logs: Logs,
     /// A follower that would have to read more than this is better off at a snapshot.
-    pub(crate) replay_max: u64,
+    replay_max: u64,
 }
 
 impl Seeding {
+    pub(crate) fn of(shared: &Shared, config: &Config) -> Self {
+        let (snapshots, logs) = (shared.snapshots.clone(), shared.logs.clone());
+        Self { snapshots, logs, replay_max: config.follower_lag_max }
+    }
+
     /// Begins the streams of a database that are empty at the newest snapshot in which its shard has never owned anything, where reading
     /// the logs from the first command on is not possible, or takes too long.
     pub(crate) fn seed(&self, shard: &Shard, members: &mut [Member]) -> anyhow::Result<()> {

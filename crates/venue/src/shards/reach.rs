@@ -104,5 +104,6 @@ fn accepted(answer: Answer) -> Result<Value, No> {
     }
     let code = answer.body["code"].as_i64().unwrap_or(0);
     let message = answer.body["msg"].as_str().map_or_else(|| answer.body.to_string(), str::to_owned);
-    Err(No { code, message })
+    let reason = answer.body["reason"].as_str().map_or_else(String::new, |reason| format!(" {reason}"));
+    Err(No { code, message: message + &reason })
 }

@@ -33,9 +33,13 @@ pub(crate) fn place(shard: &Shard) -> anyhow::Result<PostgresConfig> {
 
 /// The members of a shard. None of them connects before it is asked something.
 pub(crate) fn members(shard: &Shard, access: Access) -> anyhow::Result<Vec<Member>> {
+    members_of(shard, access, &Arc::default())
+}
+
+/// The same, whose rows are to be of this lineage.
+pub(crate) fn members_of(shard: &Shard, access: Access, lineage: &Arc<Lineage>) -> anyhow::Result<Vec<Member>> {
     let mut place = place(shard)?;
     place.migrates &= access == Access::Write;
-    let lineage = Arc::new(Lineage::default());
     let member = |stream: &'static Stream| {
         let store = PostgresStore::open(place.clone(), *stream)?;
         Ok(Member {
@@ -43,7 +47,7 @@ pub(crate) fn members(shard: &Shard, access: Access) -> anyhow::Result<Vec<Membe
             shard: Some(shard.shard_name()),
             role: Role::Hot,
             streams: std::slice::from_ref(stream),
-            lineage: Arc::clone(&lineage),
+            lineage: Arc::clone(lineage),
             store: Box::new(OneStream { store, place: place.clone() }),
         })
     };

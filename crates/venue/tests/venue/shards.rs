@@ -8,7 +8,7 @@ use pg_cluster::options::Options;
 use pg_cluster::server::Server;
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, until, until_stored};
+use crate::desk::{Desk, copy, until, until_stored};
 
 /// Symbols of the market, spread over the shards.
 const SYMBOLS: usize = 7;
@@ -45,24 +45,19 @@ impl Market {
         let admin = desk.binary.admin_key(&desk.data).unwrap();
         let mut client = venue.client(&admin).unwrap();
         let mut ask = |path: &str, body: Value| client.admin(path, &body).unwrap();
-        ask("assets", json!({"requestId": "USDT", "code": "USDT", "scale": 8}));
-        let mut symbols = Vec::new();
+        ask("assets", json!({"requestId": "CASH", "code": "CASH", "scale": 8}));
         for number in 0..SYMBOLS {
-            let (base, symbol) = (format!("A{number}"), format!("A{number}USDT"));
+            let base = format!("A{number}");
             ask("assets", json!({"requestId": base, "code": base, "scale": 8}));
-            ask(
-                "symbols",
-                json!({
-                    "requestId": symbol, "code": symbol, "base": base, "quote": "USDT",
-                    "tickSize": "0.01", "lotSize": "0.0001",
-                }),
-            );
-            symbols.push(symbol);
+        }
+        let symbols: Vec<String> = (0..SYMBOLS).map(|number| format!("A{number}CASH")).collect();
+        for (number, symbol) in symbols.iter().enumerate() {
+            ask("symbols", listed(symbol, number));
         }
         let mut traders = Vec::new();
         for number in 0..TRADERS {
             let user = ask("users", json!({"requestId": format!("user-{number}")}))["userId"].as_u64().unwrap();
-            let assets = (0..SYMBOLS).map(|asset| format!("A{asset}")).chain(["USDT".to_owned()]);
+            let assets = (0..SYMBOLS).map(|asset| format!("A{asset}")).chain(["CASH".to_owned()]);
             for asset in assets {
                 let id = format!("{asset}-{number}");
                 ask("deposits", json!({"requestId": id, "userId": user, "asset": asset, "amount": "1000000"}));
@@ -73,6 +68,15 @@ impl Market {
             traders.push(Key { api_key: text("apiKey"), secret: text("secretKey") });
         }
         Self { traders, symbols }
+    }
+
+    /// The same traders, and so many more symbols.
+    fn list(self, client: &mut Client, count: usize) -> Self {
+        let codes: Vec<String> = (0..count).map(|number| format!("B{number}CASH")).collect();
+        for (number, code) in codes.iter().enumerate() {
+            client.admin("symbols", &listed(code, number)).unwrap();
+        }
+        Self { symbols: [self.symbols, codes].concat(), ..self }
     }
 
     fn clients(&self, venue: &mut Running) -> Vec<Client> {
@@ -124,6 +128,13 @@ impl Market {
             assert!(movements.len() > SYMBOLS, "deposits and trades: {movements:?}");
         }
     }
+}
+
+fn listed(symbol: &str, base: usize) -> Value {
+    json!({
+        "requestId": symbol, "code": symbol, "base": format!("A{}", base % SYMBOLS), "quote": "CASH",
+        "tickSize": "0.01", "lotSize": "0.0001",
+    })
 }
 
 fn place(client: &mut Client, symbol: &str, side: &str, price: u64, name: &str) {
@@ -306,4 +317,126 @@ fn symbols_of(server: &Server, asked: &str, shard: u16) -> Vec<String> {
         "SELECT s.code FROM symbol_tenures AS t JOIN symbols AS s USING (symbol_id) WHERE t.shard_id = {shard}"
     );
     ask(server, asked, &sql).lines().map(str::to_owned).collect()
+}
+
+/// `buttonwood shards …` of a running venue.
+fn shards(desk: &Desk, venue: &mut Running, arguments: &[&str]) -> (bool, String) {
+    let key = desk.binary.admin_key(&desk.data).unwrap();
+    let address = venue.address().unwrap().to_string();
+    let mut command = desk.binary.command(&[&["shards"], arguments, &["--at", &address]].concat());
+    command.env("BUTTONWOOD_API_KEY", key.api_key).env("BUTTONWOOD_API_SECRET", key.secret);
+    let output = command.output().unwrap();
+    (output.status.success(), outside::process::said(&output))
+}
+
+#[test]
+fn a_fourth_shard_joins_a_running_venue() {
+    let server = server();
+    let desk = desk_of(&server, &["a", "b", "c"]);
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue);
+    let mut clients = market.clients(&mut venue);
+    market.trade(&mut clients, 0);
+    let (good, said) = shards(&desk, &mut venue, &["add", "d"]);
+    assert!(!good && said.contains("has no shard named \"d\""), "{said}");
+    configure(&desk, &server, &["a", "b", "c", "d"]);
+    let (good, said) = shards(&desk, &mut venue, &["add", "d"]);
+    assert!(!good && said.contains("does not exist"), "{said}");
+    server.create_database("d").unwrap();
+    let (good, said) = shards(&desk, &mut venue, &["add", "d", "--weight", "300"]);
+    assert!(good && said.contains("d is shard 3"), "{said}");
+    let (good, said) = shards(&desk, &mut venue, &["add", "d", "--weight", "300"]);
+    assert!(good, "the same again is the same: {said}");
+    let (good, said) = shards(&desk, &mut venue, &["set", "a", "--draining", "--weight", "50"]);
+    assert!(good, "{said}");
+
+    let mut admin = venue.client(&desk.binary.admin_key(&desk.data).unwrap()).unwrap();
+    let market = market.list(&mut admin, 5);
+    market.trade(&mut clients, 1);
+    until_stored(&mut clients[0]);
+    let (good, said) = shards(&desk, &mut venue, &["list"]);
+    assert!(good && said.contains("a (shard 0): draining, weight 50, 3 symbols"), "{said}");
+    assert!(said.contains("d (shard 3): active, weight 300, 5 symbols"), "{said}");
+    assert!(said.contains("d/symbols: at ") && !said.contains("NOT IN"), "{said}");
+    assert_eq!(count(&server, "d", "orders"), 4 * 5);
+    assert_eq!(count(&server, "d", "owned_symbols"), 5);
+    for (number, symbol) in market.symbols.iter().enumerate() {
+        let query = format!("symbol={symbol}&limit=1000");
+        let orders = get(&mut clients[number % TRADERS], "/api/v3/allOrders", &query);
+        assert!(orders.len() >= 2, "{symbol}: {orders:?}");
+    }
+    venue.stop().unwrap();
+    let said = desk.verify();
+    assert!(said.contains("ok    d/symbols"), "{said}");
+    let mut venue = desk.serve();
+    let mut clients = market.clients(&mut venue);
+    market.trade(&mut clients, 2);
+    until_stored(&mut clients[0]);
+    venue.stop().unwrap();
+    desk.verify();
+}
+
+#[test]
+fn a_shard_that_joins_after_a_purge_begins_at_a_snapshot() {
+    let server = server();
+    let desk = desk_of(&server, &["a"]).with("SNAPSHOT_EVERY", 20_000).with("RETAIN_HOURS", 0);
+    desk.load_until_purged();
+    server.create_database("b").unwrap();
+    configure(&desk, &server, &["a", "b"]);
+    let mut venue = desk.serve();
+    assert!(desk.log().contains("the empty database begins at a snapshot"), "{}", desk.log());
+    // Nothing that was before is on it, and it takes what is new.
+    let market = Market::open(&desk, &mut venue);
+    let mut clients = market.clients(&mut venue);
+    market.trade(&mut clients, 0);
+    until_stored(&mut clients[0]);
+    market.check(&mut clients, 1);
+    assert_eq!(count(&server, "b", "orders"), 4 * count(&server, "b", "owned_symbols"));
+    assert!(count(&server, "b", "owned_symbols") > 0);
+    assert_eq!(count(&server, "a", "users"), count(&server, "b", "users"));
+    assert_eq!(count(&server, "a", "user_tenures"), count(&server, "b", "user_tenures"));
+    venue.stop().unwrap();
+    let said = desk.verify();
+    assert!(said.contains("ok    b/symbols"), "{said}");
+}
+
+#[test]
+fn shards_are_taken_back_with_the_journal() {
+    let (server, names) = (server(), ["a", "b", "c"]);
+    let desk = desk_of(&server, &names);
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue);
+    let mut clients = market.clients(&mut venue);
+    market.trade(&mut clients, 0);
+    venue.stop().unwrap();
+    let backup = desk.beside("backup");
+    copy(&desk.data, &backup);
+
+    let mut venue = desk.serve();
+    let mut admin = venue.client(&desk.binary.admin_key(&desk.data).unwrap()).unwrap();
+    let later = Market { traders: market.traders.clone(), symbols: market.symbols.clone() }.list(&mut admin, 3);
+    let mut clients = later.clients(&mut venue);
+    later.trade(&mut clients, 1);
+    until_stored(&mut clients[0]);
+    venue.stop().unwrap();
+    for part in ["journal", "events", "snapshots"] {
+        fs::remove_dir_all(desk.data.join(part)).unwrap();
+        copy(&backup.join(part), &desk.data.join(part));
+    }
+    let said = desk.refused_start();
+    assert!(said.contains("buttonwood follower rewind"), "{said}");
+    let output = desk.binary.run(&["follower", "rewind"], &desk.data).unwrap();
+    let said = outside::process::said(&output);
+    assert!(output.status.success(), "{said}");
+    for name in names {
+        assert!(said.contains(&format!("{name}/symbols taken back")), "{said}");
+        assert_eq!(count(&server, name, "symbol_tenures"), SYMBOLS as u64);
+    }
+    let mut venue = desk.serve();
+    let mut clients = market.clients(&mut venue);
+    market.trade(&mut clients, 1);
+    until_stored(&mut clients[0]);
+    market.check(&mut clients, 2);
+    venue.stop().unwrap();
+    desk.verify();
 }
