@@ -85,6 +85,55 @@ async fn shards_are_added_changed_and_listed() {
 }
 
 #[tokio::test]
+async fn moves_are_begun_shown_and_given_up() {
+    let (venue, client, _) = Venue::trading().await;
+    for (number, name) in ["a", "b", "c"].iter().enumerate() {
+        venue.admin("shards", &format!(r#"{{"requestId":"add-{number}","name":"{name}"}}"#)).await.ok();
+    }
+    let look = async |query: &str| venue.signed(&venue.admin, Method::GET, "/v1/admin/shards/moves", query).await.ok();
+    let of_symbol = look("symbol=BTCUSDT").await;
+    assert_eq!((&of_symbol["shard"], &of_symbol["moving"]), (&json!("a"), &json!(false)));
+    let cases = [
+        (r#""symbol":"BTCUSDT","to":"a""#, -5031, "It lives on that shard."),
+        (r#""symbol":"BTCUSDT","to":"z""#, -5030, "There is no such shard."),
+        (r#""symbol":"NONE","to":"b""#, -1121, "Invalid symbol."),
+        (r#""userId":99,"to":"b""#, -5002, "There is no such user."),
+        (r#""to":"b""#, -1135, "Either symbol or userId must be said."),
+        (r#""symbol":"BTCUSDT","userId":1,"to":"b""#, -1135, "Either symbol or userId must be said."),
+    ];
+    for (body, code, why) in cases {
+        let refused = venue.admin("shards/moves", &format!(r#"{{"requestId":"x",{body}}}"#)).await;
+        assert_eq!(refused.error(), (400, code, why), "{body}");
+    }
+    let body = r#"{"requestId":"move-1","symbol":"BTCUSDT","to":"b"}"#;
+    assert_eq!(venue.admin("shards/moves", body).await.ok()["repeated"], json!(false));
+    assert_eq!(venue.admin("shards/moves", body).await.ok()["repeated"], json!(true));
+    let again = venue.admin("shards/moves", r#"{"requestId":"move-2","symbol":"BTCUSDT","to":"c"}"#).await;
+    assert_eq!(again.error(), (400, -5033, "It is moving already."));
+    assert_eq!(look("symbol=BTCUSDT").await["moving"], json!(true));
+    venue.admin("shards/moves/abort", r#"{"requestId":"move-3","symbol":"BTCUSDT"}"#).await.ok();
+    let twice = venue.admin("shards/moves/abort", r#"{"requestId":"move-4","symbol":"BTCUSDT"}"#).await;
+    assert_eq!(twice.error(), (400, -5035, "It is not moving."));
+
+    // Without a name, to the lightest that takes what is new: what is on its way there counts, and a draining one does not.
+    venue.admin("shards/moves", r#"{"requestId":"move-5","userId":1}"#).await.ok();
+    venue.admin("shards/moves", r#"{"requestId":"move-6","userId":2}"#).await.ok();
+    let moving = venue.inside.model.shard_map();
+    let mut targets: Vec<u16> = moving.moves().map(|open| open.to.0).collect();
+    targets.sort_unstable();
+    assert_eq!(targets, [1, 2]);
+    venue.admin("shards/set", r#"{"requestId":"move-7","name":"b","status":"draining"}"#).await.ok();
+    let draining = venue.admin("shards/moves", r#"{"requestId":"move-8","symbol":"BTCUSDT","to":"b"}"#).await;
+    assert_eq!(draining.error(), (400, -5032, "That shard is draining and gets nothing new."));
+    venue.admin("shards/moves", r#"{"requestId":"move-9","symbol":"BTCUSDT"}"#).await.ok();
+    let lives = venue.signed(&venue.admin, Method::GET, "/v1/admin/shards/subjects", "shard=a&limit=2").await.ok();
+    assert_eq!((&lives["symbols"][0], &lives["users"][0]), (&json!("BTCUSDT"), &json!(0)));
+    for path in ["/v1/admin/shards/moves", "/v1/admin/shards/subjects"] {
+        assert_eq!(venue.signed(&client, Method::GET, path, "").await.error().0, 401, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn every_setting_is_read_back() {
     let (venue, client, _) = Venue::trading().await;
     venue

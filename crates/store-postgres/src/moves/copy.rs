@@ -43,6 +43,8 @@ pub enum Copying {
         /// How far this database is.
         here: Seq,
     },
+    /// This database has nothing of the stream yet: its follower begins first.
+    NotBegun,
     /// Rows of the subject from an earlier time are still here: they go first.
     LeftOver,
     /// The source gives no answer, or ended in the middle; why.
@@ -151,7 +153,7 @@ impl Source {
 async fn copy(session: &mut Session, subject: Subject, from: &PostgresConfig, watch: &Watch) -> Result<Copying, Fault> {
     let stream = stream_of(subject);
     let Some(here) = checkpoint(&session.client, stream).await? else {
-        return Err(Fault::Misuse("a stream that has not begun takes no copies".into()));
+        return Ok(Copying::NotBegun);
     };
     let source = match Source::begin(from, subject, here.venue).await {
         Ok(source) => source,

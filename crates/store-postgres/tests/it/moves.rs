@@ -233,6 +233,9 @@ fn a_copy_is_never_older_than_the_database_it_comes_to() {
         assert_eq!(destination.rows(subject, true), Vec::<String>::new());
     }
     assert_eq!(destination.incoming(), "");
+    let mut empty = Place::new(&quick());
+    empty.stores.fill(&[]);
+    assert_eq!(empty.copy(SYMBOL, &source.config), Ok(Copying::NotBegun));
     // Rows that have left the source say how old they are.
     let left = here.0 - 1;
     source.sql(&format!("INSERT INTO leftovers VALUES ('symbol', 1, {left})"));

@@ -33,6 +33,7 @@ pub(crate) fn copy(
             Ok(Copying::SourceBehind { source, here }) => {
                 format!("{} is at sequence {}, and the rows must be as of {} at least", order.name, source.0, here.0)
             }
+            Ok(Copying::NotBegun) => "its database has nothing yet, and begins first".to_owned(),
             Ok(Copying::LeftOver) => "rows of an earlier stay are still there, and go first".to_owned(),
             Ok(Copying::SourceAway(why)) => format!("{}: {why}", order.name),
             Ok(Copying::NotThere(why)) => format!("{} cannot give the rows: {why}", order.name),

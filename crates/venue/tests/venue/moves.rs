@@ -613,3 +613,37 @@ fn a_router_counts_everything_once_while_it_moves() {
     field.venue.take().unwrap().stop().unwrap();
     field.desk.verify();
 }
+
+/// Interrupted and asked for again, a drain goes on; a shard that is to be emptied gets nothing back.
+#[test]
+fn a_shard_is_emptied_while_everybody_trades() {
+    let mut field = Field::new();
+    let crowd = Crowd::start(&field);
+    crowd.until_more(100);
+    let address = field.address.lock().unwrap().to_string();
+    let data = field.desk.data.to_str().unwrap().to_owned();
+    let drain = ["shards", "drain", SHARDS[0], "--data", &data, "--at", &address];
+    let mut interrupted = field.desk.binary.command(&drain).spawn().unwrap();
+    let query = format!("shard={}", SHARDS[0]);
+    let lives = |field: &Field| field.client(&field.admin).get("/v1/admin/shards/subjects", &query).unwrap();
+    let count = |lives: &Value| lives["symbolCount"].as_u64().unwrap() + lives["userCount"].as_u64().unwrap();
+    let before = count(&lives(&field));
+    until("something has moved", || count(&lives(&field)) < before);
+    interrupted.kill().unwrap();
+    interrupted.wait().unwrap();
+    let (well, said) = field.command(&["drain", SHARDS[0]]);
+    assert!(well && said.contains("nothing lives on s0 any more"), "{said}");
+    let (well, said) = field.command(&["move", SYMBOLS[0], "--to", SHARDS[0]]);
+    assert!(!well && said.contains("draining"), "{said}");
+    crowd.until_more(50);
+    crowd.until_read(4);
+    let acknowledged = crowd.stop();
+    field.until_quiet();
+    for table in ["orders", "order_fills", "open_orders", "positions", "balances", "ledger"] {
+        let left = field.servers[0].query(DATABASE, &format!("SELECT count(*) FROM {table}")).unwrap();
+        assert_eq!(left.trim(), "0", "{table}");
+    }
+    assert_whole(&field, &acknowledged);
+    field.venue.take().unwrap().stop().unwrap();
+    field.desk.verify();
+}
