@@ -1,6 +1,10 @@
 //! What every store must do, whatever it is made of. Each function panics where a store does otherwise; all are called with a way to
 //! make an empty store and a history to put into it. The history is of one journal and long enough to be cut into batches.
 
+pub mod history;
+pub mod rewind;
+pub mod example;
+
 use domain::command::{Command, Sequenced};
 use domain::event::Event;
 use domain::ids::{Checkpoint, Hash256, VenueId};

@@ -9,6 +9,7 @@ pub mod model;
 pub mod conservation;
 pub mod random;
 pub mod commands;
+pub mod feed;
 pub mod venue;
 pub mod differential;
 pub mod crash;

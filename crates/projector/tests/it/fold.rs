@@ -9,7 +9,7 @@ use projector::store::{Outcome, ReadStream, Store, StoredRow};
 use proptest::prelude::*;
 use sim::commands::Profile;
 
-use crate::history::history;
+use sim::feed::feed;
 
 fn rows(store: &mut MemoryStore, stream: Stream) -> Vec<StoredRow> {
     let mut rows = Vec::new();
@@ -23,7 +23,7 @@ proptest! {
     #[test]
     fn one_large_batch_equals_many_small_ones(seed in 0_u64..1_000, flow in any::<bool>(), count in 1_usize..300) {
         let profile = if flow { Profile::Flow } else { Profile::Small };
-        let (blocks, _) = history(profile, seed, count);
+        let (blocks, _) = feed(profile, seed, count);
         for stream in Stream::ALL {
             let (mut large, mut small) = (MemoryStore::default(), MemoryStore::default());
             prop_assert_eq!(large.commit(&conformance::batch(stream, &blocks, 0, blocks.len())), Outcome::Committed);
@@ -39,7 +39,7 @@ proptest! {
 #[test]
 fn each_key_occurs_once_in_a_batch() {
     for profile in [Profile::Small, Profile::Flow] {
-        let (blocks, _) = history(profile, 1, 600);
+        let (blocks, _) = feed(profile, 1, 600);
         let Batch { rows: Rows::Symbols(symbols), .. } =
             conformance::batch(Stream::Symbols, &blocks, blocks.len() / 3, blocks.len())
         else {
@@ -71,7 +71,7 @@ fn assert_once<K: Ord>(mut keys: Vec<K>) {
 #[test]
 fn the_ledger_rows_of_one_event_and_asset_sum_to_zero() {
     for seed in 0..6 {
-        let (blocks, _) = history(Profile::Small, seed, 500);
+        let (blocks, _) = feed(Profile::Small, seed, 500);
         let Batch { rows: Rows::Users(users), .. } = conformance::batch(Stream::Users, &blocks, 0, blocks.len()) else {
             panic!("another stream")
         };

@@ -17,7 +17,7 @@ use projector::share::Share;
 use projector::store::{COMMIT_INTERVAL, Divergence, Outcome, Store, StoreError};
 use sim::commands::Profile;
 
-use crate::history::history;
+use sim::feed::feed;
 
 const WRITER: Epoch = Epoch(5);
 
@@ -40,7 +40,7 @@ impl Store for Scripted {
 }
 
 fn blocks() -> Vec<CommittedBlock> {
-    history(Profile::Flow, 1, 200).0
+    feed(Profile::Flow, 1, 200).0
 }
 
 fn follower(stream: Stream) -> Follower {
@@ -85,7 +85,7 @@ fn a_checkpoint_without_rows_moves_seldom() {
 
 #[test]
 fn a_full_batch_does_not_wait() {
-    let (blocks, _) = history(Profile::Flow, 2, 60);
+    let (blocks, _) = feed(Profile::Flow, 2, 60);
     let large = repeated(&blocks, BATCH_COMMANDS_MAX + 100);
     let (mut source, mut store, mut follower) = (Blocks::new(&large), Scripted::default(), follower(Stream::Trades));
     source.arrive(u64::MAX);

@@ -7,7 +7,7 @@ use projector::memory::MemoryStore;
 use projector::store::{Divergence, Outcome, ReadStream, Store, StoreError, StoredRow};
 use sim::commands::Profile;
 
-use crate::history::history;
+use sim::feed::feed;
 
 #[derive(Default)]
 struct InMemory(MemoryStore);
@@ -61,7 +61,7 @@ fn rows_do_not_depend_on_the_cut() {
     for seed in 0..8 {
         for profile in [Profile::Small, Profile::Flow] {
             println!("seed {seed} {profile:?}");
-            let (blocks, _) = history(profile, seed, 400);
+            let (blocks, _) = feed(profile, seed, 400);
             conformance::rows_do_not_depend_on_the_cut(&fresh, &blocks, seed);
         }
     }
@@ -71,14 +71,14 @@ fn rows_do_not_depend_on_the_cut() {
 fn interruption_at_every_write_is_made_good() {
     for seed in 100..104 {
         println!("seed {seed}");
-        let (blocks, _) = history(Profile::Small, seed, 300);
+        let (blocks, _) = feed(Profile::Small, seed, 300);
         conformance::interruption_at_every_write_is_made_good(&fresh, &blocks, seed);
     }
 }
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let (blocks, _) = history(Profile::Flow, 200, 300);
+    let (blocks, _) = feed(Profile::Flow, 200, 300);
     conformance::what_does_not_fit_is_refused(&fresh, &blocks);
 }
 
@@ -86,14 +86,14 @@ fn what_does_not_fit_is_refused() {
 fn followers_survive_deaths() {
     for seed in 300..304 {
         println!("seed {seed}");
-        let (blocks, _) = history(Profile::Flow, seed, 400);
+        let (blocks, _) = feed(Profile::Flow, seed, 400);
         conformance::followers_survive_deaths(&fresh, &blocks, seed);
     }
 }
 
 #[test]
 fn another_row_under_the_same_key_is_a_divergence() {
-    let (blocks, _) = history(Profile::Flow, 400, 300);
+    let (blocks, _) = feed(Profile::Flow, 400, 300);
     for stream in Stream::ALL {
         let mut store = MemoryStore::default();
         let batch = conformance::batch(stream, &blocks, 0, blocks.len());

@@ -14,8 +14,7 @@ use projector::fold::Projector;
 use projector::rows::{LedgerRow, SymbolTenureRow, UserTenureRow};
 use projector::share::{HoldChange, Incoming, Share, stream_of};
 use sim::commands::Profile;
-
-use crate::history::history;
+use sim::feed::feed;
 
 fn map(state: &State) -> ShardMap {
     ShardMap::from_state(&state.shards, state.seq).unwrap()
@@ -82,7 +81,7 @@ fn a_shard_that_begins_with_nothing_gets_what_it_owns_whole() {
     let mut moved = 0;
     for seed in 0..8 {
         println!("seed {seed}");
-        let (blocks, state) = history(Profile::Shards, seed, 900);
+        let (blocks, state) = feed(Profile::Shards, seed, 900);
         let map = map(&state);
         moved += state.shards.moved.len();
         let (all_symbols, all_users) =
@@ -110,7 +109,7 @@ fn each_row_is_written_by_the_owner_of_its_subject() {
     };
     for seed in 0..8 {
         println!("seed {seed}");
-        let (blocks, state) = history(Profile::Shards, seed, 900);
+        let (blocks, state) = feed(Profile::Shards, seed, 900);
         let map = map(&state);
         let (all_symbols, all_users) =
             (of_symbols(&symbols(&blocks, Share::whole())), of_users(&users(&blocks, Share::whole())));
@@ -137,7 +136,7 @@ fn each_row_is_written_by_the_owner_of_its_subject() {
 #[test]
 fn every_shard_has_the_tenures_of_all() {
     for seed in 0..4 {
-        let (blocks, state) = history(Profile::Shards, seed, 900);
+        let (blocks, state) = feed(Profile::Shards, seed, 900);
         let map = map(&state);
         let Some(shard) = map.shards().last().map(|shard| shard.id) else { continue };
         let share = Share::of(shard, map.clone());
@@ -166,7 +165,7 @@ fn every_shard_has_the_tenures_of_all() {
         });
         assert_eq!(of_users, expected.collect::<Vec<_>>());
     }
-    let (blocks, _) = history(Profile::Shards, 0, 900);
+    let (blocks, _) = feed(Profile::Shards, 0, 900);
     assert!(symbols(&blocks, Share::whole()).iter().all(|rows| rows.tenures.is_empty()), "one store has no shards");
 }
 
@@ -176,8 +175,8 @@ fn every_shard_has_the_tenures_of_all() {
 fn an_earlier_map_does_as_well() {
     for seed in 0..8 {
         println!("seed {seed}");
-        let (blocks, state) = history(Profile::Shards, seed, 900);
-        let (begun, earlier) = history(Profile::Shards, seed, 450);
+        let (blocks, state) = feed(Profile::Shards, seed, 900);
+        let (begun, earlier) = feed(Profile::Shards, seed, 450);
         // Blocks are cut from the beginning, all but the last alike.
         let Some(last) = begun.len().checked_sub(2) else { continue };
         let rest = &blocks[last + 1..];
@@ -223,7 +222,7 @@ fn what_was_copied_is_followed_until_it_leaves() {
     let (mut added, mut left, mut aborted) = (0, 0, 0);
     for seed in 0..8 {
         println!("seed {seed}");
-        let (blocks, state) = history(Profile::Shards, seed, 900);
+        let (blocks, state) = feed(Profile::Shards, seed, 900);
         let map = map(&state);
         for MovedState { subject, to, seq: committed } in &state.shards.moved {
             let tenures = map.tenures(*subject);
@@ -308,7 +307,7 @@ fn map_before(blocks: &[CommittedBlock]) -> ShardMap {
 #[test]
 fn before_there_are_shards_the_first_has_everything() {
     for seed in 0..8 {
-        let (blocks, _) = history(Profile::Shards, seed, 900);
+        let (blocks, _) = feed(Profile::Shards, seed, 900);
         let has_shard = |block: &CommittedBlock| {
             let mut events = block.commands().flat_map(|committed| committed.events);
             events.any(|event| matches!(event, Event::ShardMap(ShardMapEvent::ShardAdded(_))))

@@ -11,7 +11,7 @@ use projector::rows::OrderStatus;
 use projector::store::{ReadStream, Store, StoredRow};
 use sim::commands::Profile;
 
-use crate::history::history;
+use sim::feed::feed;
 
 fn rows(blocks: &[projector::block::CommittedBlock], stream: Stream) -> Vec<StoredRow> {
     let mut store = MemoryStore::default();
@@ -27,7 +27,7 @@ fn rows_say_what_the_state_says() {
     for seed in 0..6 {
         for profile in [Profile::Small, Profile::Flow] {
             println!("seed {seed} {profile:?}");
-            let (blocks, state) = history(profile, seed, 700);
+            let (blocks, state) = feed(profile, seed, 700);
             open_orders_and_positions(&state, &rows(&blocks, Stream::Symbols));
             money(&state, &rows(&blocks, Stream::Users));
             reference(&state, &rows(&blocks, Stream::Reference));

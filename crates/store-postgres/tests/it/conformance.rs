@@ -6,8 +6,8 @@ use projector::store::{Outcome, Store, StoreError};
 use sim::commands::Profile;
 use store_postgres::store::PostgresStore;
 
-use crate::feed::feed;
 use crate::subject::{Databases, PostgresSubject, Stores};
+use sim::feed::feed;
 
 fn with_databases(check: impl Fn(conformance::Fresh<'_>)) {
     let databases = Databases::quick();

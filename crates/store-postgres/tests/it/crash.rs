@@ -13,8 +13,8 @@ use sim::commands::Profile;
 use store_postgres::config::PostgresConfig;
 use store_postgres::store::{PostgresStore, STREAMS};
 
-use crate::feed::feed;
 use crate::subject::Stores;
+use sim::feed::feed;
 
 const ROUNDS: usize = 5;
 const PATIENCE: Duration = Duration::from_mins(1);

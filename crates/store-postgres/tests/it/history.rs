@@ -3,69 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::ids::{OrderId, SymbolId, TradeId, UserId};
-use domain::text::ClientOrderId;
-use domain::units::{Seq, UnixNanos};
+use domain::ids::OrderId;
 use projector::batch::Stream;
 use projector::block::CommittedBlock;
-use projector::history::{
-    FillsQuery, LedgerQuery, OrderHistory, OrderKey, OrdersQuery, ReadError, Selection, TimeRange,
-};
+use projector::conformance::history::{Slow, an_empty_store_has_no_orders, orders_are_those_of_a_slow_reader};
+use projector::history::{OrderHistory, OrderKey, ReadError};
 use projector::lineage::Lineage;
-use projector::rows::{FillRow, LedgerRow, OrderRow};
-use projector::store::{Store, StoredRow};
-use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use projector::store::Store;
 use sim::commands::Profile;
+use sim::feed::feed;
 use store_postgres::history::PostgresOrders;
 
-use crate::feed::feed;
 use crate::subject::{Databases, Stores};
-
-/// All rows, looked through one by one.
-#[derive(Default)]
-struct Slow {
-    orders: Vec<OrderRow>,
-    fills: Vec<FillRow>,
-    ledger: Vec<LedgerRow>,
-}
-
-impl Slow {
-    fn read(stores: &mut Stores) -> Self {
-        let mut slow = Self::default();
-        for (_, _, rows) in stores.everything() {
-            for row in rows {
-                match row {
-                    StoredRow::Order(row) => slow.orders.push(row),
-                    StoredRow::Fill(row) => slow.fills.push(row),
-                    StoredRow::Ledger(row) => slow.ledger.push(row),
-                    _ => {}
-                }
-            }
-        }
-        slow.fills.sort_by_key(|row| (row.symbol, row.trade, row.id));
-        slow
-    }
-}
-
-/// Those of the matching rows that are asked for; `rows` come oldest first.
-fn select<R: Copy, Id: Ord + Copy>(
-    rows: impl Iterator<Item = R>,
-    selection: &Selection<Id>,
-    key: impl Fn(&R) -> (Id, UnixNanos),
-) -> Vec<R> {
-    let inside = |row: &R| {
-        let (id, time) = key(row);
-        selection.first.is_none_or(|first| id >= first) && selection.time.contains(time)
-    };
-    let mut rows: Vec<R> = rows.filter(inside).collect();
-    if selection.first.is_some() || selection.time.from.is_some() {
-        rows.truncate(selection.limit);
-    } else {
-        rows.drain(..rows.len().saturating_sub(selection.limit));
-    }
-    rows
-}
 
 struct Shard {
     databases: Arc<Databases>,
@@ -102,78 +51,10 @@ fn spread(shard: &Shard) {
     );
 }
 
-fn times([first, last]: [UnixNanos; 2]) -> impl Strategy<Value = TimeRange> {
-    let (first, last) = (first.0, last.0);
-    let time = move || prop::option::of((first - 1_000..=last + 1_000).prop_map(UnixNanos));
-    (time(), time()).prop_map(|(from, to)| TimeRange { from, to })
-}
-
-fn selection<Id: std::fmt::Debug>(
-    ends: [UnixNanos; 2],
-    first: impl Strategy<Value = Id>,
-) -> impl Strategy<Value = Selection<Id>> {
-    (prop::option::of(first), times(ends), 1_usize..12).prop_map(|(first, time, limit)| Selection {
-        first,
-        time,
-        limit,
-    })
-}
-
-fn check_all(shard: &mut Shard, runner: &mut TestRunner) {
-    let slow = Slow::read(&mut shard.stores);
-    assert!(slow.orders.len() > 50 && slow.fills.len() > 20 && slow.ledger.len() > 50, "there is something to read");
-    let history = &shard.history;
-    let ends = [slow.orders[0].placed_time, slow.orders[slow.orders.len() - 1].placed_time];
+fn check_all(shard: &mut Shard, seed: u64) {
+    let slow = Slow::of(shard.stores.everything().into_iter().flat_map(|(_, _, rows)| rows));
     let through = shard.stores.of(Stream::Symbols).checkpoint(Stream::Symbols).unwrap().unwrap().seq;
-    let users = slow.orders.iter().map(|row| row.user.0).max().unwrap() + 1;
-    let (user, symbol) = ((0..=users).prop_map(UserId), (0_u32..4).prop_map(SymbolId));
-    let orders: Vec<OrderId> = slow.orders.iter().map(|row| row.order).collect();
-    let some_order = prop::sample::select(orders);
-    runner
-        .run(&(user.clone(), symbol.clone(), selection(ends, some_order.clone())), |(user, symbol, selection)| {
-            let page = history.orders(&OrdersQuery { user, symbol, selection }).unwrap();
-            let matching = slow.orders.iter().filter(|row| row.user == user && row.symbol == symbol);
-            prop_assert_eq!(page.rows, select(matching.copied(), &selection, |row| (row.order, row.placed_time)));
-            prop_assert_eq!(page.through, through);
-            Ok(())
-        })
-        .unwrap();
-    let of_fills =
-        (user.clone(), symbol.clone(), prop::option::of(some_order), selection(ends, (0_u64..40).prop_map(TradeId)));
-    runner
-        .run(&of_fills, |(user, symbol, order, selection)| {
-            let page = history.fills(&FillsQuery { user, symbol, order, selection }).unwrap();
-            let mine = |row: &&FillRow| row.user == user && row.symbol == symbol;
-            let matching = slow.fills.iter().filter(mine).filter(|row| order.is_none_or(|order| row.order == order));
-            prop_assert_eq!(page.rows, select(matching.copied(), &selection, |row| (row.trade, row.time)));
-            Ok(())
-        })
-        .unwrap();
-    let end = slow.ledger[slow.ledger.len() - 1].id.seq.0;
-    runner
-        .run(&(user, selection(ends, (0..=end + 1).prop_map(Seq))), |(user, selection)| {
-            let page = history.ledger(&LedgerQuery { user, selection }).unwrap();
-            let matching = slow.ledger.iter().filter(|row| row.user == Some(user));
-            prop_assert_eq!(page.rows, select(matching.copied(), &selection, |row| (row.id.seq, row.time)));
-            Ok(())
-        })
-        .unwrap();
-    check_single(&slow, history);
-}
-
-/// Orders by either name, and the fills of each.
-fn check_single(slow: &Slow, history: &PostgresOrders) {
-    for row in &slow.orders {
-        assert_eq!(history.order(OrderKey::Id(row.order)).unwrap().rows, [*row]);
-        let named = |other: &&OrderRow| other.user == row.user && other.client_order_id == row.client_order_id;
-        let latest = slow.orders.iter().rev().find(named).unwrap();
-        assert_eq!(history.order(OrderKey::Client(row.user, row.client_order_id)).unwrap().rows, [*latest]);
-        let fills: Vec<FillRow> = slow.fills.iter().filter(|fill| fill.order == row.order).copied().collect();
-        assert_eq!(history.fills_of_order(row.order).unwrap().rows, fills);
-    }
-    assert_eq!(history.order(OrderKey::Id(OrderId(1))).unwrap().rows, []);
-    let nobody = OrderKey::Client(UserId(1), ClientOrderId::new("nobody-has-this").unwrap());
-    assert_eq!(history.order(nobody).unwrap().rows, []);
+    orders_are_those_of_a_slow_reader(&shard.history, &slow, through, seed);
 }
 
 #[test]
@@ -182,8 +63,7 @@ fn every_query_answers_as_a_slow_reader_does() {
         println!("seed {seed}");
         let (blocks, _) = feed(profile, seed, count);
         let mut shard = shard(&blocks);
-        let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(120) });
-        check_all(&mut shard, &mut runner);
+        check_all(&mut shard, seed);
     }
 }
 
@@ -192,24 +72,13 @@ fn partitions_and_ranges_are_walked() {
     let (blocks, _) = feed(Profile::Flow, 1, 700);
     let mut shard = shard(&blocks);
     spread(&shard);
-    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(120) });
-    check_all(&mut shard, &mut runner);
+    check_all(&mut shard, 1);
 }
 
 #[test]
 fn an_empty_store_has_nothing_through_nothing() {
     let shard = shard(&[]);
-    let history = &shard.history;
-    let (user, symbol) = (UserId(1), SymbolId(0));
-    let time = TimeRange { from: Some(UnixNanos(5)), to: Some(UnixNanos(9)) };
-    let page = history.order(OrderKey::Id(OrderId(1))).unwrap();
-    assert_eq!((page.through, page.rows), (Seq::ZERO, vec![]));
-    let selection = Selection { first: None, time, limit: 5 };
-    assert_eq!(history.orders(&OrdersQuery { user, symbol, selection }).unwrap().rows, []);
-    let selection = Selection { first: None, time, limit: 5 };
-    assert_eq!(history.fills(&FillsQuery { user, symbol, order: None, selection }).unwrap().rows, []);
-    let selection = Selection { first: Some(Seq(3)), time, limit: 5 };
-    assert_eq!(history.ledger(&LedgerQuery { user, selection }).unwrap().rows, []);
+    an_empty_store_has_no_orders(&shard.history);
 }
 
 #[test]

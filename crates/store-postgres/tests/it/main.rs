@@ -3,7 +3,6 @@
 #![allow(clippy::print_stdout, reason = "a failure prints its seed")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
-mod feed;
 mod subject;
 mod conformance;
 mod schema;

@@ -17,6 +17,7 @@ use projector::memory::MemoryStore;
 use projector::share::{Share, stream_of};
 use projector::store::{Outcome, ReadStream as _, Store as _, StoreError, StoredRow};
 use sim::commands::Profile;
+use sim::feed::feed;
 use store_postgres::config::PostgresConfig;
 use store_postgres::moves::Watch;
 use store_postgres::moves::copy::Copying;
@@ -24,7 +25,6 @@ use store_postgres::moves::remove::Remover;
 use store_postgres::rewind::rewind;
 use store_postgres::store::STREAMS;
 
-use crate::feed::feed;
 use crate::subject::{Databases, Stores};
 
 const SYMBOL: Subject = Subject::Symbol(SymbolId(1));

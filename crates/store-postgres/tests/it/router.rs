@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use projector::block::CommittedBlock;
 use sim::commands::Profile;
+use sim::feed::feed;
 use store_postgres::router::{Built, FETCH_ROWS_DEFAULT, RouterError, RouterOptions, RouterShard, build};
 
-use crate::feed::feed;
 use crate::subject::{Databases, Stores};
 
 const READER: &str = "reader";

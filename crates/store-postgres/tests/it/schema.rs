@@ -13,8 +13,8 @@ use store_postgres::fault::Fault;
 use store_postgres::migrate::migrate;
 use store_postgres::store::PostgresStore;
 
-use crate::feed::feed;
 use crate::subject::{Databases, Stores};
+use sim::feed::feed;
 
 #[test]
 fn migrations_are_pinned() {

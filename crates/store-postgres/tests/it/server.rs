@@ -9,8 +9,8 @@ use sim::commands::Profile;
 use store_postgres::config::PostgresConfig;
 use store_postgres::store::PostgresStore;
 
-use crate::feed::feed;
 use crate::subject::{Databases, Stores};
+use sim::feed::feed;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 

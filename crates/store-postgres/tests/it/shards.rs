@@ -10,10 +10,10 @@ use projector::history::{OrderHistory, OrderKey};
 use projector::memory::MemoryStore;
 use projector::share::{Incoming, Share};
 use projector::store::{Outcome, ReadStream, Store, StoreError, StoredRow};
+use sim::feed::{feed_of, without_moves};
 use store_postgres::history::PostgresOrders;
 use store_postgres::store::{PostgresStore, STREAMS};
 
-use crate::feed::{feed_of, without_moves};
 use crate::subject::{Databases, Stores};
 
 fn sorted(mut rows: Vec<StoredRow>) -> Vec<StoredRow> {

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use domain::ids::Checkpoint;
+use domain::state::State;
 use pg_cluster::options::Options;
 use pg_cluster::server::Server;
 use projector::batch::{Batch, Stream};
 use projector::block::CommittedBlock;
+use projector::conformance::rewind::Rewinds;
 use projector::conformance::{self, Subject};
 use projector::share::Share;
 use projector::store::{Outcome, ReadStream, Store, StoreError, StoredRow};
 use store_postgres::config::PostgresConfig;
+use store_postgres::rewind::rewind;
 use store_postgres::store::{PostgresStore, STREAMS};
 
 /// A server that makes a database for whoever asks.
@@ -164,5 +167,11 @@ impl Subject for PostgresSubject {
 
     fn reopen(&mut self) {
         self.stores = Stores::open(&self.databases.config(&self.database));
+    }
+}
+
+impl Rewinds for PostgresSubject {
+    fn rewind(&mut self, to: &Checkpoint, state: &State) -> Result<Vec<Stream>, String> {
+        rewind(&self.databases.config(&self.database), to, state).map_err(|error| format!("{error:?}"))
     }
 }

@@ -6,8 +6,8 @@ use projector::store::{Outcome, Store, StoreError};
 use sim::commands::Profile;
 use store_sqlite::store::Role;
 
-use crate::feed::feed;
 use crate::subject::SqliteSubject;
+use sim::feed::feed;
 
 fn both(check: impl Fn(conformance::Fresh<'_>)) {
     for role in [Role::Hot, Role::Archive] {

@@ -10,8 +10,8 @@ use projector::store::{Outcome, ReadStream, Store, StoredRow};
 use sim::commands::Profile;
 use store_sqlite::store::{Role, SqliteStore};
 
-use crate::feed::feed;
 use crate::subject::{everything, fill};
+use sim::feed::feed;
 
 /// Blocks in a batch.
 const STEP: usize = 5;

@@ -11,8 +11,8 @@ use store_sqlite::fault::Fault;
 use store_sqlite::history::{SqliteOrders, SqliteTrades};
 use store_sqlite::store::{Role, SqliteStore};
 
-use crate::feed::feed;
 use crate::subject::fill;
+use sim::feed::feed;
 
 fn schema(path: &Path) -> String {
     let connection = Connection::open(path).unwrap();

@@ -1,8 +1,10 @@
 //! A file under test, with a fuse: triggers that let a commit fail after so many writes.
 
 use domain::ids::Checkpoint;
+use domain::state::State;
 use projector::batch::{Batch, Stream};
 use projector::block::CommittedBlock;
+use projector::conformance::rewind::Rewinds;
 use projector::conformance::{self, Subject};
 use projector::store::{Divergence, Outcome, ReadStream, Store, StoreError, StoredRow};
 use rusqlite::Connection;
@@ -98,6 +100,12 @@ impl Subject for SqliteSubject {
     fn reopen(&mut self) {
         self.store = None;
         self.store = Some(SqliteStore::open(&self.directory.path().join("store.db"), self.role).unwrap());
+    }
+}
+
+impl Rewinds for SqliteSubject {
+    fn rewind(&mut self, to: &Checkpoint, state: &State) -> Result<Vec<Stream>, String> {
+        self.store().rewind(to, state).map_err(|error| format!("{error:?}"))
     }
 }
 
