@@ -48,7 +48,9 @@ pub struct Selection<Id> {
     pub limit: usize,
 }
 
-/// One order, by either name; by a client order id, the latest placed that has it.
+/// One order, by either name. By a client order id: of the orders that have it now, the one that had it last. Only one open order
+/// of a user has a name at a time, and a closed one keeps the name it closed with; so that is the open one, or else the one that
+/// closed last, which an amendment may have named so long after a later order was placed and closed under the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrderKey {
     /// By the venue's id.
@@ -132,7 +134,8 @@ impl std::error::Error for ReadError {}
 
 /// Orders, fills and money in a store. Calls block; they may come from many threads at once.
 pub trait OrderHistory: Send + Sync + fmt::Debug {
-    /// One order (no row: the store does not have it).
+    /// One order (no row: the store does not have it). By a client order id up to two, the one that had it last at the end: that
+    /// one may be open, and renamed after the checkpoint, and then it is the other that is asked for.
     fn order(&self, key: OrderKey) -> Result<Page<OrderRow>, ReadError>;
     /// Orders of a user, by order id.
     fn orders(&self, query: &OrdersQuery) -> Result<Page<OrderRow>, ReadError>;

@@ -85,6 +85,12 @@ pub struct OrderRow {
 }
 
 impl OrderRow {
+    /// Of orders with the same client order id, the one that had it last is the greatest. A command that closes one and places
+    /// another changes both.
+    pub fn held_name(&self) -> (bool, Seq, OrderId) {
+        (self.status.is_open(), self.last_seq, self.order)
+    }
+
     /// The row of an open order, as far as a state knows it: not when it last changed.
     pub fn open(order: &OrderState, last_seq: Seq, updated_time: UnixNanos) -> Self {
         Self {

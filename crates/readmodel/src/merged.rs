@@ -13,7 +13,7 @@ use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
 
 use crate::day::minute_of;
 use crate::limits::ROWS_PER_LOCK;
-use crate::model::ReadModel;
+use crate::model::{ReadModel, recent_order};
 use crate::ring::Place;
 use crate::shard::Shard;
 use crate::sync::lock;
@@ -85,11 +85,14 @@ impl ReadModel {
             || history.order(key),
             |page| page.through,
             |page: Page<OrderRow>| {
-                if let Some(row) = self.recent_order(user, key) {
+                let shard = self.shard(user);
+                if let Some(row) = recent_order(&shard, user, key) {
                     return Ok(Some(row));
                 }
-                check_floor(self.shard(user).closed.floor(), page.through)?;
-                Ok(page.rows.into_iter().find(|row| row.user == user))
+                check_floor(shard.closed.floor(), page.through)?;
+                // What memory has was changed since, and has another name now.
+                let mut rows = page.rows.into_iter().rev().filter(|row| shard.orders.find(row.order).is_none());
+                Ok(rows.find(|row| row.user == user))
             },
         )
     }

@@ -175,14 +175,10 @@ impl ReadModel {
         }
     }
 
-    /// An order of a user that is in memory: open, or closed a moment ago. What is found here is the latest there is.
+    /// An order of a user that is in memory: open, or closed a moment ago. What is found here is the latest there is: orders leave
+    /// memory in the order of closing.
     pub fn recent_order(&self, user: UserId, key: OrderKey) -> Option<OrderRow> {
-        let shard = self.shard(user);
-        let slot = match key {
-            OrderKey::Id(order) => shard.orders.find(order)?,
-            OrderKey::Client(user, client_order_id) => shard.orders.find_by_client(user, &client_order_id)?,
-        };
-        Some(*shard.orders.row(slot)).filter(|row| row.user == user)
+        recent_order(&self.shard(user), user, key)
     }
 
     /// The balances of a user that were ever touched, by asset.
@@ -249,6 +245,14 @@ impl ReadModel {
             lock(&market).book.add(order.side, order.price, left);
         }
     }
+}
+
+pub(crate) fn recent_order(shard: &Shard, user: UserId, key: OrderKey) -> Option<OrderRow> {
+    let slot = match key {
+        OrderKey::Id(order) => shard.orders.find(order)?,
+        OrderKey::Client(user, client_order_id) => shard.orders.find_by_client(user, &client_order_id)?,
+    };
+    Some(*shard.orders.row(slot)).filter(|row| row.user == user)
 }
 
 fn stream_index(stream: Stream) -> usize {

@@ -78,14 +78,14 @@ impl Orders {
         self.by_id.candidates(&self.kept, id_hash(order)).find(|slot| self.row(*slot).order == order)
     }
 
-    /// The latest placed that has this client order id now.
+    /// Of those that have this client order id now, the one that had it last.
     pub(crate) fn find_by_client(&self, user: UserId, client_order_id: &ClientOrderId) -> Option<Slot> {
         let ClientHash(hash) = self.hash(user, client_order_id);
         self.by_client
             .candidates(&self.kept, hash)
             .filter(|slot| self.kept.get(*slot).client_hash == hash)
             .filter(|slot| self.row(*slot).user == user && self.row(*slot).client_order_id == *client_order_id)
-            .max_by_key(|slot| self.row(*slot).order)
+            .max_by_key(|slot| self.row(*slot).held_name())
     }
 
     /// `hash` is that of the row's owner and client order id; `listed` is where its owner lists it, if it is open.

@@ -3,7 +3,8 @@
 use domain::ids::{OrderId, SymbolId, TradeId, UserId};
 use domain::units::{Seq, UnixNanos};
 use projector::history::{
-    FillsQuery, History, LedgerQuery, MinutesQuery, OrderKey, OrdersQuery, Selection, TimeRange, TradesQuery,
+    FillsQuery, History, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Selection, TimeRange,
+    TradesQuery,
 };
 use readmodel::limits::Limits;
 use readmodel::merged::HistoryError;
@@ -71,6 +72,11 @@ pub(crate) fn compare(model: &ReadModel, store: &dyn History, all: &Store, seed:
     for time in times {
         ranges.push(TimeRange { from: Some(time), to: None });
         ranges.push(TimeRange { from: None, to: Some(time) });
+    }
+    for &(user, name) in &all.names {
+        let key = OrderKey::Client(user, name);
+        let rows = all.order(key).unwrap().rows;
+        assert_eq!(model.order(store, user, key), Ok(rows.last().copied()), "seed {seed} {name}");
     }
     let symbols = u32::try_from(all.model.reference().symbols().len()).unwrap();
     for limit in [1, 3, 1_000_000] {

@@ -2,14 +2,17 @@
 
 use domain::command::{Command, Sequenced};
 use domain::event::Event;
-use domain::ids::{OrderId, UserId};
+use std::collections::BTreeSet;
+
+use domain::ids::{OrderId, SymbolId, UserId};
 use domain::state::State;
+use domain::text::ClientOrderId;
 use domain::units::Seq;
 use engine::Engine;
 use projector::candle::Candle;
 use projector::history::{
-    FillsQuery, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, TradeHistory,
-    TradesQuery,
+    FillsQuery, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, Selection, TimeRange,
+    TradeHistory, TradesQuery,
 };
 use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
 use readmodel::limits::Limits;
@@ -57,16 +60,38 @@ impl TradeHistory for Nothing {
 pub(crate) struct Store {
     pub(crate) model: ReadModel,
     pub(crate) users: u32,
+    /// Every name that an order ever had.
+    pub(crate) names: BTreeSet<(UserId, ClientOrderId)>,
 }
 
 impl Store {
     pub(crate) fn at(venue: &Recorded, seq: Seq) -> Self {
         let model = ReadModel::new(&venue.empty, Limits::default());
+        let mut names = BTreeSet::new();
         for (command, events) in venue.through(seq) {
             model.apply(command, events);
+            for event in events {
+                if let Event::OrderPlaced(placed) = event {
+                    names.insert((placed.user, placed.client_order_id));
+                }
+                if let Event::OrderAmended(amended) = event {
+                    names.insert((amended.user, amended.client_order_id));
+                }
+            }
         }
         let users = u32::try_from(model.users_count()).unwrap();
-        Self { model, users }
+        Self { model, users, names }
+    }
+
+    /// The two orders that had the name last, of those that have it now.
+    fn named(&self, user: UserId, name: ClientOrderId) -> Vec<OrderRow> {
+        let symbols = (0..u32::try_from(self.model.reference().symbols().len()).unwrap()).map(SymbolId);
+        let all = Selection { first: None, time: TimeRange::default(), limit: usize::MAX };
+        let of_symbol = |symbol| self.model.orders(&Nothing, &OrdersQuery { user, symbol, selection: all }).unwrap();
+        let mut named: Vec<OrderRow> = symbols.flat_map(of_symbol).filter(|row| row.client_order_id == name).collect();
+        named.sort_by_key(OrderRow::held_name);
+        named.drain(..named.len().saturating_sub(2));
+        named
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "all of the trait's answers are results")]
@@ -79,7 +104,7 @@ impl OrderHistory for Store {
     fn order(&self, key: OrderKey) -> Result<Page<OrderRow>, ReadError> {
         let row = match key {
             OrderKey::Id(_) => (0..self.users).find_map(|user| self.model.recent_order(UserId(user), key)),
-            OrderKey::Client(user, _) => self.model.recent_order(user, key),
+            OrderKey::Client(user, name) => return self.page(self.named(user, name)),
         };
         self.page(row.into_iter().collect())
     }
@@ -150,6 +175,7 @@ impl Recorded {
 
 /// Seeds that every test runs, with the profile of each.
 pub(crate) fn recordings(count: usize) -> impl Iterator<Item = (u64, Recorded)> {
-    let seeds = (0..12).map(|seed| (seed, Profile::Small)).chain((100..104).map(|seed| (seed, Profile::Flow)));
+    let of = |seeds: std::ops::Range<u64>, profile| seeds.map(move |seed| (seed, profile));
+    let seeds = of(0..12, Profile::Small).chain(of(100..104, Profile::Flow)).chain(of(200..204, Profile::Shards));
     seeds.map(move |(seed, profile)| (seed, Recorded::new(profile, seed, count)))
 }

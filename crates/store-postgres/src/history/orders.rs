@@ -22,18 +22,18 @@ pub(super) async fn by_id(snapshot: &mut Snapshot<'_>, order: OrderId) -> Result
     snapshot.all(select_orders!("WHERE order_id = $1"), &[&int(order.0)], symbols::order).await
 }
 
-/// The latest placed that has the name now.
+/// The two that had the name last, of those that have it now.
 pub(super) async fn by_client(
     snapshot: &mut Snapshot<'_>,
     user: UserId,
     name: &ClientOrderId,
 ) -> Result<Vec<OrderRow>, Fault> {
-    let find = snapshot.transaction.prepare_cached("SELECT order_of_client($1, $2)").await?;
+    let find = snapshot.transaction.prepare_cached("SELECT orders_of_client($1, $2)").await?;
     let found = snapshot.transaction.query_one(&find, &[&small(user.0)?, &name.as_str()]).await?;
-    match found.get::<_, Option<i64>>(0) {
-        Some(order) => by_id(snapshot, OrderId(order.cast_unsigned())).await,
-        None => Ok(Vec::new()),
-    }
+    let found: Vec<i64> = found.get(0);
+    let mut rows = snapshot.all(select_orders!("WHERE order_id = ANY ($1)"), &[&found], symbols::order).await?;
+    rows.sort_unstable_by_key(OrderRow::held_name);
+    Ok(rows)
 }
 
 pub(super) async fn of_user(snapshot: &mut Snapshot<'_>, query: &OrdersQuery) -> Result<Vec<OrderRow>, Fault> {

@@ -20,17 +20,21 @@ pub(super) fn by_id(scales: &mut Scales<'_>, order: OrderId) -> Result<Vec<Order
     all(scales, &sql, [int(order.0)], symbols::order)
 }
 
-/// The latest placed that has the name now.
+/// The two that had the name last, of those that have it now: any range may have them.
 pub(super) fn by_client(scales: &mut Scales<'_>, user: UserId, name: &ClientOrderId) -> Result<Vec<OrderRow>, Fault> {
     let sql = format!(
-        "{} WHERE order_id >> 17 = ?1 AND client_hash = ?2 AND user_id = ?3 AND client_order_id = ?4
-         ORDER BY order_id DESC LIMIT 1",
+        "{} WHERE order_id >> 17 = ?1 AND client_hash = ?2 AND user_id = ?3 AND client_order_id = ?4",
         symbols::ORDER
     );
     let hash = client_hash(user, name);
     let connection = scales.connection;
     let next = |range| next_range(connection, EVERYTHING, true, range);
-    walk(true, 1, next, |range, _| all(scales, &sql, params![int(range), hash, user.0, name.as_str()], symbols::order))
+    let mut rows = walk(true, usize::MAX, next, |range, _| {
+        all(scales, &sql, params![int(range), hash, user.0, name.as_str()], symbols::order)
+    })?;
+    rows.sort_unstable_by_key(OrderRow::held_name);
+    rows.drain(..rows.len().saturating_sub(2));
+    Ok(rows)
 }
 
 pub(super) fn of_user(scales: &mut Scales<'_>, query: &OrdersQuery) -> Result<Vec<OrderRow>, Fault> {
