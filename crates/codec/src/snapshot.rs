@@ -9,9 +9,11 @@ use domain::units::{Epoch, Seq, UnixNanos};
 use crate::error::{DecodeError, DecodeFault};
 use crate::field::{Field, fields};
 use crate::reader::Reader;
+use state::{read_state, write_state};
 
 const MAGIC: [u8; 6] = *b"BWSNAP";
-const VERSION: u16 = 1;
+/// What is written. Version 1, before the shard map, is still read.
+const VERSION: u16 = 2;
 const HASH_BYTES: usize = 32;
 
 /// Which history a snapshot belongs to, and where in it it stands.
@@ -43,7 +45,7 @@ pub fn encode_snapshot(header: &SnapshotHeader, state: &State, out: &mut Vec<u8>
     MAGIC.write(out);
     VERSION.write(out);
     header.write(out);
-    state.write(out);
+    write_state(state, out);
     let hash = blake3::hash(out.get(start..).expect("the snapshot begins at the end of what was there"));
     hash.as_bytes().write(out);
 }
@@ -51,7 +53,7 @@ pub fn encode_snapshot(header: &SnapshotHeader, state: &State, out: &mut Vec<u8>
 /// Reads a snapshot: exactly these bytes, nothing before or after. The hash is compared before the state is read.
 pub fn decode_snapshot(bytes: &[u8]) -> Result<(SnapshotHeader, State), DecodeError> {
     let mut reader = Reader::new(bytes);
-    let header = read_header(&mut reader)?;
+    let (version, header) = read_header(&mut reader)?;
     let Some((hashed, hash)) = bytes.split_last_chunk::<HASH_BYTES>() else {
         return Err(reader.fault(DecodeFault::Truncated));
     };
@@ -63,7 +65,7 @@ pub fn decode_snapshot(bytes: &[u8]) -> Result<(SnapshotHeader, State), DecodeEr
     };
     let mut body = reader.part(state_bytes)?;
     let before_state = body;
-    let state = State::read(&mut body)?;
+    let state = read_state(version, &mut body)?;
     body.finish()?;
     if (header.seq, header.time) != (state.seq, state.time) {
         return Err(before_state.fault(DecodeFault::HeaderMismatch));
@@ -73,7 +75,7 @@ pub fn decode_snapshot(bytes: &[u8]) -> Result<(SnapshotHeader, State), DecodeEr
 
 /// Reads which snapshot this is, without its state and without comparing the hash.
 pub fn decode_snapshot_header(bytes: &[u8]) -> Result<SnapshotHeader, DecodeError> {
-    read_header(&mut Reader::new(bytes))
+    read_header(&mut Reader::new(bytes)).map(|(_, header)| header)
 }
 
 /// The BLAKE3 of the state's bytes: equal for equal states, whatever machine or history led there.
@@ -82,17 +84,18 @@ pub fn decode_snapshot_header(bytes: &[u8]) -> Result<SnapshotHeader, DecodeErro
 /// If a value of the state is out of the range of its type.
 pub fn state_hash(state: &State) -> Hash256 {
     let mut bytes = Vec::new();
-    state.write(&mut bytes);
+    write_state(state, &mut bytes);
     Hash256(*blake3::hash(&bytes).as_bytes())
 }
 
-fn read_header(reader: &mut Reader<'_>) -> Result<SnapshotHeader, DecodeError> {
+/// The version, and what it is a snapshot of.
+fn read_header(reader: &mut Reader<'_>) -> Result<(u16, SnapshotHeader), DecodeError> {
     if reader.array()? != MAGIC {
         return Err(reader.fault_before(MAGIC.len(), DecodeFault::NotASnapshot));
     }
     let version = u16::read(reader)?;
-    if version != VERSION {
+    if !(1..=VERSION).contains(&version) {
         return Err(reader.fault_before(size_of::<u16>(), DecodeFault::UnknownVersion(version)));
     }
-    SnapshotHeader::read(reader)
+    Ok((version, SnapshotHeader::read(reader)?))
 }

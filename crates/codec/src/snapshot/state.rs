@@ -9,7 +9,24 @@ use crate::error::DecodeError;
 use crate::field::{Field, fields};
 use crate::reader::Reader;
 
-fields!(State {
+/// The fields that every version has, in their order; what later versions added follows them.
+macro_rules! of_every_version {
+    ($($field:ident),* $(,)?) => {
+        pub(super) fn write_state(state: &State, out: &mut Vec<u8>) {
+            let State { $($field,)* shards } = state;
+            $($field.write(out);)*
+            shards.write(out);
+        }
+
+        pub(super) fn read_state(version: u16, reader: &mut Reader<'_>) -> Result<State, DecodeError> {
+            $(let $field = Field::read(reader)?;)*
+            let shards = read_shards(version, reader)?;
+            Ok(State { $($field,)* shards })
+        }
+    };
+}
+
+of_every_version!(
     seq,
     time,
     cell,
@@ -26,8 +43,13 @@ fields!(State {
     closed_ids,
     withdrawals,
     requests,
-    shards,
-});
+);
+
+/// Version 2 has the shard map. Version 1 has none, but for the builds that had the map already and not yet its version number:
+/// there it follows all the same.
+fn read_shards(version: u16, reader: &mut Reader<'_>) -> Result<ShardMapState, DecodeError> {
+    if version == 1 && reader.is_empty() { Ok(ShardMapState::default()) } else { Field::read(reader) }
+}
 
 fields!(AssetState { asset, total, credit });
 fields!(SymbolState { instrument, status, limits, fees, last_price, last_trade });

@@ -102,7 +102,7 @@ fn snapshots() {
         |bytes| decode_snapshot(bytes).err(),
         &[
             ("magic", 0, b"bw", 0, DecodeFault::NotASnapshot),
-            ("version", 6, &[2], 6, DecodeFault::UnknownVersion(2)),
+            ("version", 6, &[3], 6, DecodeFault::UnknownVersion(3)),
             ("rot", 200, &[0xaa], end, DecodeFault::HashMismatch),
         ],
     );

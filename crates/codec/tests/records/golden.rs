@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use codec::error::DecodeFault;
+use codec::error::{DecodeError, DecodeFault};
 use codec::snapshot::{decode_snapshot, decode_snapshot_header, state_hash};
+use domain::state::{ShardMapState, State};
 use domain::units::Seq;
 
 use crate::examples::{commands, events, header, state};
@@ -23,13 +24,22 @@ fn check(name: &str, records: &[Vec<u8>]) -> Vec<u8> {
         }
         text.push('\n');
     }
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.hex"));
+    let path = path(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
     let golden = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(text, golden, "{} (UPDATE_GOLDEN=1 writes it)", path.display());
-    let digits: String = golden.split_whitespace().collect();
+    read(name)
+}
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.hex"))
+}
+
+/// What a golden file says.
+fn read(name: &str) -> Vec<u8> {
+    let digits: String = std::fs::read_to_string(path(name)).unwrap().split_whitespace().collect();
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }
 
@@ -54,10 +64,28 @@ fn events_have_the_bytes_they_always_had() {
 
 #[test]
 fn a_snapshot_has_the_bytes_it_always_had() {
-    let golden = check("snapshot", &[snapshot_bytes(&header(), &state())]);
+    let golden = check("snapshot-2", &[snapshot_bytes(&header(), &state())]);
     assert_eq!(decode_snapshot(&golden), Ok((header(), state())));
     assert_eq!(decode_snapshot_header(&golden), Ok(header()));
     check("state-hash", &[state_hash(&state()).0.to_vec()]);
+}
+
+/// Nobody writes version 1 any more: these files are what was written once.
+#[test]
+fn snapshots_of_earlier_versions_are_read() {
+    let without_shards = State { shards: ShardMapState::default(), ..state() };
+    for (name, expected) in [("snapshot-1", without_shards), ("snapshot-1-with-shards", state())] {
+        let golden = read(name);
+        assert_eq!(golden[6..8], [1, 0], "{name}");
+        assert_eq!(decode_snapshot(&golden), Ok((header(), expected)), "{name}");
+        assert_eq!(decode_snapshot_header(&golden), Ok(header()), "{name}");
+    }
+    for version in [0, 3] {
+        let mut unknown = read("snapshot-2");
+        unknown[6] = version;
+        let what = DecodeFault::UnknownVersion(version.into());
+        assert_eq!(decode_snapshot(&unknown), Err(DecodeError { offset: 6, what }));
+    }
 }
 
 /// No kind is left out: each byte that is a kind to the reader is that of an example.
