@@ -3,12 +3,12 @@
 use domain::ids::{OrderId, SymbolId, UserId};
 use domain::order::Side;
 use domain::units::{Lots, Ticks};
+use prefetch::prefetch;
 
 use crate::apply::{id_of, index_of};
 use crate::id_table::IdTable;
 use crate::ladder::{Ladder, Pages, Records};
 use crate::names::NameHash;
-use crate::prefetch::prefetch;
 use crate::slab::Slot;
 
 /// An order, and what the user of the books keeps with it: side by side, since memory that is far apart is slow twice, once to

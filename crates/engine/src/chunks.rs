@@ -1,6 +1,6 @@
 //! A list that grows by chunks: growing never moves a value, so no command pays for copying the others.
 
-use crate::prefetch::prefetch;
+use prefetch::prefetch;
 
 /// Largest size of a chunk: some huge pages, so that an allocator which asks for them gets them, and so that little is lost
 /// where a chunk does not end with a page.

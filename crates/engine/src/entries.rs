@@ -1,7 +1,8 @@
 //! Values of one user by a 32-bit id: one cache line each, found in one step, since the ids are dense.
 
+use prefetch::prefetch;
+
 use crate::apply::index_of;
-use crate::prefetch::prefetch;
 
 /// Values at the place their id says or soon behind it, around the end.
 #[derive(Debug)]

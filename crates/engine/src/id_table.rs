@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use domain::ids::OrderId;
+use prefetch::prefetch;
 
-use crate::prefetch::prefetch;
 use crate::slab::Slot;
 
 const PAGE_BITS: u32 = 12;

@@ -33,7 +33,6 @@ mod id_table;
 mod slab;
 mod chunks;
 mod hash;
-mod prefetch;
 mod restore;
 mod check;
 

@@ -2,9 +2,9 @@
 
 use domain::ids::UserId;
 use domain::text::ClientOrderId;
+use prefetch::prefetch;
 
 use crate::hash::hash32;
-use crate::prefetch::prefetch;
 use crate::slab::Slot;
 
 /// Parts that grow on their own: growing one of them is short enough to happen inside a command.

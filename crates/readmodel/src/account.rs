@@ -2,9 +2,9 @@
 
 use domain::ids::{AssetId, OrderId, SymbolId};
 use domain::units::Amount;
+use prefetch::prefetch;
 
 use crate::kept::Slot;
-use crate::prefetch::prefetch;
 use crate::ring::Place;
 
 /// Money of one user in one asset.

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use domain::command::{Command, Sequenced};
 use domain::event::{Event, ReferenceEvent};
+use prefetch::prefetch;
 
 use crate::limits::USER_SHARDS;
 use crate::market::Market;
 use crate::model::{ReadModel, Stored, Stream};
 use crate::part::Reduced;
-use crate::prefetch::prefetch;
 use crate::run::Run;
 use crate::shard::Room;
 use crate::sorted::Sorted;

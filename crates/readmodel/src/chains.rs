@@ -3,8 +3,9 @@
 
 use std::marker::PhantomData;
 
+use prefetch::prefetch;
+
 use crate::kept::{Kept, KeptOrders, Slot};
-use crate::prefetch::prefetch;
 
 /// By what orders are chained, and where in an order the link is.
 pub(crate) trait Link {

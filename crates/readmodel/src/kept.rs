@@ -2,9 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use prefetch::prefetch;
 use projector::rows::OrderRow;
-
-use crate::prefetch::prefetch;
 
 const CHUNK_ROWS: usize = 256;
 

@@ -24,7 +24,6 @@ mod shard;
 mod orders;
 mod chains;
 mod kept;
-mod prefetch;
 mod money;
 mod tail;
 mod ring;

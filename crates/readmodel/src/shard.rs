@@ -4,6 +4,7 @@ use domain::event::{OrderAmended, OrderClosed, OrderFilled, OrderPlaced};
 use domain::ids::{OrderId, UserId};
 use domain::order::{MarketSize, OrderKind};
 use domain::units::{Amount, Lots, Seq, UnixNanos};
+use prefetch::prefetch;
 use projector::rows::{FillRow, LedgerRow, OrderRow, OrderStatus};
 
 use crate::account::Account;
@@ -12,7 +13,6 @@ use crate::limits::{ROWS_PER_LOCK, USER_SHARDS};
 use crate::model::Stored;
 use crate::money::At;
 use crate::orders::{ClientHash, Orders};
-use crate::prefetch::prefetch;
 use crate::ring::Place;
 use crate::tail::{Allowance, Dated, Tail};
 

@@ -1,4 +1,8 @@
 //! Bringing memory near before it is needed.
+//!
+//! **Invariant:** changes nothing but the time a later access takes.
+//!
+//! There is one function: [`prefetch`].
 
 /// Cache line of every machine this runs on.
 const LINE_BYTES: usize = 64;
@@ -9,7 +13,7 @@ const LINE_BYTES: usize = 64;
     target_arch = "x86_64",
     expect(unsafe_code, reason = "the prefetch instruction reads nothing and cannot fault; it has no safe form")
 )]
-pub(crate) fn prefetch<T>(value: &T) {
+pub fn prefetch<T>(value: &T) {
     #[cfg(target_arch = "x86_64")]
     for offset in (0..size_of::<T>()).step_by(LINE_BYTES) {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
