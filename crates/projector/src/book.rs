@@ -17,7 +17,7 @@ pub struct Level {
 /// The best prices of a book, best first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Depth {
-    /// Last command applied.
+    /// A command after which the book was exactly so.
     pub seq: Seq,
     /// What buyers offer.
     pub bids: Vec<Level>,

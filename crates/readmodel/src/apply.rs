@@ -74,7 +74,7 @@ impl ReadModel {
             let Event::Reference(event) = item.event(events) else { continue };
             if let ReferenceEvent::SymbolCreated(_) = event {
                 // Before the code can be found, so that whoever finds it finds the market.
-                write(&self.markets).push(Arc::new(Mutex::new(Market::listed())));
+                write(&self.markets).push(Arc::new(Mutex::new(Market::listed(sorted.at(*item).id.seq))));
             }
             self.directory.apply(event);
         }

@@ -27,6 +27,8 @@ pub struct Ticker {
 
 #[derive(Debug)]
 pub(crate) struct Market {
+    /// The last command that is in the book. The model as a whole may not be that far yet.
+    pub(crate) seq: Seq,
     pub(crate) book: Book,
     pub(crate) day: Day,
     pub(crate) last_price: Option<Ticks>,
@@ -41,6 +43,7 @@ impl Market {
     pub(crate) fn new(symbol: &SymbolState, seq: Seq, time: UnixNanos) -> Self {
         let floor = if symbol.last_trade.0 == 0 { Seq::ZERO } else { seq };
         Self {
+            seq,
             book: Book::default(),
             day: Day::beginning_at(time, symbol.last_price),
             last_price: symbol.last_price,
@@ -50,8 +53,9 @@ impl Market {
     }
 
     /// Of a symbol just listed.
-    pub(crate) fn listed() -> Self {
+    pub(crate) fn listed(seq: Seq) -> Self {
         Self {
+            seq,
             book: Book::default(),
             day: Day::beginning_at(UnixNanos(0), None),
             last_price: None,

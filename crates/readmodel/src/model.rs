@@ -126,8 +126,9 @@ impl ReadModel {
     pub fn depth(&self, symbol: SymbolId, limit: usize) -> Option<Depth> {
         let market = self.market(symbol)?;
         let market = lock(&market);
-        // Read inside the lock: the book holds at least this command, and later ones wait for the lock.
-        Some(market.book.depth(limit, self.seq()))
+        // The book may be ahead of the model, while a block is being applied, and behind it where later commands were about other
+        // symbols. Read inside the lock: until it is given back the model does not pass a command that this book does not have.
+        Some(market.book.depth(limit, market.seq.max(self.seq())))
     }
 
     /// The best prices.

@@ -43,6 +43,9 @@ impl Run<'_> {
                 self.market.book.add(side, price, left);
             }
         }
+        if let Some(last) = items.last() {
+            self.market.seq = block.at(*last).id.seq;
+        }
     }
 
     fn apply_one(&mut self, event: &Event, at: At, arriving: &mut Option<Arriving>) {

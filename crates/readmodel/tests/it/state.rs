@@ -91,6 +91,53 @@ fn a_block_is_its_commands_one_by_one() {
     }
 }
 
+/// Whatever the writer is at, a book is that of the sequence that is told with it.
+#[test]
+fn a_book_is_never_older_or_newer_than_its_sequence() {
+    let symbol = SymbolId(0);
+    for (seed, venue) in recordings(4_000).filter(|(seed, _)| *seed >= 100) {
+        let model = ReadModel::new(&venue.empty, Limits::default());
+        let blocks: Vec<_> = venue
+            .commands
+            .chunks(500)
+            .map(|block| {
+                let commands: Vec<_> = block.iter().map(|(command, _)| command.clone()).collect();
+                let events: Vec<_> = block.iter().flat_map(|(_, events)| events).cloned().collect();
+                let mut end = 0;
+                let ends: Vec<u32> = block
+                    .iter()
+                    .map(|(_, events)| {
+                        end += u32::try_from(events.len()).unwrap();
+                        end
+                    })
+                    .collect();
+                (commands, events, ends)
+            })
+            .collect();
+        let mut seen = BTreeMap::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for (commands, events, ends) in &blocks {
+                    model.apply_block(commands, events, ends);
+                }
+            });
+            while model.seq() < venue.last() {
+                let Some(depth) = model.depth(symbol, usize::MAX) else { continue };
+                let first = seen.entry(depth.seq).or_insert_with(|| depth.clone());
+                assert_eq!(*first, depth, "one book at one sequence");
+            }
+        });
+        let one_by_one = ReadModel::new(&venue.empty, Limits::default());
+        for (command, events) in &venue.commands {
+            one_by_one.apply(command, events);
+            if let Some(depth) = seen.remove(&command.seq) {
+                assert_eq!(Some(depth), one_by_one.depth(symbol, usize::MAX), "seed {seed}");
+            }
+        }
+        assert!(seen.is_empty(), "seed {seed}: {:?}", seen.keys());
+    }
+}
+
 /// Compares everything that a state has too.
 fn check(model: &ReadModel, state: &State, seed: u64) {
     assert_eq!((model.seq(), model.time()), (state.seq, state.time), "seed {seed}");
