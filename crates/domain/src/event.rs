@@ -109,17 +109,6 @@ impl From<ShardMapEvent> for Event {
     }
 }
 
-/// What came of one command, once it is committed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The command's sequence.
-    pub seq: Seq,
-    /// Its block time.
-    pub time: UnixNanos,
-    /// Its events.
-    pub events: Vec<Event>,
-}
-
 /// Which part of a command was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RefusedPart {

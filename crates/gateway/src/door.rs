@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use domain::command::{Command, NotTaken};
-use domain::event::{Answer, Event};
+use domain::event::Event;
 use domain::ids::{AddressId, ExecutionNumber, UserId};
 use domain::shards::Subject;
 use domain::text::ShardName;
 use domain::units::{Seq, UnixNanos};
 use projector::history::ReadError;
+use readmodel::answer::Answer;
 use tokio::sync::oneshot;
 
 /// Where commands go in. The venue has one before its sequencer; tests have one around a bare engine.
@@ -54,6 +55,9 @@ pub trait Records: Send + Sync + fmt::Debug {
 
     /// What happened to a user from execution number `from` on: at most `limit` events, in order, without gaps. May block.
     fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError>;
+
+    /// The events of a command, out of the event log; absent where that does not have them yet, or not any more. May block.
+    fn events_of(&self, seq: Seq) -> Result<Option<CommandEvents>, ReadError>;
 
     /// Whether a shard is in the configuration, so that its database is followed and read. Must not block.
     fn is_configured(&self, shard: &ShardName) -> bool;
@@ -138,6 +142,15 @@ impl Moving {
     pub const fn new(subject: Subject, from: ShardName, to: ShardName, since: Seq) -> Self {
         Self { subject, from, to, since, state: MoveState::Waiting, rows: 0, behind: 0, trouble: None }
     }
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandEvents {
+    /// Its block time.
+    pub time: UnixNanos,
+    /// Its events.
+    pub events: Vec<Event>,
 }
 
 /// One event in the life of a user.

@@ -3,15 +3,16 @@
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::StatusCode;
 use domain::command::{Action, Command};
-use domain::event::Answer;
 use domain::units::{Seq, UnixNanos};
 use projector::history::History;
+use readmodel::answer::Answer;
 use readmodel::model::ReadModel;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::auth::{Caller, bad_key};
+use crate::door::CommandEvents;
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::params::Params;
@@ -116,6 +117,23 @@ impl Call<'_> {
                     -1000,
                     "An unknown error occurred while processing the request.",
                 ))
+            }
+        }
+    }
+
+    /// What came of an earlier command, where the event log has it. For answers that are due whatever is at hand.
+    pub(crate) async fn events_of(&self, seq: Seq) -> Option<CommandEvents> {
+        let records = Arc::clone(&self.gateway.records);
+        let read = tokio::task::spawn_blocking(move || records.events_of(seq)).await;
+        match read {
+            Ok(Ok(events)) => events,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, seq = seq.0, "the event log does not say what came of a command");
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "a read of the event log failed");
+                None
             }
         }
     }

@@ -4,6 +4,7 @@
 pub mod history;
 pub mod rewind;
 pub mod example;
+pub mod absent;
 
 use domain::command::{Command, Sequenced};
 use domain::event::Event;

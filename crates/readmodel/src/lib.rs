@@ -13,6 +13,7 @@ pub mod account;
 pub mod market;
 pub mod day;
 pub mod merged;
+pub mod answer;
 pub mod restart;
 pub mod routed;
 pub mod limits;

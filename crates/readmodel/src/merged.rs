@@ -125,6 +125,13 @@ impl ReadModel {
         complete(|| history.fills_of_order(order.order), |page| page.through, |page| self.add_fills(page, &query))
     }
 
+    /// The fills of an order by the command `seq` and later ones, by trade, if memory has all of them.
+    pub fn recent_fills(&self, order: &OrderRow, seq: Seq) -> Option<Vec<FillRow>> {
+        let head = |shard: &Shard| shard.account(order.user).and_then(|account| account.last_fill(order.symbol));
+        let wanted = |row: &FillRow| row.order == order.order;
+        self.newest(order.user, seq.previous(), |shard| &shard.fills, head, wanted).ok()
+    }
+
     /// Movements of a user's money.
     pub fn ledger(&self, history: &dyn History, query: &LedgerQuery) -> Result<Vec<LedgerRow>, HistoryError> {
         complete(

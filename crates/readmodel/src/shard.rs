@@ -188,7 +188,8 @@ impl Shard {
         Ends { closed: self.closed.rows().end(), fills: self.fills.rows().end(), ledger: self.ledger.rows().end() }
     }
 
-    /// Counts the rows that were pushed since `before`. For each, one that is too many goes, or two that the stores have.
+    /// Counts the rows that were pushed since `before`. For each, one that is too many goes, or two that the stores have; of closed
+    /// orders only those from before `before`.
     pub(crate) fn make_room(&mut self, before: Ends, room: &Room<'_>) {
         let after = self.ends();
         let Room { allow, stored } = room;
@@ -197,7 +198,9 @@ impl Shard {
             (allow.take(pushed), 2 * pushed)
         };
         let (too_many, rows_max) = drops(before.closed, after.closed, &allow.closed_orders);
-        let dropped = self.drop_closed(too_many.max(self.closed.stored_rows(stored.orders, rows_max)));
+        // Orders that closed just now are still to be shown to whoever closed them.
+        let earlier = usize::try_from(before.closed.0 - self.closed.rows().front().0).expect("rows in memory");
+        let dropped = self.drop_closed(too_many.max(self.closed.stored_rows(stored.orders, rows_max)).min(earlier));
         allow.closed_orders.give_back(dropped);
         let (too_many, rows_max) = drops(before.fills, after.fills, &allow.fills);
         allow.fills.give_back(self.fills.drop_front(too_many.max(self.fills.stored_rows(stored.orders, rows_max))));

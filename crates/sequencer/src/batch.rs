@@ -3,8 +3,9 @@
 use std::fmt;
 
 use domain::command::{Command, Sequenced};
-use domain::event::{Answer, Event};
+use domain::event::Event;
 use domain::units::{Epoch, Seq, UnixNanos};
+use readmodel::answer::Answer;
 use tokio::sync::oneshot;
 
 /// Takes answers inside the process, on the release thread: must not block.

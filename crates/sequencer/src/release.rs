@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use domain::event::Answer;
 use readmodel::model::ReadModel;
 
 use crate::batch::{AnswerSink, Batch, ReplyTo};
@@ -41,12 +40,13 @@ impl Release {
     pub fn release(&mut self, mut batch: Batch) {
         self.read_model.apply_block(&batch.commands, &batch.events, &batch.ends);
         let replies = std::mem::take(&mut batch.replies);
-        for ((command, events), reply) in batch.iter().zip(replies) {
+        for (((command, events), end), reply) in batch.iter().zip(&batch.ends).zip(replies) {
             match reply {
                 ReplyTo::Nobody => {}
                 // A client that went away misses its answer, not its order.
                 ReplyTo::Task(task) => {
-                    drop(task.send(Answer { seq: command.seq, time: command.time, events: events.to_vec() }));
+                    let later = &batch.events[usize::try_from(*end).expect("a pointer has at least 32 bits")..];
+                    drop(task.send(self.read_model.answer(command, events, later)));
                 }
                 ReplyTo::Sink { sink, token } => {
                     if let Some(sink) = self.sinks.get(sink) {

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::command::{Action, Command, Envelope, NotTaken, Request, RequestContent};
-use domain::event::{Answer, Created, Event, ReferenceEvent};
+use domain::event::{Created, Event, ReferenceEvent};
 use domain::ids::{AssetId, SymbolId, UserId};
 use domain::instrument::{Fees, Step, SymbolLimits};
 use domain::text::{AssetCode, RequestId, SymbolCode};
 use domain::units::Amount;
+use readmodel::answer::Answer;
 use sequencer::batch::ReplyTo;
 use sequencer::queue::Entrance;
 use tokio::sync::oneshot;

@@ -9,15 +9,16 @@ use anyhow::Context;
 use clap::Args as ClapArgs;
 use domain::command::create_api_key::Roles;
 use domain::command::{Command, NotTaken, RequestContent};
-use domain::event::{Answer, Event};
+use domain::event::Event;
 use domain::ids::{ExecutionNumber, UserId};
 use domain::text::ShardName;
 use domain::units::{Seq, UnixNanos};
-use gateway::door::{Door, Execution, Follower, Moving, Records, Status};
+use gateway::door::{CommandEvents, Door, Execution, Follower, Moving, Records, Status};
 use gateway::gateway::{Gateway, Ground, Settings};
 use gateway::secrets::MasterKey;
 use journal::read::SegmentSource;
 use projector::history::ReadError;
+use readmodel::answer::Answer;
 use sequencer::batch::ReplyTo;
 use sequencer::execution_index::ExecutionIndex;
 use sequencer::queue::Entrance;
@@ -373,6 +374,12 @@ impl Records for VenueRecords {
             event,
         };
         Ok((first..).zip(events).map(execution).collect())
+    }
+
+    fn events_of(&self, seq: Seq) -> Result<Option<CommandEvents>, ReadError> {
+        let read = self.executions.read_command(&self.event_log, seq);
+        let events = read.map_err(|error| ReadError::Failed(error.to_string()))?;
+        Ok(events.map(|(time, events)| CommandEvents { time, events }))
     }
 
     fn is_configured(&self, shard: &ShardName) -> bool {

@@ -2,12 +2,12 @@
 
 use domain::ids::OrderId;
 use projector::history::{OrderKey, OrdersQuery, Selection, TimeRange};
+use projector::rows::OrderRow;
 
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::request::Call;
 use crate::trade::answer::write_order;
-use crate::trade::cancel::order_of;
 use crate::units::Units;
 
 pub(crate) async fn query(call: &Call<'_>) -> Result<Reply, Error> {
@@ -30,6 +30,15 @@ pub(crate) async fn query(call: &Call<'_>) -> Result<Reply, Error> {
         return Err(Error::bad(-2039, "Client order ID is not correct for this order ID."));
     }
     Ok(Reply::ok(|json| write_order(json, &units, &row)))
+}
+
+/// An order of the caller: from memory, where it is if it is open or closed a moment ago, else from a store.
+async fn order_of(call: &Call<'_>, key: OrderKey) -> Result<Option<OrderRow>, Error> {
+    let user = call.caller()?.user;
+    if let Some(row) = call.model().recent_order(user, key) {
+        return Ok(Some(row));
+    }
+    call.read_history(move |model, history| model.order(history, user, key)).await
 }
 
 pub(crate) fn open(call: &Call<'_>) -> Result<Reply, Error> {

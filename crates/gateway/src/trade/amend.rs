@@ -1,6 +1,5 @@
 //! `PUT /api/v3/order/amend/keepPriority`.
 
-use axum::http::StatusCode;
 use domain::command::amend_order::AmendOrder;
 use domain::command::{Action, OrderRef};
 use domain::event::Event;
@@ -12,7 +11,7 @@ use crate::refusal::{Asked, refused};
 use crate::reply::Reply;
 use crate::request::Call;
 use crate::trade::answer::write_amended;
-use crate::trade::cancel::order_of;
+use crate::trade::cancel::no_answer;
 use crate::trade::ticket::order_ref;
 
 pub(crate) async fn amend(call: &Call<'_>) -> Result<Reply, Error> {
@@ -30,15 +29,15 @@ pub(crate) async fn amend(call: &Call<'_>) -> Result<Reply, Error> {
         return Err(why(call, refusal.reason, order, quantity));
     }
     let Some(Event::OrderAmended(amended)) = answer.events.first() else {
-        return Err(Error::new(StatusCode::INTERNAL_SERVER_ERROR, -1000, "The venue gave no answer."));
+        return Err(no_answer());
     };
-    let row = order_of(call, OrderKey::Id(amended.order)).await?.ok_or(Error::bad(-2013, "Order does not exist."))?;
+    let row = answer.order(amended.order).ok_or_else(no_answer)?;
     let reply = Reply::ok(|json| {
         json.object(|json| {
             json.number("transactTime", answer.time.millis());
             json.number("executionId", amended.execution.0);
             json.name("amendedOrder");
-            write_amended(json, &units, &row, &amended.previous_client_order_id);
+            write_amended(json, &units, row, &amended.previous_client_order_id);
         });
     });
     Ok(reply.at(answer.seq))

@@ -10,7 +10,7 @@ use readmodel::reference::Reference;
 
 use crate::decimal::DecimalText;
 use crate::json::Json;
-use crate::trade::ticket::Detail;
+use crate::trade::ticket::{Detail, Ticket};
 use crate::units::Units;
 
 /// An order at one moment.
@@ -45,6 +45,21 @@ impl From<&OrderRow> for Shown {
 }
 
 impl Shown {
+    /// An order that was accepted as it was asked for, and of which nothing else is known.
+    pub(crate) fn asked(ticket: &Ticket, order: OrderId, placed_time: UnixNanos) -> Self {
+        Self {
+            order,
+            client_order_id: ticket.order.client_order_id,
+            side: ticket.order.side,
+            kind: ticket.order.kind,
+            quantity: quantity_of(ticket.order.kind),
+            executed: Lots::ZERO,
+            executed_quote: Amount::ZERO,
+            status: OrderStatus::New,
+            placed_time,
+        }
+    }
+
     /// A new order after all that its own command did to it.
     pub(crate) fn placed(placed: &OrderPlaced, events: &[Event], time: UnixNanos) -> Self {
         let mut shown = Self {

@@ -4,10 +4,9 @@ use axum::http::StatusCode;
 use domain::command::Action;
 use domain::command::cancel_all::CancelAll;
 use domain::command::cancel_order::CancelOrder;
-use domain::event::{Answer, Event, OrderClosed};
+use domain::event::{Event, OrderClosed};
 use domain::text::ClientOrderId;
-use projector::history::OrderKey;
-use projector::rows::OrderRow;
+use readmodel::answer::Answer;
 
 use crate::error::Error;
 use crate::json::Json;
@@ -37,7 +36,7 @@ pub(crate) async fn cancel(call: &Call<'_>) -> Result<Reply, Error> {
     refuse_if_refused(&answer)?;
     let mut json = Json::new();
     for closed in closed_in(&answer) {
-        write_closed(call, &units, closed, &cancel_id, &answer, &mut json).await?;
+        write_closed(&units, closed, &cancel_id, &answer, &mut json)?;
     }
     Ok(Reply { status: StatusCode::OK, body: json.into_bytes(), seq: Some(answer.seq) })
 }
@@ -54,7 +53,7 @@ pub(crate) async fn cancel_all(call: &Call<'_>) -> Result<Reply, Error> {
             list.push(b',');
         }
         let mut json = Json::new();
-        write_closed(call, &units, closed, &call.gateway.names.next(), &answer, &mut json).await?;
+        write_closed(&units, closed, &call.gateway.names.next(), &answer, &mut json)?;
         list.extend(json.into_bytes());
     }
     list.push(b']');
@@ -62,27 +61,21 @@ pub(crate) async fn cancel_all(call: &Call<'_>) -> Result<Reply, Error> {
 }
 
 /// Writes one order that a command closed.
-pub(crate) async fn write_closed(
-    call: &Call<'_>,
+pub(crate) fn write_closed(
     units: &Units,
     closed: &OrderClosed,
     cancel_id: &ClientOrderId,
     answer: &Answer,
     json: &mut Json,
 ) -> Result<(), Error> {
-    let row = order_of(call, OrderKey::Id(closed.order)).await?;
-    let row = row.ok_or(Error::bad(-2013, "Order does not exist."))?;
-    write_canceled(json, units, &Shown::from(&row), cancel_id, answer.time);
+    let row = answer.order(closed.order).ok_or_else(no_answer)?;
+    write_canceled(json, units, &Shown::from(row), cancel_id, answer.time);
     Ok(())
 }
 
-/// An order of the caller: from memory, where it is if it is open or closed a moment ago, else from a store.
-pub(crate) async fn order_of(call: &Call<'_>, key: OrderKey) -> Result<Option<OrderRow>, Error> {
-    let user = call.caller()?.user;
-    if let Some(row) = call.model().recent_order(user, key) {
-        return Ok(Some(row));
-    }
-    call.read_history(move |model, history| model.order(history, user, key)).await
+/// The venue did not say what it should have said.
+pub(crate) fn no_answer() -> Error {
+    Error::new(StatusCode::INTERNAL_SERVER_ERROR, -1000, "The venue gave no answer.")
 }
 
 fn refuse_if_refused(answer: &Answer) -> Result<(), Error> {

@@ -1,11 +1,13 @@
 //! `POST /api/v3/order` and `POST /api/v3/order/test`.
 
 use domain::command::Action;
-use domain::event::{Answer, Event, OrderRepeated, RefusedPart};
+use domain::event::{Event, OrderPlaced, OrderRepeated, RefusedPart};
+use domain::ids::OrderId;
 use domain::order::{OrderKind, TimeInForce};
-use domain::units::{Amount, Lots};
+use domain::units::{Amount, Lots, UnixNanos};
 use projector::history::OrderKey;
 use projector::rows::{FillRow, OrderRow, OrderStatus};
+use readmodel::answer::Answer;
 
 use crate::error::Error;
 use crate::json::Json;
@@ -13,6 +15,7 @@ use crate::refusal::{Asked, refused};
 use crate::reply::Reply;
 use crate::request::Call;
 use crate::trade::answer::{Shown, ShownFill, fills_of, write_new};
+use crate::trade::cancel::no_answer;
 use crate::trade::ticket::{Detail, Ticket};
 use crate::units::rate;
 
@@ -49,8 +52,7 @@ pub(crate) async fn write_placed(
             return Ok(());
         }
         if let Event::OrderRepeated(repeated) = event {
-            let (shown, fills) = first_answer(call, *repeated, ticket.detail).await?;
-            write_new(json, &ticket.units, &reference, &shown, fills.iter().map(ShownFill::from), ticket.detail);
+            write_repeated(call, ticket, *repeated, answer.time, json).await?;
             return Ok(());
         }
         if let Event::Refused(refusal) = event
@@ -59,28 +61,52 @@ pub(crate) async fn write_placed(
             return Err(refused(refusal.reason, Asked::Place));
         }
     }
-    Err(Error::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, -1000, "The venue gave no answer."))
+    Err(no_answer())
 }
 
-/// The order as the command that placed it left it.
-async fn first_answer(
+/// Writes the order as the command that placed it left it: out of memory, or out of that command's events. Where neither has it, the
+/// answer says what is sure, and no more: a store is not asked, for it may be behind or away, and the order is placed all the same.
+async fn write_repeated(
     call: &Call<'_>,
+    ticket: &Ticket,
     repeated: OrderRepeated,
-    detail: Detail,
-) -> Result<(Shown, Vec<FillRow>), Error> {
+    now: UnixNanos,
+    json: &mut Json,
+) -> Result<(), Error> {
+    let reference = call.model().reference();
     let user = call.caller()?.user;
-    let key = OrderKey::Id(repeated.order);
-    let read = move |model: &readmodel::model::ReadModel, history: &dyn projector::history::History| {
-        let Some(row) = model.order(history, user, key)? else { return Ok(None) };
-        let mut fills = if detail == Detail::Ack { Vec::new() } else { model.fills_of_order(history, &row)? };
+    let row = call.model().recent_order(user, OrderKey::Id(repeated.order));
+    if let Some(row) = &row
+        && let Some(mut fills) = call.model().recent_fills(row, repeated.first)
+    {
         fills.retain(|fill| fill.id.seq == repeated.first);
-        Ok::<_, readmodel::merged::HistoryError>(Some((row, fills)))
-    };
-    let (row, fills) = call.read_history(read).await?.ok_or(Error::bad(-2013, "Order does not exist."))?;
-    Ok((as_placed(&row, &fills), fills))
+        let shown = as_placed(ticket, row, &fills);
+        write_new(json, &ticket.units, &reference, &shown, fills.iter().map(ShownFill::from), ticket.detail);
+        return Ok(());
+    }
+    if let Some(first) = call.events_of(repeated.first).await
+        && let Some(placed) = placed_in(&first.events, repeated.order)
+    {
+        let shown = Shown::placed(placed, &first.events, first.time);
+        let fills = fills_of(placed.order, &first.events);
+        write_new(json, &ticket.units, &reference, &shown, fills, ticket.detail);
+        return Ok(());
+    }
+    let placed_time = row.map_or(now, |row| row.placed_time);
+    let shown = Shown::asked(ticket, repeated.order, placed_time);
+    write_new(json, &ticket.units, &reference, &shown, std::iter::empty(), Detail::Ack);
+    Ok(())
 }
 
-fn as_placed(row: &OrderRow, fills: &[FillRow]) -> Shown {
+fn placed_in(events: &[Event], order: OrderId) -> Option<&OrderPlaced> {
+    events.iter().find_map(|event| {
+        let Event::OrderPlaced(placed) = event else { return None };
+        (placed.order == order).then_some(placed)
+    })
+}
+
+/// `fills` are those of the command that placed it.
+fn as_placed(ticket: &Ticket, row: &OrderRow, fills: &[FillRow]) -> Shown {
     let executed = Lots(fills.iter().map(|fill| fill.quantity.0).sum());
     let executed_quote = Amount(fills.iter().map(|fill| fill.quote.0).sum());
     let done_at_once = row.last_seq == row.placed && !row.status.is_open();
@@ -96,8 +122,7 @@ fn as_placed(row: &OrderRow, fills: &[FillRow]) -> Shown {
         (false, Lots::ZERO) => OrderStatus::New,
         (false, _) => OrderStatus::PartiallyFilled,
     };
-    let quantity = crate::trade::answer::quantity_of(row.kind);
-    Shown { quantity, executed, executed_quote, status, ..Shown::from(row) }
+    Shown { executed, executed_quote, status, ..Shown::asked(ticket, row.order, row.placed_time) }
 }
 
 pub(crate) fn test(call: &Call<'_>) -> Result<Reply, Error> {

@@ -3,9 +3,10 @@
 use axum::http::StatusCode;
 use domain::command::Action;
 use domain::command::replace_order::{ReplaceMode, ReplaceOnlyIf, ReplaceOrder};
-use domain::event::{Answer, Event, RefusedPart};
+use domain::event::{Event, RefusedPart};
 use domain::order::CloseReason;
 use domain::reject::RejectReason;
+use readmodel::answer::Answer;
 
 use crate::error::Error;
 use crate::json::Json;
@@ -44,7 +45,7 @@ pub(crate) async fn replace(call: &Call<'_>) -> Result<Reply, Error> {
     match halves.cancel {
         Ok(()) => {
             for closed in closed_in(&answer).filter(|closed| closed.reason == CloseReason::Replaced) {
-                write_closed(call, &ticket.units, closed, &cancel_id, &answer, &mut canceled).await?;
+                write_closed(&ticket.units, closed, &cancel_id, &answer, &mut canceled)?;
             }
         }
         Err(reason) => refused(reason, Asked::Cancel).write(&mut canceled),

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use domain::command::create_api_key::CreateApiKey;
 use domain::command::{Action, Request, RequestContent};
-use domain::event::{Answer, Created, Event, ReferenceEvent, RequestRepeated, ShardMapEvent};
+use domain::event::{Created, Event, ReferenceEvent, RequestRepeated, ShardMapEvent};
 use domain::ids::WithdrawalId;
 use domain::text::{RequestId, ShardName};
+use readmodel::answer::Answer;
 
 use crate::endpoint::Admin;
 use crate::error::Error;

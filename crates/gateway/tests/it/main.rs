@@ -6,6 +6,7 @@ mod signatures;
 mod refusals;
 mod orders;
 mod replacing;
+mod without_store;
 mod market;
 mod klines;
 mod administration;

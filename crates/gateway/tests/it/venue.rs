@@ -10,62 +10,23 @@ use axum::body::{Body, HttpBody};
 use axum::http::{Method, Request, StatusCode};
 use domain::command::create_api_key::Roles;
 use domain::command::{Action, Command, Envelope, NotTaken, RequestContent, Sequenced};
-use domain::event::{Answer, Event};
-use domain::ids::{AddressId, ExecutionNumber, OrderId, UserId};
+use domain::event::Event;
+use domain::ids::{AddressId, ExecutionNumber, UserId};
 use domain::text::{RequestId, ShardName};
 use domain::units::{Seq, UnixNanos};
 use engine::Engine;
-use gateway::door::{Addresses, Door, Execution, Follower, Moving, Records, Status};
+use gateway::door::{Addresses, CommandEvents, Door, Execution, Follower, Moving, Records, Status};
 use gateway::gateway::{Gateway, Ground, Settings};
 use gateway::secrets::MasterKey;
 use hmac::{Hmac, KeyInit, Mac};
-use projector::candle::Candle;
-use projector::history::{
-    FillsQuery, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, TradeHistory,
-    TradesQuery,
-};
-use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
+use projector::conformance::absent::Absent;
+use projector::history::{History, ReadError};
+use readmodel::answer::Answer;
 use readmodel::limits::Limits;
 use readmodel::model::ReadModel;
 use serde_json::Value;
 use sha2::Sha256;
 use tokio::sync::oneshot;
-
-/// Nothing is stored: everything is read from memory.
-#[derive(Debug)]
-struct NoStore;
-
-#[expect(clippy::unnecessary_wraps, reason = "all of the trait's answers are results")]
-fn nothing<T>() -> Result<Page<T>, ReadError> {
-    Ok(Page { through: Seq::ZERO, rows: Vec::new() })
-}
-
-impl OrderHistory for NoStore {
-    fn order(&self, _: OrderKey) -> Result<Page<OrderRow>, ReadError> {
-        nothing()
-    }
-    fn orders(&self, _: &OrdersQuery) -> Result<Page<OrderRow>, ReadError> {
-        nothing()
-    }
-    fn fills(&self, _: &FillsQuery) -> Result<Page<FillRow>, ReadError> {
-        nothing()
-    }
-    fn fills_of_order(&self, _: OrderId) -> Result<Page<FillRow>, ReadError> {
-        nothing()
-    }
-    fn ledger(&self, _: &LedgerQuery) -> Result<Page<LedgerRow>, ReadError> {
-        nothing()
-    }
-}
-
-impl TradeHistory for NoStore {
-    fn trades(&self, _: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
-        nothing()
-    }
-    fn minutes(&self, _: &MinutesQuery) -> Result<Page<Candle>, ReadError> {
-        nothing()
-    }
-}
 
 /// How the door behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,10 +43,12 @@ pub(crate) enum Mood {
 
 /// The engine behind a lock instead of a sequencer.
 pub(crate) struct Inside {
-    state: Mutex<(Engine, Seq, UnixNanos, Vec<Execution>)>,
+    /// With what the event log has, by sequence.
+    state: Mutex<(Engine, Seq, UnixNanos, Vec<Execution>, Vec<CommandEvents>)>,
     pub(crate) model: Arc<ReadModel>,
     mood: Mutex<Mood>,
     pub(crate) clock_jumped: AtomicBool,
+    pub(crate) event_log_at_hand: AtomicBool,
     clock: fn() -> UnixNanos,
     /// Senders of answers that never come.
     kept: Mutex<Vec<oneshot::Sender<Answer>>>,
@@ -102,7 +65,7 @@ impl fmt::Debug for Inside {
 impl Inside {
     fn apply(&self, command: Command, now: UnixNanos) -> Answer {
         let mut state = self.state.lock().unwrap();
-        let (engine, seq, time, executions) = &mut *state;
+        let (engine, seq, time, executions, logged) = &mut *state;
         *seq = seq.next();
         *time = (*time).max(now);
         let command = Sequenced { seq: *seq, time: *time, content: command };
@@ -114,7 +77,9 @@ impl Inside {
             }
         }
         self.model.apply(&command, &events);
-        Answer { seq: *seq, time: *time, events }
+        let answer = self.model.answer(&command, &events, &[]);
+        logged.push(CommandEvents { time: *time, events });
+        answer
     }
 }
 
@@ -193,6 +158,14 @@ impl Records for Inside {
         self.clock_jumped.store(false, Ordering::Relaxed);
     }
 
+    fn events_of(&self, seq: Seq) -> Result<Option<CommandEvents>, ReadError> {
+        if !self.event_log_at_hand.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let state = self.state.lock().unwrap();
+        Ok(seq.0.checked_sub(1).and_then(|index| state.4.get(usize::try_from(index).unwrap()).cloned()))
+    }
+
     fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError> {
         let state = self.state.lock().unwrap();
         let own = state.3.iter().filter(|execution| execution_of(&execution.event).unwrap().0 == user);
@@ -258,24 +231,44 @@ pub(crate) struct Venue {
     pub(crate) master: MasterKey,
 }
 
+/// What a venue stands on.
+pub(crate) struct Setup {
+    pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
+    pub(crate) history: Arc<dyn History>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let settings = Settings { answer_timeout: Duration::from_millis(50), ..Settings::default() };
+        Self { settings, limits: Limits::default(), history: Arc::new(Absent::Empty) }
+    }
+}
+
 static REQUESTS: AtomicU64 = AtomicU64::new(1);
 static TIMES: AtomicU64 = AtomicU64::new(0);
 
 impl Venue {
     /// Empty but for the venue's own key.
     pub(crate) fn empty() -> Self {
-        Self::with_settings(Settings { answer_timeout: Duration::from_millis(50), ..Settings::default() })
+        Self::with(Setup::default())
     }
 
     pub(crate) fn with_settings(settings: Settings) -> Self {
+        Self::with(Setup { settings, ..Setup::default() })
+    }
+
+    pub(crate) fn with(setup: Setup) -> Self {
+        let Setup { settings, limits, history } = setup;
         let engine = Engine::new(0);
-        let model = Arc::new(ReadModel::new(&engine.state(), Limits::default()));
+        let model = Arc::new(ReadModel::new(&engine.state(), limits));
         let master = MasterKey::from_bytes([1; 32]);
         let inside = Arc::new(Inside {
-            state: Mutex::new((engine, Seq::ZERO, UnixNanos(0), Vec::new())),
+            state: Mutex::new((engine, Seq::ZERO, UnixNanos(0), Vec::new(), Vec::new())),
             model: Arc::clone(&model),
             mood: Mutex::new(Mood::Well),
             clock_jumped: AtomicBool::new(false),
+            event_log_at_hand: AtomicBool::new(true),
             clock: settings.clock,
             followed: Mutex::default(),
             kept: Mutex::new(Vec::new()),
@@ -289,7 +282,7 @@ impl Venue {
             records: Arc::clone(&inside) as Arc<dyn Records>,
             addresses: Arc::clone(&inside) as Arc<dyn Addresses>,
             model,
-            history: Arc::new(NoStore),
+            history,
             master_key: master.clone(),
         };
         Self { gateway: Gateway::new(ground, settings).unwrap(), inside, admin, master }
@@ -297,7 +290,12 @@ impl Venue {
 
     /// With BTCUSDT (tick 0.01, lot 0.0001, 0.1 % fees) and two users with money: ids 1 and 2.
     pub(crate) async fn trading() -> (Self, Client, Client) {
-        let venue = Self::empty();
+        Self::empty().with_market().await
+    }
+
+    /// See [`Venue::trading`].
+    pub(crate) async fn with_market(self) -> (Self, Client, Client) {
+        let venue = self;
         venue.admin("assets", r#"{"requestId":"a1","code":"BTC","scale":8}"#).await.ok();
         venue.admin("assets", r#"{"requestId":"a2","code":"USDT","scale":6}"#).await.ok();
         let symbol = r#"{"requestId":"s1","code":"BTCUSDT","base":"BTC","quote":"USDT","tickSize":"0.01","lotSize":"0.0001",

@@ -2,6 +2,7 @@
 
 use domain::ids::{OrderId, SymbolId, TradeId, UserId};
 use domain::units::{Seq, UnixNanos};
+use projector::conformance::absent::Absent::Empty;
 use projector::history::{
     FillsQuery, History, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Selection, TimeRange,
     TradesQuery,
@@ -10,7 +11,7 @@ use readmodel::limits::Limits;
 use readmodel::merged::HistoryError;
 use readmodel::model::{ReadModel, Stream};
 
-use crate::stores::{Nothing, Recorded, Store, recordings};
+use crate::stores::{Recorded, Store, recordings};
 
 #[test]
 fn a_store_that_is_behind_and_memory_make_one_answer() {
@@ -55,7 +56,7 @@ fn a_read_that_memory_cannot_complete_names_what_is_missing() {
     assert_eq!(gap(model.order(&store, UserId(1), OrderKey::Id(OrderId(1))).map(drop)).0, Seq(101));
     // A store that has caught up heals it.
     let caught_up = Store::at(&venue, venue.last());
-    assert_eq!(model.orders(&caught_up, &query), caught_up.model.orders(&Nothing, &query));
+    assert_eq!(model.orders(&caught_up, &query), caught_up.model.orders(&Empty, &query));
 }
 
 pub(crate) fn selection<Id>(first: Option<Id>, time: TimeRange, limit: usize) -> Selection<Id> {
@@ -101,10 +102,10 @@ fn compare_symbol(
 ) {
     for first in [None, Some(TradeId(1)), Some(TradeId(7)), Some(TradeId(100_000))] {
         let query = TradesQuery { symbol, selection: selection(first, time, limit) };
-        assert_eq!(model.trades(store, &query), all.model.trades(&Nothing, &query), "seed {seed} {query:?}");
+        assert_eq!(model.trades(store, &query), all.model.trades(&Empty, &query), "seed {seed} {query:?}");
     }
     let query = MinutesQuery { symbol, time, limit };
-    assert_eq!(model.minutes(store, &query), all.model.minutes(&Nothing, &query), "seed {seed} {query:?}");
+    assert_eq!(model.minutes(store, &query), all.model.minutes(&Empty, &query), "seed {seed} {query:?}");
 }
 
 fn compare_user(
@@ -116,27 +117,27 @@ fn compare_user(
     seed: u64,
 ) {
     let query = OrdersQuery { user, symbol, selection: selection(None, time, limit) };
-    let orders = all.model.orders(&Nothing, &query).unwrap();
+    let orders = all.model.orders(&Empty, &query).unwrap();
     assert_eq!(model.orders(store, &query).as_ref(), Ok(&orders), "seed {seed} {query:?}");
     let some: Vec<OrderId> = orders.iter().map(|row| row.order).step_by(orders.len() / 3 + 1).collect();
     for first in some {
         let query = OrdersQuery { user, symbol, selection: selection(Some(first), time, limit) };
-        assert_eq!(model.orders(store, &query), all.model.orders(&Nothing, &query), "seed {seed} {query:?}");
+        assert_eq!(model.orders(store, &query), all.model.orders(&Empty, &query), "seed {seed} {query:?}");
         let key = OrderKey::Id(first);
         let row = all.model.recent_order(user, key).unwrap();
         assert_eq!(model.order(store, user, key), Ok(Some(row)), "seed {seed}");
-        assert_eq!(model.fills_of_order(store, &row), all.model.fills_of_order(&Nothing, &row), "seed {seed}");
+        assert_eq!(model.fills_of_order(store, &row), all.model.fills_of_order(&Empty, &row), "seed {seed}");
         let key = OrderKey::Client(user, row.client_order_id);
         assert_eq!(model.order(store, user, key), Ok(all.model.recent_order(user, key)), "seed {seed}");
         let query = FillsQuery { user, symbol, order: Some(first), selection: selection(None, time, limit) };
-        assert_eq!(model.fills(store, &query), all.model.fills(&Nothing, &query), "seed {seed} {query:?}");
+        assert_eq!(model.fills(store, &query), all.model.fills(&Empty, &query), "seed {seed} {query:?}");
     }
     for first in [None, Some(TradeId(3))] {
         let query = FillsQuery { user, symbol, order: None, selection: selection(first, time, limit) };
-        assert_eq!(model.fills(store, &query), all.model.fills(&Nothing, &query), "seed {seed} {query:?}");
+        assert_eq!(model.fills(store, &query), all.model.fills(&Empty, &query), "seed {seed} {query:?}");
     }
     for first in [None, Some(Seq(200))] {
         let query = LedgerQuery { user, selection: selection(first, time, limit) };
-        assert_eq!(model.ledger(store, &query), all.model.ledger(&Nothing, &query), "seed {seed} {query:?}");
+        assert_eq!(model.ledger(store, &query), all.model.ledger(&Empty, &query), "seed {seed} {query:?}");
     }
 }

@@ -4,6 +4,7 @@ use domain::ids::{Checkpoint, Hash256, SymbolId, UserId, VenueId};
 use domain::units::{Epoch, Seq};
 use projector::batch::{Batch, Rows, Stream};
 use projector::block::{BlockInfo, CommittedBlock};
+use projector::conformance::absent::Absent::Empty;
 use projector::fold::Projector;
 use projector::history::{FillsQuery, LedgerQuery, OrdersQuery, TimeRange, TradesQuery};
 use projector::share::Share;
@@ -11,7 +12,7 @@ use readmodel::limits::Limits;
 use readmodel::model::ReadModel;
 
 use crate::history::selection;
-use crate::stores::{Nothing, Recorded, recordings};
+use crate::stores::{Recorded, recordings};
 
 /// All commands as one batch.
 fn projected(venue: &Recorded, stream: Stream) -> Batch {
@@ -41,20 +42,20 @@ fn memory_has_the_rows_of_the_stores() {
         for symbol in (0..u32::try_from(model.reference().symbols().len()).unwrap()).map(SymbolId) {
             let query = TradesQuery { symbol, selection: selection(None, all, usize::MAX) };
             let expected: Vec<_> = trades.iter().filter(|row| row.symbol == symbol).copied().collect();
-            assert_eq!(model.trades(&Nothing, &query), Ok(expected), "seed {seed}");
+            assert_eq!(model.trades(&Empty, &query), Ok(expected), "seed {seed}");
             for user in (0..u32::try_from(model.users_count()).unwrap()).map(UserId) {
                 let query = OrdersQuery { user, symbol, selection: selection(None, all, usize::MAX) };
                 let expected = symbols.placed.iter().filter(|row| row.user == user && row.symbol == symbol);
-                assert_eq!(model.orders(&Nothing, &query), Ok(expected.copied().collect()), "seed {seed}");
+                assert_eq!(model.orders(&Empty, &query), Ok(expected.copied().collect()), "seed {seed}");
                 let query = FillsQuery { user, symbol, order: None, selection: selection(None, all, usize::MAX) };
                 let expected = symbols.fills.iter().filter(|row| row.user == user && row.symbol == symbol);
-                assert_eq!(model.fills(&Nothing, &query), Ok(expected.copied().collect()), "seed {seed}");
+                assert_eq!(model.fills(&Empty, &query), Ok(expected.copied().collect()), "seed {seed}");
             }
         }
         for user in (0..u32::try_from(model.users_count()).unwrap()).map(UserId) {
             let query = LedgerQuery { user, selection: selection(None, all, usize::MAX) };
             let expected = users.ledger.iter().filter(|row| row.user == Some(user));
-            assert_eq!(model.ledger(&Nothing, &query), Ok(expected.copied().collect()), "seed {seed}");
+            assert_eq!(model.ledger(&Empty, &query), Ok(expected.copied().collect()), "seed {seed}");
         }
     }
 }

@@ -10,6 +10,7 @@ use domain::text::ClientOrderId;
 use domain::units::Seq;
 use engine::Engine;
 use projector::candle::Candle;
+use projector::conformance::absent::Absent::Empty;
 use projector::history::{
     FillsQuery, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, Selection, TimeRange,
     TradeHistory, TradesQuery,
@@ -18,42 +19,6 @@ use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
 use readmodel::limits::Limits;
 use readmodel::model::ReadModel;
 use sim::commands::{CELL, Profile, generate, sequenced};
-
-/// Nothing stored: all answers come from memory.
-#[derive(Debug)]
-pub(crate) struct Nothing;
-
-#[expect(clippy::unnecessary_wraps, reason = "all of the trait's answers are results")]
-fn nothing<T>() -> Result<Page<T>, ReadError> {
-    Ok(Page { through: Seq::ZERO, rows: Vec::new() })
-}
-
-impl OrderHistory for Nothing {
-    fn order(&self, _: OrderKey) -> Result<Page<OrderRow>, ReadError> {
-        nothing()
-    }
-    fn orders(&self, _: &OrdersQuery) -> Result<Page<OrderRow>, ReadError> {
-        nothing()
-    }
-    fn fills(&self, _: &FillsQuery) -> Result<Page<FillRow>, ReadError> {
-        nothing()
-    }
-    fn fills_of_order(&self, _: OrderId) -> Result<Page<FillRow>, ReadError> {
-        nothing()
-    }
-    fn ledger(&self, _: &LedgerQuery) -> Result<Page<LedgerRow>, ReadError> {
-        nothing()
-    }
-}
-
-impl TradeHistory for Nothing {
-    fn trades(&self, _: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
-        nothing()
-    }
-    fn minutes(&self, _: &MinutesQuery) -> Result<Page<Candle>, ReadError> {
-        nothing()
-    }
-}
 
 /// Everything through the sequence of its model.
 #[derive(Debug)]
@@ -87,7 +52,7 @@ impl Store {
     fn named(&self, user: UserId, name: ClientOrderId) -> Vec<OrderRow> {
         let symbols = (0..u32::try_from(self.model.reference().symbols().len()).unwrap()).map(SymbolId);
         let all = Selection { first: None, time: TimeRange::default(), limit: usize::MAX };
-        let of_symbol = |symbol| self.model.orders(&Nothing, &OrdersQuery { user, symbol, selection: all }).unwrap();
+        let of_symbol = |symbol| self.model.orders(&Empty, &OrdersQuery { user, symbol, selection: all }).unwrap();
         let mut named: Vec<OrderRow> = symbols.flat_map(of_symbol).filter(|row| row.client_order_id == name).collect();
         named.sort_by_key(OrderRow::held_name);
         named.drain(..named.len().saturating_sub(2));
@@ -109,26 +74,26 @@ impl OrderHistory for Store {
         self.page(row.into_iter().collect())
     }
     fn orders(&self, query: &OrdersQuery) -> Result<Page<OrderRow>, ReadError> {
-        self.page(self.model.orders(&Nothing, query).unwrap())
+        self.page(self.model.orders(&Empty, query).unwrap())
     }
     fn fills(&self, query: &FillsQuery) -> Result<Page<FillRow>, ReadError> {
-        self.page(self.model.fills(&Nothing, query).unwrap())
+        self.page(self.model.fills(&Empty, query).unwrap())
     }
     fn fills_of_order(&self, order: OrderId) -> Result<Page<FillRow>, ReadError> {
         let row = self.order(OrderKey::Id(order))?.rows.into_iter().next();
-        self.page(row.map(|row| self.model.fills_of_order(&Nothing, &row).unwrap()).unwrap_or_default())
+        self.page(row.map(|row| self.model.fills_of_order(&Empty, &row).unwrap()).unwrap_or_default())
     }
     fn ledger(&self, query: &LedgerQuery) -> Result<Page<LedgerRow>, ReadError> {
-        self.page(self.model.ledger(&Nothing, query).unwrap())
+        self.page(self.model.ledger(&Empty, query).unwrap())
     }
 }
 
 impl TradeHistory for Store {
     fn trades(&self, query: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
-        self.page(self.model.trades(&Nothing, query).unwrap())
+        self.page(self.model.trades(&Empty, query).unwrap())
     }
     fn minutes(&self, query: &MinutesQuery) -> Result<Page<Candle>, ReadError> {
-        self.page(self.model.minutes(&Nothing, query).unwrap())
+        self.page(self.model.minutes(&Empty, query).unwrap())
     }
 }
 

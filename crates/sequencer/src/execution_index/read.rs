@@ -70,8 +70,38 @@ impl ExecutionIndex {
         from: ExecutionNumber,
         limit: usize,
     ) -> Result<Vec<(Seq, UnixNanos, Event)>, ExecutionsError> {
+        self.with_reader(source, |reader| self.read_with(reader, source, user, from, limit))
+    }
+
+    /// The events of a command with its block time; absent where the event log does not have it yet, or not any more.
+    pub fn read_command(
+        &self,
+        source: &SegmentSource,
+        seq: Seq,
+    ) -> Result<Option<(UnixNanos, Vec<Event>)>, ExecutionsError> {
+        let published = self.published();
+        if seq == Seq::ZERO || seq > published {
+            return Ok(None);
+        }
+        self.with_reader(source, |reader| {
+            reader.seek(seq);
+            let block = match reader.next_block(published) {
+                Err(ReadError::Missing(_)) => return Ok(None),
+                block => block?.ok_or(ReadError::Missing(seq))?,
+            };
+            for group in EventReader::new(block.payload) {
+                let (of, time, events) = group.map_err(ExecutionsError::Decode)?;
+                if of == seq {
+                    return Ok(Some((time, events)));
+                }
+            }
+            Err(io::Error::new(io::ErrorKind::InvalidData, format!("no events of command {}", seq.0)).into())
+        })
+    }
+
+    fn with_reader<T>(&self, source: &SegmentSource, read: impl FnOnce(&mut Reader) -> T) -> T {
         let mut reader = self.lock_readers().pop().unwrap_or_else(|| source.reader(Seq::ZERO));
-        let read = self.read_with(&mut reader, source, user, from, limit);
+        let read = read(&mut reader);
         let mut readers = self.lock_readers();
         if readers.len() < READERS_KEPT {
             readers.push(reader);
