@@ -26,7 +26,7 @@ const MILLI_NS: u64 = 1_000_000;
 const WINDOW_MS_DEFAULT: u64 = 5_000;
 const WINDOW_MS_MAX: u64 = 60_000;
 /// How far a client's clock may be ahead.
-const AHEAD_NS_MAX: u64 = 1_000 * MILLI_NS;
+pub(crate) const AHEAD_NS_MAX: u64 = 1_000 * MILLI_NS;
 
 /// Who asks, proven by a signature.
 #[derive(Debug, Clone)]

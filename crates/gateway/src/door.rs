@@ -76,12 +76,14 @@ pub trait Records: Send + Sync + fmt::Debug {
 /// How far everybody is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Status {
-    /// Last command given a sequence.
+    /// Last command given a sequence: those behind `committed` are on their way to the disk.
     pub sequenced: Seq,
     /// Last command that is durable.
     pub committed: Seq,
     /// Whether the wall clock has jumped, and block time goes on without it until an operator accepts it.
     pub clock_jumped: bool,
+    /// How far the wall clock is behind the last block time, in nanoseconds: until it is there, block time stands still.
+    pub clock_behind_ns: u64,
     /// Each follower.
     pub followers: Vec<Follower>,
 }

@@ -121,6 +121,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether it places an order: carried out twice under no name of the caller's, there would be two.
+    pub(crate) fn places(self) -> bool {
+        matches!(self, Self::PlaceOrder | Self::ReplaceOrder)
+    }
+
     /// Request weight, as Binance counts where it has the endpoint.
     pub(crate) fn weight(self) -> u64 {
         match self {

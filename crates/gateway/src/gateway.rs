@@ -13,7 +13,7 @@ use projector::history::History;
 use readmodel::model::ReadModel;
 use tokio::sync::Semaphore;
 
-use crate::auth::{Authority, Caller, bad_key};
+use crate::auth::{AHEAD_NS_MAX, Authority, Caller, bad_key};
 use crate::door::{Addresses, Door, Peer, Records};
 use crate::endpoint::{self, Endpoint, NotFound, Security};
 use crate::error::Error;
@@ -36,6 +36,8 @@ pub struct Ground {
     pub addresses: Arc<dyn Addresses>,
     /// Everything recent.
     pub model: Arc<ReadModel>,
+    /// The last block time before this start; absent where there was none.
+    pub earlier: Option<UnixNanos>,
     /// Everything older.
     pub history: Arc<dyn History>,
     /// Opens the secrets of API keys.
@@ -82,6 +84,8 @@ pub struct Gateway {
     pub(crate) history: Arc<dyn History>,
     pub(crate) authority: Authority,
     pub(crate) replays: Replays,
+    /// A request stamped up to here may have been taken before this start, and nobody remembers its signature.
+    taken_before: Option<UnixNanos>,
     pub(crate) history_reads: Arc<Semaphore>,
     pub(crate) names: Names,
     pub(crate) settings: Settings,
@@ -91,7 +95,9 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway on that ground. Fails if the system has no randomness.
     pub fn new(ground: Ground, settings: Settings) -> Result<Self, getrandom::Error> {
-        let Ground { door, records, addresses, model, history, master_key } = ground;
+        let Ground { door, records, addresses, model, earlier, history, master_key } = ground;
+        // Block time may be behind the clock that requests are checked with, or ahead of it.
+        let taken_before = earlier.map(|last| last.max((settings.clock)()).plus(AHEAD_NS_MAX));
         Ok(Self {
             door,
             records,
@@ -100,6 +106,7 @@ impl Gateway {
             authority: Authority::new(Arc::clone(&model), master_key, settings.clock),
             model,
             replays: Replays::new(settings.signatures_max),
+            taken_before,
             history_reads: Arc::new(Semaphore::new(settings.history_reads_max)),
             names: Names::new()?,
             settings,
@@ -141,7 +148,8 @@ impl Gateway {
             }
         };
         if let Some(caller) = &mut caller {
-            self.admit(caller, endpoint)?;
+            let is_unnamed = endpoint.places() && !params.has("newClientOrderId");
+            self.admit(caller, endpoint, is_unnamed)?;
             if endpoint.changes() {
                 caller.address = self.address(head).await;
             }
@@ -186,7 +194,7 @@ impl Gateway {
     }
 
     /// Whether the caller may, and has not sent this very request before.
-    fn admit(&self, caller: &Caller, endpoint: Endpoint) -> Result<(), Error> {
+    fn admit(&self, caller: &Caller, endpoint: Endpoint, is_unnamed: bool) -> Result<(), Error> {
         match endpoint.security() {
             Security::Public => {}
             Security::Read if caller.roles.read => {}
@@ -200,6 +208,13 @@ impl Gateway {
         }
         if !endpoint.changes() {
             return Ok(());
+        }
+        if is_unnamed && self.taken_before.is_some_and(|last| caller.timestamp <= last) {
+            return Err(Error::bad(
+                -1021,
+                "Timestamp for this request is not after the last start of the venue, which may have taken it before. Sign it again \
+                 in a moment, or give it a newClientOrderId: then asking again is safe.",
+            ));
         }
         match self.replays.remember(&caller.print, caller.deadline, (self.settings.clock)()) {
             Seen::Never => Ok(()),

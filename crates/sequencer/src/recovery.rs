@@ -119,6 +119,8 @@ pub struct Recovered {
     pub snapshots: Snapshots,
     /// The point the engine stands at.
     pub point: ReplayPoint,
+    /// The last block time before this start; absent at the first start.
+    pub earlier: Option<UnixNanos>,
     /// What happened.
     pub report: Report,
 }
@@ -292,9 +294,10 @@ pub fn recover_claimed(
     let point = replay(&mut engine, point, &journal, &mut event_log, &mut report, on_progress)?;
     let indexed = event_log.index().map(|index| index.published());
     assert!(indexed == Some(event_log.journal().tip().seq), "the index has what the event log has");
-    let time = engine.time().max(event_log.journal().tip().time);
+    let time = engine.time().max(event_log.journal().tip().time).max(journal.tip().time);
+    let earlier = (!report.created).then_some(time);
     let (journal, epoch) = begin_epoch(journal, time)?;
-    Ok(Recovered { venue, epoch, engine, journal, event_log, snapshots, point, report })
+    Ok(Recovered { venue, epoch, engine, journal, event_log, snapshots, point, earlier, report })
 }
 
 /// Small segments, as simulations use them, take smaller appends.
@@ -407,7 +410,7 @@ fn begin_epoch(mut journal: Journal, time: UnixNanos) -> Result<(Journal, Epoch)
         epoch,
         first_seq: tip.seq.next(),
         count: 0,
-        time: time.max(tip.time),
+        time,
         payload: &[],
     }])?;
     Ok((journal, epoch))

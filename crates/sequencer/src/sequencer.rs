@@ -1,13 +1,13 @@
 //! The heart: one thread that turns a queue of commands into blocks and events.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use domain::command::Sequenced;
 use domain::ids::VenueId;
-use domain::units::Epoch;
+use domain::units::{Epoch, Seq};
 use engine::Engine;
 use journal::config::Config;
 
@@ -61,12 +61,18 @@ impl std::error::Error for Lost {}
 pub struct Controls {
     accept_clock: AtomicBool,
     clock_jumped: AtomicBool,
+    sequenced: AtomicU64,
 }
 
 impl Controls {
     /// The wall clock is right, whatever it did.
     pub fn accept_clock(&self) {
         self.accept_clock.store(true, Ordering::Release);
+    }
+
+    /// The last command given a sequence: ahead of what is committed while blocks are on their way to the disk.
+    pub fn sequenced(&self) -> Seq {
+        Seq(self.sequenced.load(Ordering::Acquire))
     }
 
     /// Whether the wall clock has jumped and is not believed.
@@ -107,6 +113,7 @@ impl<L: Log> Sequencer<L> {
         assert!(log.committed() == engine.seq(), "the engine has applied exactly what is committed");
         // The log can be later than the engine: the blocks of an epoch's beginning and of a clean end have times too.
         let clock = BlockClock::new(engine.time().max(log.time()));
+        controls.sequenced.store(engine.seq().0, Ordering::Release);
         Self { engine, epoch, clock, controls, queue, log, held: None, out, spare }
     }
 
@@ -202,6 +209,8 @@ impl<L: Log> Sequencer<L> {
     fn submit(&mut self, batch: &Batch, payload: Vec<u8>) {
         let count = u32::try_from(batch.commands.len()).expect("bounded by BLOCK_COMMANDS_MAX");
         let (epoch, first_seq, time) = (self.epoch, batch.first_seq(), batch.time);
+        // Before the log has it: whoever reads both finds nothing committed that is not sequenced.
+        self.controls.sequenced.store(batch.last_seq().0, Ordering::Release);
         self.log.submit(Block { epoch, first_seq, count, time, payload });
     }
 }

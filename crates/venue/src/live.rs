@@ -88,6 +88,8 @@ pub(crate) struct Live {
     pub(crate) shards: Arc<Shards>,
     pub(crate) logs: Logs,
     pub(crate) report: Report,
+    /// The last block time before this start; absent at the first start.
+    pub(crate) earlier: Option<UnixNanos>,
     core: Core,
     followers: Threads,
     replayer: Option<JoinHandle<()>>,
@@ -128,7 +130,7 @@ impl Live {
         recovered: Recovered,
         mut stores: Option<Stores>,
     ) -> anyhow::Result<Self> {
-        let Recovered { venue, epoch, engine, journal, event_log, snapshots, point, report } = recovered;
+        let Recovered { venue, epoch, engine, journal, event_log, snapshots, point, earlier, report } = recovered;
         let logs = logs(config, venue, places);
         let state = engine.state();
         let read_model = Arc::new(ReadModel::new(&state, readmodel::limits::Limits::default()));
@@ -193,6 +195,7 @@ impl Live {
             shards: Arc::new(shards),
             logs,
             report,
+            earlier,
             core,
             followers,
             replayer,
@@ -306,8 +309,7 @@ fn spawn_sequencer(
     let run = move || {
         loop {
             // The one place where the wall clock becomes venue time.
-            let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let reading = Reading { wall: UnixNanos(nanos(wall)), monotonic: nanos(started.elapsed()) };
+            let reading = Reading { wall: wall_clock(), monotonic: nanos(started.elapsed()) };
             match sequencer.step(reading) {
                 Ok(Step::Block(_)) => {}
                 Ok(Step::Idle) if admission.is_closed() && sequencer.is_drained() => break,
@@ -357,6 +359,13 @@ pub(crate) fn log_start(live: &Live) {
     }
     if let Some(cut) = &report.cut {
         tracing::warn!(file = %cut.file.display(), offset = cut.offset, bytes = cut.bytes, "a torn tail was cut; nothing in it was acknowledged");
+    }
+    let behind_ns = live.earlier.map_or(0, |earlier| earlier.since(wall_clock()));
+    if behind_ns > 0 {
+        tracing::warn!(
+            behind_ms = behind_ns / 1_000_000,
+            "the wall clock is behind the journal's last block; block time stands still until it is there"
+        );
     }
     tracing::info!(
         created = report.created,
@@ -484,6 +493,11 @@ pub(crate) fn explain(error: RecoveryError, data: &Path) -> anyhow::Error {
         );
     }
     anyhow::Error::new(error).context(help)
+}
+
+/// The time of day, as far as this machine knows it.
+pub(crate) fn wall_clock() -> UnixNanos {
+    UnixNanos(nanos(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
 }
 
 /// A duration as the units of time here count it.

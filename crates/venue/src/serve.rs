@@ -19,6 +19,7 @@ use gateway::secrets::MasterKey;
 use journal::read::SegmentSource;
 use projector::history::ReadError;
 use readmodel::answer::Answer;
+use readmodel::model::ReadModel;
 use sequencer::batch::ReplyTo;
 use sequencer::execution_index::ExecutionIndex;
 use sequencer::queue::Entrance;
@@ -135,6 +136,7 @@ impl Served {
             records: Arc::new(VenueRecords::of(live)),
             addresses: Arc::new(AddressTable::open_or_create(&config.data, live.read_model.seq())?),
             model: Arc::clone(&live.read_model),
+            earlier: live.earlier,
             history,
             master_key: master_key.clone(),
         };
@@ -328,6 +330,9 @@ impl Door for FrontDoor {
 #[derive(Debug)]
 struct VenueRecords {
     status: Arc<live::Status>,
+    read_model: Arc<ReadModel>,
+    /// The last block time before this start.
+    earlier: UnixNanos,
     executions: Arc<ExecutionIndex>,
     controls: Arc<Controls>,
     shards: Arc<Shards>,
@@ -338,6 +343,8 @@ impl VenueRecords {
     fn of(live: &Live) -> Self {
         Self {
             status: Arc::clone(&live.status),
+            read_model: Arc::clone(&live.read_model),
+            earlier: live.earlier.unwrap_or_default(),
             executions: Arc::clone(&live.executions),
             controls: Arc::clone(&live.controls),
             shards: Arc::clone(&live.shards),
@@ -355,8 +362,15 @@ impl Records for VenueRecords {
             stopped: follower.stopped(),
         };
         let committed = self.status.journal.committed();
-        let followers = self.status.followers.all().iter().map(follower).collect();
-        Status { sequenced: committed, committed, clock_jumped: self.controls.clock_jumped(), followers }
+        let block_time = self.earlier.max(self.read_model.time());
+        Status {
+            // Read after what is committed, so never behind it.
+            sequenced: self.controls.sequenced(),
+            committed,
+            clock_jumped: self.controls.clock_jumped(),
+            clock_behind_ns: block_time.since(live::wall_clock()),
+            followers: self.status.followers.all().iter().map(follower).collect(),
+        }
     }
 
     fn moves(&self) -> Vec<Moving> {

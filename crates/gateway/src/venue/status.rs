@@ -15,6 +15,7 @@ pub(crate) fn status(call: &Call<'_>) -> Result<Reply, Error> {
             json.number("committed", status.committed.0);
             json.number("time", call.model().time().millis());
             json.flag("clockJumped", status.clock_jumped);
+            json.number("clockBehindMs", status.clock_behind_ns.div_ceil(1_000_000));
             json.name("followers").array(|json| {
                 for follower in &status.followers {
                     write_follower(json, follower, status.committed);

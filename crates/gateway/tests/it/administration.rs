@@ -219,6 +219,18 @@ async fn what_is_wrong_with_a_request_is_named() {
 }
 
 #[tokio::test]
+async fn the_status_says_how_far_everybody_is() {
+    let (venue, _, _) = Venue::trading().await;
+    let said = venue.get("/v1/status").await;
+    let sequence = said.sequence;
+    let body = said.ok();
+    assert_eq!((&body["sequence"], &body["committed"]), (&json!(sequence), &json!(sequence)));
+    assert_eq!(body["sequenced"], sequence + 2, "what is on its way to the disk is sequenced and not committed");
+    assert_eq!(body["followers"][0]["lag"], 3);
+    assert_eq!(body["clockBehindMs"], 3, "begun milliseconds count");
+}
+
+#[tokio::test]
 async fn an_administrator_accepts_a_clock_that_has_jumped() {
     use std::sync::atomic::Ordering;
     let (venue, client, _) = Venue::trading().await;

@@ -1,5 +1,7 @@
 //! Who may: signatures, time stamps, keys, replays.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use axum::http::Method;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -11,7 +13,7 @@ use domain::units::UnixNanos;
 use ed25519_dalek::{Signer, SigningKey};
 use gateway::gateway::Settings;
 
-use crate::venue::{Client, Venue, own, timestamp};
+use crate::venue::{Client, Setup, Venue, own, timestamp};
 
 const API_KEY: &str = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A";
 const SECRET: &str = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j";
@@ -133,6 +135,47 @@ async fn a_signed_order_is_taken_once() {
     for _ in 0..2 {
         venue.send(Method::GET, &target, Some(&client.api_key), String::new()).await.ok();
     }
+}
+
+static START: AtomicU64 = AtomicU64::new(0);
+
+fn after_the_start() -> UnixNanos {
+    UnixNanos(START.load(Ordering::Relaxed))
+}
+
+/// What an earlier process took nobody remembers: an order without a name of the caller's could be placed twice.
+#[tokio::test]
+async fn an_order_signed_before_the_start_needs_a_name() {
+    const START_MS: u64 = 1_767_225_600_000;
+    START.store(START_MS * 1_000_000, Ordering::Relaxed);
+    let settings = Settings { clock: after_the_start, ..Settings::default() };
+    // Block time was ahead of the clock, by half a second.
+    let earlier = Some(UnixNanos((START_MS + 500) * 1_000_000));
+    let venue = Venue::with(Setup { settings, earlier, ..Setup::default() });
+    let new = venue.master.new_key(UserId(0), Roles { trade: true, ..Roles::default() }, "trader");
+    venue.apply(own(RequestContent::CreateApiKey(Box::new(new.command.clone()))));
+    let client = Client { api_key: new.command.api_key.to_string(), secret: new.secret };
+    let order = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=100";
+    let replace = format!("{order}&cancelReplaceMode=ALLOW_FAILURE&cancelOrderId=1");
+    let code = async |method: Method, path: &str, query: &str, milliseconds: u64| {
+        let query = format!("{query}&recvWindow=60000&timestamp={}", START_MS + milliseconds);
+        let target = format!("/api/v3/{path}?{query}&signature={}", client.sign(&query));
+        let said = venue.send(method, &target, Some(&client.api_key), String::new()).await;
+        let (_, code, message) = said.error();
+        (code, message.contains("newClientOrderId"))
+    };
+    START.fetch_add(2_000_000_000, Ordering::Relaxed);
+    let (taken, refused) = ((-1121, false), (-1021, true));
+    assert_eq!(code(Method::POST, "order", order, 1_500).await, refused);
+    assert_eq!(code(Method::POST, "order/cancelReplace", &replace, 1_500).await, refused);
+    assert_eq!(code(Method::POST, "order", order, 1_501).await, taken, "no earlier process can have had it");
+    for query in [order, &replace] {
+        let path = if query == order { "order" } else { "order/cancelReplace" };
+        let named = format!("{query}&newClientOrderId=mine");
+        assert_eq!(code(Method::POST, path, &named, 1_000).await, taken, "its name keeps it from being placed twice");
+    }
+    assert_eq!(code(Method::DELETE, "order", "symbol=BTCUSDT&orderId=1", 1_000).await, taken, "it takes from the book");
+    assert_eq!(code(Method::POST, "order/test", order, 1_000).await, taken, "it changes nothing");
 }
 
 trait Parts {

@@ -135,7 +135,8 @@ impl Records for Inside {
             stopped: None,
         };
         let clock_jumped = self.clock_jumped.load(Ordering::Relaxed);
-        Status { sequenced: seq, committed: seq, clock_jumped, followers: vec![follower] }
+        let sequenced = Seq(seq.0 + 2);
+        Status { sequenced, committed: seq, clock_jumped, clock_behind_ns: 2_500_001, followers: vec![follower] }
     }
 
     fn moves(&self) -> Vec<Moving> {
@@ -236,12 +237,13 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     pub(crate) history: Arc<dyn History>,
+    pub(crate) earlier: Option<UnixNanos>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let settings = Settings { answer_timeout: Duration::from_millis(50), ..Settings::default() };
-        Self { settings, limits: Limits::default(), history: Arc::new(Absent::Empty) }
+        Self { settings, limits: Limits::default(), history: Arc::new(Absent::Empty), earlier: None }
     }
 }
 
@@ -259,7 +261,7 @@ impl Venue {
     }
 
     pub(crate) fn with(setup: Setup) -> Self {
-        let Setup { settings, limits, history } = setup;
+        let Setup { settings, limits, history, earlier } = setup;
         let engine = Engine::new(0);
         let model = Arc::new(ReadModel::new(&engine.state(), limits));
         let master = MasterKey::from_bytes([1; 32]);
@@ -282,6 +284,7 @@ impl Venue {
             records: Arc::clone(&inside) as Arc<dyn Records>,
             addresses: Arc::clone(&inside) as Arc<dyn Addresses>,
             model,
+            earlier,
             history,
             master_key: master.clone(),
         };

@@ -60,6 +60,7 @@ pub(crate) type Waiting = oneshot::Receiver<Answer>;
 pub(crate) struct Line {
     pub(crate) entrance: Entrance,
     pub(crate) sequencer: Sequencer<InlineLog>,
+    pub(crate) controls: Arc<Controls>,
     pub(crate) committed: Arc<Progress>,
     pub(crate) to_release: Receiver<Batch>,
     pub(crate) release: Release,
@@ -91,11 +92,13 @@ impl Line {
         let state = engine.state();
         let read_model = Arc::new(ReadModel::new(&state, Limits::default()));
         let release = Release::new(Arc::clone(&read_model), Vec::new(), Arc::clone(entrance.admission()), to_log);
-        let sequencer = Sequencer::new(engine, epoch, exit, log, Arc::new(Controls::default()), (out, spare));
+        let controls = Arc::new(Controls::default());
+        let sequencer = Sequencer::new(engine, epoch, exit, log, Arc::clone(&controls), (out, spare));
         let now = EPOCH_START;
         Self {
             entrance,
             sequencer,
+            controls,
             committed,
             to_release,
             release,

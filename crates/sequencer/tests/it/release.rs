@@ -44,6 +44,8 @@ fn an_answer_finds_its_command_in_the_read_model() {
     // A sink that does not exist is nobody.
     line.entrance.submit(deposit("d2"), ReplyTo::Sink { sink: 1, token: 99 }).unwrap();
     assert_eq!(line.step(), Ok(Step::Block(4)));
+    let (sequenced, committed) = (line.controls.sequenced(), line.committed.committed());
+    assert_eq!((sequenced, committed), (Seq(4), Seq::ZERO), "stamped, and on its way to the disk");
     assert!(line.sequencer.log_mut().work());
     let batch = line.to_release.try_recv().unwrap();
     release.release(batch);

@@ -44,8 +44,18 @@ impl Client {
 
     /// Asks with a signed query. After an error nobody knows whether the venue has had the request.
     pub fn ask(&mut self, method: &str, path: &str, query: &str) -> io::Result<Answer> {
-        let target = self.target(path, query, "");
-        let result = self.connection()?.ask(method, &target, "");
+        let target = self.sign(path, query);
+        self.repeat(method, &target)
+    }
+
+    /// A request that can be made more than once: its path with the signed query.
+    pub fn sign(&self, path: &str, query: &str) -> String {
+        self.target(path, query, "")
+    }
+
+    /// Asks with what [`Client::sign`] made.
+    pub fn repeat(&mut self, method: &str, target: &str) -> io::Result<Answer> {
+        let result = self.connection()?.ask(method, target, "");
         self.keep(result)
     }
 

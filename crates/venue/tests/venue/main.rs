@@ -19,6 +19,7 @@ mod wrong_rows;
 mod verify_beside;
 mod full_disk;
 mod shutdown;
+mod restart;
 mod arguments;
 mod addresses;
 mod sockets;

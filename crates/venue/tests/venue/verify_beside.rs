@@ -88,3 +88,16 @@ fn a_store_behind_the_oldest_snapshot_is_no_finding() {
     let said = desk.refused_verify();
     assert!(said.contains("archive/trades: the store has another history"), "{said}");
 }
+
+#[test]
+fn where_the_segment_store_has_everything_every_row_is_compared() {
+    let desk = Desk::new();
+    let segments = desk.beside("segments");
+    let desk = desk.with("SEGMENT_STORE", segments.display()).with("SNAPSHOT_EVERY", 10_000);
+    desk.load_until_purged();
+    let said = desk.verify();
+    assert!(!said.contains("the logs begin at"), "{said}");
+    let compared: Vec<&str> = said.lines().filter(|line| line.contains("rows equal one by one")).collect();
+    assert_eq!(compared.len(), 6, "each stream of each file: {said}");
+    assert!(compared.iter().all(|line| line.contains(" 0 from before the logs")), "{said}");
+}
