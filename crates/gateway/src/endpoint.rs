@@ -33,6 +33,7 @@ pub(crate) enum Endpoint {
     Ledger,
     Executions,
     Status,
+    OpenApi,
     Shards,
     AcceptClock,
     Moves,
@@ -94,7 +95,8 @@ impl Endpoint {
             | Self::BookTicker
             | Self::PriceTicker
             | Self::DayTicker
-            | Self::Status => Security::Public,
+            | Self::Status
+            | Self::OpenApi => Security::Public,
             Self::QueryOrder
             | Self::OpenOrders
             | Self::AllOrders
@@ -143,6 +145,7 @@ impl Endpoint {
             | Self::ReplaceOrder
             | Self::CancelOpenOrders
             | Self::Status
+            | Self::OpenApi
             | Self::AcceptClock
             | Self::Moves
             | Self::ShardSubjects
@@ -165,64 +168,69 @@ pub(crate) enum NotFound {
     Method,
 }
 
+/// A path, and what its methods are.
+pub(crate) type Route = (&'static str, &'static [(Method, Endpoint)]);
+
+/// Everything there is; what is asked for most comes first.
+pub(crate) const ROUTES: &[Route] = &{
+    use Endpoint as E;
+    [
+        (
+            "/api/v3/order",
+            &[(Method::POST, E::PlaceOrder), (Method::DELETE, E::CancelOrder), (Method::GET, E::QueryOrder)],
+        ),
+        ("/api/v3/order/test", &[(Method::POST, E::TestOrder)]),
+        ("/api/v3/order/cancelReplace", &[(Method::POST, E::ReplaceOrder)]),
+        ("/api/v3/order/amend/keepPriority", &[(Method::PUT, E::AmendOrder)]),
+        ("/api/v3/openOrders", &[(Method::GET, E::OpenOrders), (Method::DELETE, E::CancelOpenOrders)]),
+        ("/api/v3/allOrders", &[(Method::GET, E::AllOrders)]),
+        ("/api/v3/myTrades", &[(Method::GET, E::MyTrades)]),
+        ("/api/v3/account", &[(Method::GET, E::Account)]),
+        ("/api/v3/account/commission", &[(Method::GET, E::Commission)]),
+        ("/api/v3/ping", &[(Method::GET, E::Ping)]),
+        ("/api/v3/time", &[(Method::GET, E::Time)]),
+        ("/api/v3/exchangeInfo", &[(Method::GET, E::ExchangeInfo)]),
+        ("/api/v3/depth", &[(Method::GET, E::Depth)]),
+        ("/api/v3/trades", &[(Method::GET, E::Trades)]),
+        ("/api/v3/historicalTrades", &[(Method::GET, E::HistoricalTrades)]),
+        ("/api/v3/aggTrades", &[(Method::GET, E::AggregateTrades)]),
+        ("/api/v3/avgPrice", &[(Method::GET, E::AveragePrice)]),
+        ("/api/v3/klines", &[(Method::GET, E::Klines)]),
+        ("/api/v3/uiKlines", &[(Method::GET, E::Klines)]),
+        ("/api/v3/ticker/bookTicker", &[(Method::GET, E::BookTicker)]),
+        ("/api/v3/ticker/price", &[(Method::GET, E::PriceTicker)]),
+        ("/api/v3/ticker/24hr", &[(Method::GET, E::DayTicker)]),
+        ("/v1/positions", &[(Method::GET, E::Positions)]),
+        ("/v1/ledger", &[(Method::GET, E::Ledger)]),
+        ("/v1/executions", &[(Method::GET, E::Executions)]),
+        ("/v1/status", &[(Method::GET, E::Status)]),
+        ("/v1/openapi.json", &[(Method::GET, E::OpenApi)]),
+        ("/v1/admin/clock", &[(Method::POST, E::AcceptClock)]),
+        ("/v1/admin/assets", &[(Method::POST, E::Admin(Admin::Assets))]),
+        ("/v1/admin/symbols", &[(Method::POST, E::Admin(Admin::Symbols))]),
+        ("/v1/admin/symbols/status", &[(Method::POST, E::Admin(Admin::SymbolStatus))]),
+        ("/v1/admin/symbols/limits", &[(Method::POST, E::Admin(Admin::SymbolLimits))]),
+        ("/v1/admin/users", &[(Method::POST, E::Admin(Admin::Users))]),
+        ("/v1/admin/keys", &[(Method::POST, E::Admin(Admin::Keys))]),
+        ("/v1/admin/keys/revoke", &[(Method::POST, E::Admin(Admin::RevokeKey))]),
+        ("/v1/admin/deposits", &[(Method::POST, E::Admin(Admin::Deposits))]),
+        ("/v1/admin/withdrawals", &[(Method::POST, E::Admin(Admin::Withdrawals))]),
+        ("/v1/admin/withdrawals/settle", &[(Method::POST, E::Admin(Admin::SettleWithdrawal))]),
+        ("/v1/admin/withdrawals/cancel", &[(Method::POST, E::Admin(Admin::CancelWithdrawal))]),
+        ("/v1/admin/credit-limits", &[(Method::POST, E::Admin(Admin::CreditLimits))]),
+        ("/v1/admin/fees/symbol", &[(Method::POST, E::Admin(Admin::SymbolFees))]),
+        ("/v1/admin/fees/user", &[(Method::POST, E::Admin(Admin::UserFees))]),
+        ("/v1/admin/shards", &[(Method::GET, E::Shards), (Method::POST, E::Admin(Admin::Shards))]),
+        ("/v1/admin/shards/set", &[(Method::POST, E::Admin(Admin::SetShard))]),
+        ("/v1/admin/shards/moves", &[(Method::GET, E::Moves), (Method::POST, E::Admin(Admin::BeginMove))]),
+        ("/v1/admin/shards/subjects", &[(Method::GET, E::ShardSubjects)]),
+        ("/v1/admin/shards/moves/abort", &[(Method::POST, E::Admin(Admin::AbortMove))]),
+        ("/v1/admin/kill-switch", &[(Method::POST, E::Admin(Admin::KillSwitch))]),
+    ]
+};
+
 /// The endpoint of a request.
 pub(crate) fn find(method: &Method, path: &str) -> Result<Endpoint, NotFound> {
-    let methods = methods(path);
-    let missing = if methods.is_empty() { NotFound::Path } else { NotFound::Method };
-    methods.iter().find(|(one, _)| one == method).map(|(_, endpoint)| *endpoint).ok_or(missing)
-}
-
-fn methods(path: &str) -> &'static [(Method, Endpoint)] {
-    use Endpoint as E;
-    match path {
-        "/api/v3/order" => {
-            &const { [(Method::POST, E::PlaceOrder), (Method::DELETE, E::CancelOrder), (Method::GET, E::QueryOrder)] }
-        }
-        "/api/v3/order/test" => &const { [(Method::POST, E::TestOrder)] },
-        "/api/v3/order/cancelReplace" => &const { [(Method::POST, E::ReplaceOrder)] },
-        "/api/v3/order/amend/keepPriority" => &const { [(Method::PUT, E::AmendOrder)] },
-        "/api/v3/openOrders" => &const { [(Method::GET, E::OpenOrders), (Method::DELETE, E::CancelOpenOrders)] },
-        "/api/v3/allOrders" => &const { [(Method::GET, E::AllOrders)] },
-        "/api/v3/myTrades" => &const { [(Method::GET, E::MyTrades)] },
-        "/api/v3/account" => &const { [(Method::GET, E::Account)] },
-        "/api/v3/account/commission" => &const { [(Method::GET, E::Commission)] },
-        "/api/v3/ping" => &const { [(Method::GET, E::Ping)] },
-        "/api/v3/time" => &const { [(Method::GET, E::Time)] },
-        "/api/v3/exchangeInfo" => &const { [(Method::GET, E::ExchangeInfo)] },
-        "/api/v3/depth" => &const { [(Method::GET, E::Depth)] },
-        "/api/v3/trades" => &const { [(Method::GET, E::Trades)] },
-        "/api/v3/historicalTrades" => &const { [(Method::GET, E::HistoricalTrades)] },
-        "/api/v3/aggTrades" => &const { [(Method::GET, E::AggregateTrades)] },
-        "/api/v3/avgPrice" => &const { [(Method::GET, E::AveragePrice)] },
-        "/api/v3/klines" | "/api/v3/uiKlines" => &const { [(Method::GET, E::Klines)] },
-        "/api/v3/ticker/bookTicker" => &const { [(Method::GET, E::BookTicker)] },
-        "/api/v3/ticker/price" => &const { [(Method::GET, E::PriceTicker)] },
-        "/api/v3/ticker/24hr" => &const { [(Method::GET, E::DayTicker)] },
-        "/v1/positions" => &const { [(Method::GET, E::Positions)] },
-        "/v1/ledger" => &const { [(Method::GET, E::Ledger)] },
-        "/v1/executions" => &const { [(Method::GET, E::Executions)] },
-        "/v1/status" => &const { [(Method::GET, E::Status)] },
-        "/v1/admin/clock" => &const { [(Method::POST, E::AcceptClock)] },
-        "/v1/admin/shards" => &const { [(Method::GET, E::Shards), (Method::POST, E::Admin(Admin::Shards))] },
-        "/v1/admin/shards/set" => &const { [(Method::POST, E::Admin(Admin::SetShard))] },
-        "/v1/admin/assets" => &const { [(Method::POST, E::Admin(Admin::Assets))] },
-        "/v1/admin/symbols" => &const { [(Method::POST, E::Admin(Admin::Symbols))] },
-        "/v1/admin/symbols/status" => &const { [(Method::POST, E::Admin(Admin::SymbolStatus))] },
-        "/v1/admin/symbols/limits" => &const { [(Method::POST, E::Admin(Admin::SymbolLimits))] },
-        "/v1/admin/users" => &const { [(Method::POST, E::Admin(Admin::Users))] },
-        "/v1/admin/keys" => &const { [(Method::POST, E::Admin(Admin::Keys))] },
-        "/v1/admin/keys/revoke" => &const { [(Method::POST, E::Admin(Admin::RevokeKey))] },
-        "/v1/admin/deposits" => &const { [(Method::POST, E::Admin(Admin::Deposits))] },
-        "/v1/admin/withdrawals" => &const { [(Method::POST, E::Admin(Admin::Withdrawals))] },
-        "/v1/admin/withdrawals/settle" => &const { [(Method::POST, E::Admin(Admin::SettleWithdrawal))] },
-        "/v1/admin/withdrawals/cancel" => &const { [(Method::POST, E::Admin(Admin::CancelWithdrawal))] },
-        "/v1/admin/credit-limits" => &const { [(Method::POST, E::Admin(Admin::CreditLimits))] },
-        "/v1/admin/fees/symbol" => &const { [(Method::POST, E::Admin(Admin::SymbolFees))] },
-        "/v1/admin/fees/user" => &const { [(Method::POST, E::Admin(Admin::UserFees))] },
-        "/v1/admin/shards/moves" => &const { [(Method::GET, E::Moves), (Method::POST, E::Admin(Admin::BeginMove))] },
-        "/v1/admin/shards/subjects" => &const { [(Method::GET, E::ShardSubjects)] },
-        "/v1/admin/shards/moves/abort" => &const { [(Method::POST, E::Admin(Admin::AbortMove))] },
-        "/v1/admin/kill-switch" => &const { [(Method::POST, E::Admin(Admin::KillSwitch))] },
-        _ => &[],
-    }
+    let (_, methods) = ROUTES.iter().find(|(route, _)| *route == path).ok_or(NotFound::Path)?;
+    methods.iter().find(|(one, _)| one == method).map(|(_, endpoint)| *endpoint).ok_or(NotFound::Method)
 }

@@ -17,13 +17,14 @@ use crate::auth::{AHEAD_NS_MAX, Authority, Caller, bad_key};
 use crate::door::{Addresses, Door, Peer, Records};
 use crate::endpoint::{self, Endpoint, NotFound, Security};
 use crate::error::Error;
+use crate::openapi::parameters::parameters_of;
 use crate::params::{Params, without_signature};
 use crate::replays::{Replays, Seen};
 use crate::reply::Reply;
 use crate::request::{Call, read_body};
 use crate::secrets::MasterKey;
 use crate::trade::names::Names;
-use crate::{account, market, trade, venue};
+use crate::{account, market, openapi, trade, venue};
 
 /// What a gateway stands on.
 #[derive(Debug, Clone)]
@@ -137,7 +138,7 @@ impl Gateway {
         let text = std::str::from_utf8(&body).or(Err(Error::bad(-1100, "Illegal characters found in a parameter.")))?;
         let query = head.uri.query().unwrap_or_default();
         let is_form = endpoint.security() != Security::Admin;
-        let params = Params::parse(query, if is_form { text } else { "" })?;
+        let params = Params::parse(query, if is_form { text } else { "" })?.of(parameters_of(endpoint));
         let mut caller = match endpoint.security() {
             Security::Public => None,
             Security::Read | Security::Audit | Security::Trade | Security::Admin => {
@@ -261,6 +262,7 @@ async fn route(endpoint: Endpoint, call: &Call<'_>) -> Result<Reply, Error> {
         Endpoint::Executions => venue::executions::executions(call).await,
         Endpoint::Status => venue::status::status(call),
         Endpoint::Shards => venue::shards::list(call),
+        Endpoint::OpenApi => openapi::openapi(call),
         Endpoint::AcceptClock => venue::clock::accept(call),
         Endpoint::Moves => venue::moves::moves(call),
         Endpoint::ShardSubjects => venue::moves::subjects(call),

@@ -16,6 +16,7 @@ pub mod gateway;
 pub mod door;
 pub mod secrets;
 mod endpoint;
+mod openapi;
 mod request;
 mod auth;
 mod replays;

@@ -8,6 +8,7 @@ use domain::units::UnixNanos;
 
 use crate::decimal::{self, Decimal, DecimalError};
 use crate::error::Error;
+use crate::openapi::parameters::{MIN_SEQUENCE, Parameter, SIGNED};
 
 const PARAMETERS_MAX: usize = 64;
 const INTEGER_RANGE: &str = "^[0-9]{1,20}$";
@@ -21,6 +22,8 @@ pub(crate) struct Params<'a> {
     entries: Vec<(&'a str, Cow<'a, str>)>,
     /// One bit for each entry that was looked at; atomic only so that a call can move between threads.
     read: AtomicU64,
+    /// Those that the endpoint says it reads; absent: nobody says.
+    declared: Option<&'static [Parameter]>,
 }
 
 /// What was signed, in pieces that follow each other without separators.
@@ -29,11 +32,23 @@ pub(crate) type Signed<'a> = [&'a str; 4];
 impl<'a> Params<'a> {
     /// A parameter in both takes the value of the query.
     pub(crate) fn parse(query: &'a str, form: &'a str) -> Result<Self, Error> {
-        let mut params = Self { entries: Vec::with_capacity(12), read: AtomicU64::new(0) };
+        let mut params = Self { entries: Vec::with_capacity(12), read: AtomicU64::new(0), declared: None };
         params.add(query, 0)?;
         let in_query = params.entries.len();
         params.add(form, in_query)?;
         Ok(params)
+    }
+
+    /// The same for an endpoint that reads these.
+    pub(crate) fn of(self, declared: &'static [Parameter]) -> Self {
+        Self { declared: Some(declared), ..self }
+    }
+
+    /// What is read must be in the interface's description.
+    fn is_declared(&self, name: &str) -> bool {
+        let of_every_endpoint = SIGNED.iter().chain([&MIN_SEQUENCE]);
+        let Some(declared) = self.declared else { return true };
+        declared.iter().chain(of_every_endpoint).any(|parameter| parameter.name == name)
     }
 
     fn add(&mut self, text: &'a str, in_query: usize) -> Result<(), Error> {
@@ -57,6 +72,7 @@ impl<'a> Params<'a> {
 
     /// The parameter's value, if it was sent.
     pub(crate) fn optional(&self, name: &str) -> Result<Option<&str>, Error> {
+        debug_assert!(self.is_declared(name), "parameter {name} is not in openapi/parameters.rs");
         let Some(index) = self.entries.iter().position(|(other, _)| *other == name) else { return Ok(None) };
         self.read.fetch_or(1 << index, Ordering::Relaxed);
         match self.entries.get(index) {

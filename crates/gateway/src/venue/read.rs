@@ -101,7 +101,8 @@ pub(crate) fn read(call: &Call<'_>, admin: Admin) -> Result<Read, Error> {
 }
 
 fn parse<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Error> {
-    serde_json::from_slice(call.body).map_err(|error| Error::bad(-1135, format!("Invalid JSON Request: {error}.")))
+    let read = serde_json::from_slice(call.body).map(|bodies::Object(body)| body);
+    read.map_err(|error| Error::bad(-1135, format!("Invalid JSON Request: {error}.")))
 }
 
 fn plain(request_id: &str, content: RequestContent) -> Result<Read, Error> {

@@ -209,6 +209,13 @@ async fn what_is_wrong_with_a_request_is_named() {
         ("shards", r#"{"requestId":"x","name":"a","weight":0}"#, -5037),
         ("shards/set", r#"{"requestId":"x","name":"nowhere","weight":1}"#, -5030),
         ("shards/set", r#"{"requestId":"x","name":"nowhere","status":"gone"}"#, -1135),
+        // A list of the values is no object, and a member is said once.
+        ("users", r#"["x"]"#, -1135),
+        ("fees/symbol", r#"{"requestId":"x","symbol":"BTCUSDT","fees":["0","0"]}"#, -1135),
+        ("fees/user", r#"{"requestId":"x","userId":1,"fees":["0","0"]}"#, -1135),
+        ("symbols/limits", r#"{"requestId":"x","symbol":"BTCUSDT","limits":{"band":["1","1"]}}"#, -1135),
+        ("symbols/limits", r#"{"requestId":"x","symbol":"BTCUSDT","limits":[]}"#, -1135),
+        ("fees/user", r#"{"requestId":"x","userId":1,"fees":{"maker":"0","taker":"0","maker":"0"}}"#, -1135),
     ];
     for (path, body, code) in cases {
         let said = venue.admin(path, body).await;

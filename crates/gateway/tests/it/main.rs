@@ -11,5 +11,6 @@ mod market;
 mod klines;
 mod administration;
 mod records;
+mod openapi;
 mod unknown;
 mod rubbish;

@@ -41,10 +41,18 @@ pub(crate) enum Mood {
     Silent,
 }
 
+struct State {
+    engine: Engine,
+    seq: Seq,
+    time: UnixNanos,
+    executions: Vec<Execution>,
+    /// What the event log has, by sequence.
+    logged: Vec<CommandEvents>,
+}
+
 /// The engine behind a lock instead of a sequencer.
 pub(crate) struct Inside {
-    /// With what the event log has, by sequence.
-    state: Mutex<(Engine, Seq, UnixNanos, Vec<Execution>, Vec<CommandEvents>)>,
+    state: Mutex<State>,
     pub(crate) model: Arc<ReadModel>,
     mood: Mutex<Mood>,
     pub(crate) clock_jumped: AtomicBool,
@@ -65,7 +73,7 @@ impl fmt::Debug for Inside {
 impl Inside {
     fn apply(&self, command: Command, now: UnixNanos) -> Answer {
         let mut state = self.state.lock().unwrap();
-        let (engine, seq, time, executions, logged) = &mut *state;
+        let State { engine, seq, time, executions, logged } = &mut *state;
         *seq = seq.next();
         *time = (*time).max(now);
         let command = Sequenced { seq: *seq, time: *time, content: command };
@@ -164,12 +172,12 @@ impl Records for Inside {
             return Ok(None);
         }
         let state = self.state.lock().unwrap();
-        Ok(seq.0.checked_sub(1).and_then(|index| state.4.get(usize::try_from(index).unwrap()).cloned()))
+        Ok(seq.0.checked_sub(1).and_then(|index| state.logged.get(usize::try_from(index).unwrap()).cloned()))
     }
 
     fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError> {
         let state = self.state.lock().unwrap();
-        let own = state.3.iter().filter(|execution| execution_of(&execution.event).unwrap().0 == user);
+        let own = state.executions.iter().filter(|execution| execution_of(&execution.event).unwrap().0 == user);
         Ok(own.filter(|execution| execution.number >= from).take(limit).cloned().collect())
     }
 }
@@ -266,7 +274,13 @@ impl Venue {
         let model = Arc::new(ReadModel::new(&engine.state(), limits));
         let master = MasterKey::from_bytes([1; 32]);
         let inside = Arc::new(Inside {
-            state: Mutex::new((engine, Seq::ZERO, UnixNanos(0), Vec::new(), Vec::new())),
+            state: Mutex::new(State {
+                engine,
+                seq: Seq::ZERO,
+                time: UnixNanos(0),
+                executions: Vec::new(),
+                logged: Vec::new(),
+            }),
             model: Arc::clone(&model),
             mood: Mutex::new(Mood::Well),
             clock_jumped: AtomicBool::new(false),
