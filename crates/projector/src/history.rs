@@ -132,10 +132,17 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
+/// Of the orders of a user that have a client order id where they are read, those that may have had it last, the likeliest at the end:
+/// the last of the closed ones, which stay as they are, and all that are open, which may have been renamed or closed since.
+pub fn last_holders(mut rows: Vec<OrderRow>) -> Vec<OrderRow> {
+    rows.sort_unstable_by_key(OrderRow::held_name);
+    let open = rows.partition_point(|row| !row.status.is_open());
+    rows.split_off(open.saturating_sub(1))
+}
+
 /// Orders, fills and money in a store. Calls block; they may come from many threads at once.
 pub trait OrderHistory: Send + Sync + fmt::Debug {
-    /// One order (no row: the store does not have it). By a client order id up to two, the one that had it last at the end: that
-    /// one may be open, and renamed after the checkpoint, and then it is the other that is asked for.
+    /// One order (no row: the store does not have it). By a client order id those that may be meant ([`last_holders`]).
     fn order(&self, key: OrderKey) -> Result<Page<OrderRow>, ReadError>;
     /// Orders of a user, by order id.
     fn orders(&self, query: &OrdersQuery) -> Result<Page<OrderRow>, ReadError>;

@@ -127,20 +127,24 @@ impl OrderHistory for Routed {
         let mut candidates: Vec<&OrderRow> = found.rows().map(|(_, row)| row).collect();
         candidates.sort_unstable_by_key(|row| std::cmp::Reverse(row.order));
         candidates.dedup_by_key(|row| row.order);
+        let mut named = Page { through: found.through().unwrap_or_default(), rows: Vec::new() };
         for candidate in candidates {
             let id = OrderKey::Id(candidate.order);
             let page = self.one(&map, Subject::Symbol(candidate.symbol), |shard| shard.order(id))?;
             let Some(row) = page.rows.first() else { continue };
             match key {
                 OrderKey::Id(_) => return Ok(page),
-                // Another shard may have a later order of that name only from where it is not yet.
                 OrderKey::Client(user, name) if row.user == user && row.client_order_id == name => {
-                    return Ok(Page { through: page.through.min(found.through()?), rows: page.rows });
+                    named.through = named.through.min(page.through);
+                    named.rows.push(*row);
                 }
                 OrderKey::Client(..) => {}
             }
         }
-        Ok(Page { through: found.through()?, rows: Vec::new() })
+        // Any shard may have the order that had the name last: without one of them nobody can say.
+        found.through()?;
+        named.rows.sort_unstable_by_key(OrderRow::held_name);
+        Ok(named)
     }
 
     fn orders(&self, query: &OrdersQuery) -> Answer<OrderRow> {

@@ -18,9 +18,9 @@ BEGIN
               AND o.user_id = of_user AND o.client_order_id = name;
         SELECT max(o.order_id) INTO newest FROM orders AS o WHERE o.order_id < (newest >> 17) << 17;
     END LOOP;
-    RETURN ARRAY(SELECT o.order_id FROM orders AS o WHERE o.order_id = ANY (found)
-                 ORDER BY o.status IN ('new', 'partially_filled') DESC, o.last_seq DESC, o.order_id DESC
-                 LIMIT 2);
+    RETURN ARRAY(SELECT o.order_id FROM orders AS o WHERE o.order_id = ANY (found) AND o.status IN ('new', 'partially_filled'))
+        || ARRAY(SELECT o.order_id FROM orders AS o WHERE o.order_id = ANY (found) AND o.status NOT IN ('new', 'partially_filled')
+                 ORDER BY o.last_seq DESC, o.order_id DESC LIMIT 1);
 END
 $$;
-COMMENT ON FUNCTION orders_of_client IS 'The orders of a user that have this client order id now: the one that had it last, and the one before.';
+COMMENT ON FUNCTION orders_of_client IS 'The orders of a user that have this client order id now: those that are open, and of the others the last.';

@@ -13,7 +13,7 @@ use projector::candle::Candle;
 use projector::conformance::absent::Absent::Empty;
 use projector::history::{
     FillsQuery, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, Selection, TimeRange,
-    TradeHistory, TradesQuery,
+    TradeHistory, TradesQuery, last_holders,
 };
 use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
 use readmodel::limits::Limits;
@@ -48,15 +48,12 @@ impl Store {
         Self { model, users, names }
     }
 
-    /// The two orders that had the name last, of those that have it now.
+    /// Those that may have had the name last.
     fn named(&self, user: UserId, name: ClientOrderId) -> Vec<OrderRow> {
         let symbols = (0..u32::try_from(self.model.reference().symbols().len()).unwrap()).map(SymbolId);
         let all = Selection { first: None, time: TimeRange::default(), limit: usize::MAX };
         let of_symbol = |symbol| self.model.orders(&Empty, &OrdersQuery { user, symbol, selection: all }).unwrap();
-        let mut named: Vec<OrderRow> = symbols.flat_map(of_symbol).filter(|row| row.client_order_id == name).collect();
-        named.sort_by_key(OrderRow::held_name);
-        named.drain(..named.len().saturating_sub(2));
-        named
+        last_holders(symbols.flat_map(of_symbol).filter(|row| row.client_order_id == name).collect())
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "all of the trait's answers are results")]

@@ -2,7 +2,7 @@
 
 use domain::ids::{OrderId, UserId};
 use domain::text::ClientOrderId;
-use projector::history::{OrdersQuery, Selection};
+use projector::history::{OrdersQuery, Selection, last_holders};
 use projector::rows::OrderRow;
 
 use super::{Snapshot, limit_of, newest_first, oldest_first};
@@ -22,7 +22,7 @@ pub(super) async fn by_id(snapshot: &mut Snapshot<'_>, order: OrderId) -> Result
     snapshot.all(select_orders!("WHERE order_id = $1"), &[&int(order.0)], symbols::order).await
 }
 
-/// The two that had the name last, of those that have it now.
+/// Those that may have had the name last.
 pub(super) async fn by_client(
     snapshot: &mut Snapshot<'_>,
     user: UserId,
@@ -31,9 +31,8 @@ pub(super) async fn by_client(
     let find = snapshot.transaction.prepare_cached("SELECT orders_of_client($1, $2)").await?;
     let found = snapshot.transaction.query_one(&find, &[&small(user.0)?, &name.as_str()]).await?;
     let found: Vec<i64> = found.get(0);
-    let mut rows = snapshot.all(select_orders!("WHERE order_id = ANY ($1)"), &[&found], symbols::order).await?;
-    rows.sort_unstable_by_key(OrderRow::held_name);
-    Ok(rows)
+    let rows = snapshot.all(select_orders!("WHERE order_id = ANY ($1)"), &[&found], symbols::order).await?;
+    Ok(last_holders(rows))
 }
 
 pub(super) async fn of_user(snapshot: &mut Snapshot<'_>, query: &OrdersQuery) -> Result<Vec<OrderRow>, Fault> {

@@ -2,7 +2,7 @@
 
 use domain::ids::{OrderId, UserId};
 use domain::text::ClientOrderId;
-use projector::history::OrdersQuery;
+use projector::history::{OrdersQuery, last_holders};
 use projector::rows::OrderRow;
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -20,7 +20,7 @@ pub(super) fn by_id(scales: &mut Scales<'_>, order: OrderId) -> Result<Vec<Order
     all(scales, &sql, [int(order.0)], symbols::order)
 }
 
-/// The two that had the name last, of those that have it now: any range may have them.
+/// Those that may have had the name last: any range may have them.
 pub(super) fn by_client(scales: &mut Scales<'_>, user: UserId, name: &ClientOrderId) -> Result<Vec<OrderRow>, Fault> {
     let sql = format!(
         "{} WHERE order_id >> 17 = ?1 AND client_hash = ?2 AND user_id = ?3 AND client_order_id = ?4",
@@ -29,12 +29,10 @@ pub(super) fn by_client(scales: &mut Scales<'_>, user: UserId, name: &ClientOrde
     let hash = client_hash(user, name);
     let connection = scales.connection;
     let next = |range| next_range(connection, EVERYTHING, true, range);
-    let mut rows = walk(true, usize::MAX, next, |range, _| {
+    let rows = walk(true, usize::MAX, next, |range, _| {
         all(scales, &sql, params![int(range), hash, user.0, name.as_str()], symbols::order)
     })?;
-    rows.sort_unstable_by_key(OrderRow::held_name);
-    rows.drain(..rows.len().saturating_sub(2));
-    Ok(rows)
+    Ok(last_holders(rows))
 }
 
 pub(super) fn of_user(scales: &mut Scales<'_>, query: &OrdersQuery) -> Result<Vec<OrderRow>, Fault> {
