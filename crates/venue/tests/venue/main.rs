@@ -12,6 +12,7 @@ mod damage;
 mod copies;
 mod postgres;
 mod shards;
+mod field;
 mod moves;
 mod import;
 mod overload;
