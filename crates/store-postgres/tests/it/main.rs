@@ -14,3 +14,4 @@ mod server;
 mod views;
 mod moves;
 mod router;
+mod diagram;
