@@ -43,7 +43,7 @@ enum Task {
     },
     /// What clippy cannot see: arrows between crates, invariants, links, words, reasons for dependencies
     Tidy,
-    /// All tests: Rust, documentation examples, and the foreign clients (ccxt, python-binance) against a running venue
+    /// All tests: Rust, documentation examples, foreign clients (ccxt, python-binance) against a running venue, the models of its tables
     ///
     /// Rust tests run with `cargo nextest` where it is installed, else with `cargo test`. Tests named `real_day` replay a
     /// real trading day and need `BUTTONWOOD_REAL_DAY=PATH/orders.csv.xz`; without it they are counted as skipped. The

@@ -44,7 +44,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
     let mut outcomes = vec![rust::run(workspace, arguments)?];
     if arguments.is_empty() {
         outcomes.extend(doc::run(workspace)?);
-        outcomes.push(clients::run(workspace)?);
+        outcomes.extend(clients::run(workspace)?);
     }
     let mut sum = Counts::default();
     for outcome in outcomes {
