@@ -156,7 +156,7 @@ impl Live {
         let shared = Shared {
             logs: logs.clone(),
             epoch,
-            settings: projector::settings::Settings::default(),
+            settings: config.derived(),
             snapshots: snapshots.clone(),
             written: Arc::clone(&written),
             read_model: Arc::clone(&read_model),
