@@ -1,6 +1,8 @@
 //! One private server.
 
+use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -109,6 +111,13 @@ impl Server {
         let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
         ensure!(!name.is_empty() && name.chars().all(plain), "not a plain name: {name:?}");
         self.query("postgres", &format!("CREATE DATABASE \"{name}\"")).map(drop)
+    }
+
+    /// Writes a file into the data directory that the server alone may read: a certificate, a key.
+    pub fn put_data_file(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        let path = self.data().join(name);
+        File::options().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        Ok(folder::write(&path, text, self.binaries.account())?)
     }
 
     /// Runs SQL with `psql`. Gives the rows as text: one a line, columns separated by `|`.

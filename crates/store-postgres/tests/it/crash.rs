@@ -56,7 +56,7 @@ fn rows(store: &mut dyn ReadStream, stream: Stream) -> Vec<StoredRow> {
 }
 
 /// Of the blocks up to the stored checkpoint there is everything, and nothing else.
-fn assert_whole(stores: &mut Stores, blocks: &[CommittedBlock]) {
+pub(crate) fn assert_whole(stores: &mut Stores, blocks: &[CommittedBlock]) {
     for stream in STREAMS {
         let at = place(stores.of(stream), stream, blocks);
         let mut memory = MemoryStore::default();

@@ -10,6 +10,8 @@ mod shards;
 mod rewind;
 mod history;
 mod crash;
+mod outcome;
+mod tls;
 mod server;
 mod views;
 mod moves;

@@ -139,3 +139,40 @@ fn a_plan_made_early_finds_its_rows_by_key() {
                    WHERE relname LIKE 'orders_r%' OR relname IN ('positions', 'open_orders', 'balances')";
     assert_eq!(databases.server.query(&database, scanned).unwrap(), "0", "rows found by looking at all of them");
 }
+
+/// Files of a directory and of those in it.
+fn texts(directory: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(texts(&path));
+        } else {
+            found.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap().to_lowercase()));
+        }
+    }
+    found
+}
+
+/// The times in rows are the journal's: a server whose clock is wrong writes the same rows.
+#[test]
+fn no_statement_asks_the_server_for_the_time() {
+    const CLOCKS: [&str; 7] = [
+        "now()",
+        "current_timestamp",
+        "clock_timestamp",
+        "statement_timestamp",
+        "transaction_timestamp",
+        "localtime",
+        "current_date",
+    ];
+    for directory in ["src", "migrations"] {
+        let texts = texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join(directory));
+        assert!(texts.len() > 2, "there is nothing in {directory}");
+        for (path, text) in texts {
+            let text = text.replace("instant::now()", "");
+            let found = CLOCKS.iter().find(|clock| text.contains(**clock));
+            assert_eq!(found, None, "{path}");
+        }
+    }
+}

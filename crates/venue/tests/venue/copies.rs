@@ -4,9 +4,12 @@ use std::fs;
 
 use outside::client::Client;
 use outside::http::Answer;
+use pg_cluster::options::Options;
+use pg_cluster::server::Server;
 use serde_json::Value;
 
 use crate::desk::{Desk, Market, copy, find, place, refused, until, until_stored};
+use crate::postgres::{DATABASE, at};
 
 #[test]
 fn a_data_directory_in_use_is_refused() {
@@ -66,7 +69,24 @@ fn refused_history(client: &mut Client) -> String {
 
 #[test]
 fn of_two_copies_on_one_store_the_older_is_fenced() {
-    let desk = Desk::new();
+    the_older_copy_is_fenced(Desk::new());
+}
+
+#[test]
+fn of_two_copies_on_one_shard_the_older_is_fenced() {
+    let (_server, desk) = on_a_shard();
+    the_older_copy_is_fenced(desk);
+}
+
+/// A desk whose orders and money are in PostgreSQL.
+fn on_a_shard() -> (Server, Desk) {
+    let server = Server::temporary(&Options::default().without_fsync()).unwrap();
+    server.create_database(DATABASE).unwrap();
+    let desk = at(&server.url(DATABASE));
+    (server, desk)
+}
+
+fn the_older_copy_is_fenced(desk: Desk) {
     let store = desk.beside("store");
     let desk = desk.with("STORE", store.display());
     let mut original = desk.serve();
@@ -75,7 +95,7 @@ fn of_two_copies_on_one_store_the_older_is_fenced() {
     place(&mut trader, "BUY", 100, "before");
     until_stored(&mut trader);
 
-    let other = Desk::new().with("STORE", store.display()).at(desk.beside("copy"));
+    let other = desk.copied_to(desk.beside("copy"));
     copy(&desk.data, &other.data);
     let mut copied = other.serve();
     let mut newer = market.trader(&mut copied);
@@ -111,9 +131,18 @@ fn of_two_copies_on_one_store_the_older_is_fenced() {
 
 #[test]
 fn a_restore_to_an_earlier_point_is_refused_until_the_store_is_rewound() {
-    let desk = Desk::new();
+    restored_to_an_earlier_point(&Desk::new());
+}
+
+#[test]
+fn a_restore_to_an_earlier_point_is_refused_until_the_shard_is_rewound() {
+    let (_server, desk) = on_a_shard();
+    restored_to_an_earlier_point(&desk);
+}
+
+fn restored_to_an_earlier_point(desk: &Desk) {
     let mut venue = desk.serve();
-    let market = Market::open(&desk, &mut venue, 2);
+    let market = Market::open(desk, &mut venue, 2);
     let mut trader = market.trader(&mut venue);
     for number in 0..20 {
         place(&mut trader, "BUY", 100 + number, &format!("kept-{number}"));

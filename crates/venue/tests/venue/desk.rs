@@ -44,6 +44,11 @@ impl Desk {
         Self { data, ..self }
     }
 
+    /// Another with the same settings, whose data is elsewhere.
+    pub(crate) fn copied_to(&self, data: PathBuf) -> Self {
+        Self { directory: TempDir::new().unwrap(), binary: self.binary.clone(), data }
+    }
+
     /// A path beside the data directory.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)

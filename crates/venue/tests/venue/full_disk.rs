@@ -13,14 +13,18 @@ use crate::desk::{Desk, Market, cancel, find, limit, place, until};
 const MIB: u32 = 80;
 
 /// A small file system of its own, where the machine lets us have one.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(path: PathBuf) -> Option<Self> {
+    pub(crate) fn mount(path: PathBuf) -> Option<Self> {
         fs::create_dir(&path).unwrap();
         let options = format!("size={MIB}m");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&path).output();
         mounted.is_ok_and(|output| output.status.success()).then_some(Self(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 
@@ -32,7 +36,7 @@ impl Drop for SmallDisk {
 }
 
 /// Fills what is left.
-fn fill(path: &Path) {
+pub(crate) fn fill(path: &Path) {
     let mut file = File::options().create(true).append(true).open(path).unwrap();
     for size in [1 << 20, 1 << 12] {
         while file.write_all(&vec![1; size]).is_ok() {}

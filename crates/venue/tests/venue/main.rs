@@ -15,6 +15,8 @@ mod shards;
 mod field;
 mod moves;
 mod import;
+mod troubles;
+mod failover;
 mod overload;
 mod wrong_rows;
 mod verify_beside;

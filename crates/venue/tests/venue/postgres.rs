@@ -8,7 +8,7 @@ use pg_cluster::server::Server;
 
 use crate::desk::{Desk, Market, find, place, until, until_stored};
 
-const DATABASE: &str = "venue";
+pub(crate) const DATABASE: &str = "venue";
 
 /// A server with a database, and a desk whose venue writes there.
 fn with_server() -> (Server, Desk) {
@@ -18,19 +18,19 @@ fn with_server() -> (Server, Desk) {
     (server, desk)
 }
 
-fn at(url: &str) -> Desk {
+pub(crate) fn at(url: &str) -> Desk {
     let desk = Desk::new();
     let file = desk.beside("venue.toml");
     fs::write(&file, format!("[[shards]]\nname = \"shard-1\"\nurl = \"{url}\"\n")).unwrap();
     desk.with("CONFIG", file.display())
 }
 
-fn ask(server: &Server, sql: &str) -> String {
+pub(crate) fn ask(server: &Server, sql: &str) -> String {
     server.query(DATABASE, sql).unwrap().trim().to_owned()
 }
 
 /// What keeps the followers of the shard from going on.
-fn trouble(client: &mut Client) -> Vec<String> {
+pub(crate) fn trouble(client: &mut Client) -> Vec<String> {
     let status = client.look("/v1/status").unwrap();
     let followers = status["followers"].as_array().unwrap().iter();
     followers.filter_map(|follower| follower["trouble"].as_str().map(str::to_owned)).collect()
