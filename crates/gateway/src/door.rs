@@ -86,6 +86,25 @@ pub struct Status {
     pub clock_behind_ns: u64,
     /// Each follower.
     pub followers: Vec<Follower>,
+    /// Each standby of a shard.
+    pub standbys: Vec<StandbyStatus>,
+}
+
+/// How far a copy of a shard is that follows the shard by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandbyStatus {
+    /// Name of its shard.
+    pub shard: String,
+    /// Where it is, in the operator's words.
+    pub region: Option<String>,
+    /// Last command of which it has everything.
+    pub checkpoint: Seq,
+    /// Whether history is read from it, where it is new enough.
+    pub is_read: bool,
+    /// Reads it has answered.
+    pub reads: u64,
+    /// What keeps it from being read at present, if anything does.
+    pub trouble: Option<String>,
 }
 
 /// How far one follower is.

@@ -16,6 +16,7 @@ pub mod merged;
 pub mod answer;
 pub mod restart;
 pub mod routed;
+pub mod standby;
 pub mod limits;
 mod apply;
 mod sorted;

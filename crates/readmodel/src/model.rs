@@ -211,6 +211,20 @@ impl ReadModel {
         Seq(self.stored[stream_index(stream)].load(Ordering::Relaxed))
     }
 
+    /// Everything later than this is in memory, of a user or of all: what a store must have for its answers to be made whole.
+    pub(crate) fn floor(&self, stream: Stream, user: Option<UserId>) -> Seq {
+        let of = |shard: &Shard| match stream {
+            Stream::Orders => shard.closed.floor().max(shard.fills.floor()),
+            Stream::Ledger => shard.ledger.floor(),
+            // Trades are not kept by user.
+            Stream::Trades => Seq(u64::MAX),
+        };
+        match user {
+            Some(user) => of(&self.shard(user)),
+            None => self.shards.iter().map(|shard| of(&lock(shard))).max().unwrap_or(Seq::ZERO),
+        }
+    }
+
     pub(crate) fn shard(&self, user: UserId) -> std::sync::MutexGuard<'_, Shard> {
         lock(&self.shards[shard_of(user)])
     }

@@ -87,6 +87,11 @@ impl PostgresOrders {
         self.shard.get_or_init(|| shard);
     }
 
+    /// How far a stream is.
+    pub fn reached(&self, stream: Stream) -> Result<Seq, ReadError> {
+        Ok(self.read(stream, async |_| Ok(Vec::<()>::new()))?.through)
+    }
+
     /// Reads rows of a stream and its checkpoint from one snapshot.
     fn read<T>(
         &self,

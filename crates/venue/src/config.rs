@@ -55,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) market_snapshot_levels: usize,
     /// How long market snapshots are kept.
     pub(crate) market_snapshot_ttl_hours: u32,
+    /// Where this venue is, in the operator's words: only standbys of the same region are read; without it, all are.
+    pub(crate) region: Option<String>,
     /// Threads of the gateway; 0: one per core.
     pub(crate) gateway_threads: usize,
     /// How long a request waits for its answer before it gets "unknown, ask again", in milliseconds.
@@ -76,15 +78,42 @@ pub(crate) struct Shard {
     /// `postgres://user:password@host[:port][,host…]/database`; several hosts are a primary and its standbys, of which the one that
     /// takes writes is written to.
     pub(crate) url: String,
-    /// Its standbys, each by its own URL. Nothing is read from them yet.
+    /// Its standbys: history is read from those of the venue's region, where they are not too far behind.
     #[serde(default)]
-    pub(crate) standby: Vec<String>,
+    pub(crate) standby: Vec<Standby>,
     /// Certificate authorities to trust, as PEM; the public ones by default.
     #[serde(default)]
     pub(crate) ca_file: Option<PathBuf>,
     /// Whether a start brings an older schema up to date; otherwise `buttonwood migrate` does.
     #[serde(default = "yes")]
     pub(crate) migrate: bool,
+}
+
+/// A copy of a shard that follows it.
+#[derive(Clone, Deserialize, PartialEq, Eq)]
+#[serde(from = "StandbyEntry")]
+pub(crate) struct Standby {
+    /// `postgres://…`, of this server alone.
+    pub(crate) url: String,
+    /// Where it is, in the operator's words.
+    pub(crate) region: Option<String>,
+}
+
+/// As it is written: the URL, or a table.
+#[derive(Deserialize)]
+#[serde(untagged, deny_unknown_fields, expecting = "a URL, or { url = \"…\", region = \"…\" }")]
+enum StandbyEntry {
+    Url(String),
+    Table { url: String, region: Option<String> },
+}
+
+impl From<StandbyEntry> for Standby {
+    fn from(entry: StandbyEntry) -> Self {
+        match entry {
+            StandbyEntry::Url(url) => Self { url, region: None },
+            StandbyEntry::Table { url, region } => Self { url, region },
+        }
+    }
 }
 
 const fn yes() -> bool {
@@ -131,6 +160,7 @@ impl Default for Config {
             market_snapshot_seconds: 10,
             market_snapshot_levels: 10,
             market_snapshot_ttl_hours: 24,
+            region: None,
             gateway_threads: 0,
             answer_timeout_ms: 5_000,
             connections_max: 4_096,
@@ -241,7 +271,7 @@ impl Config {
 const RESERVED: [&str; 2] = ["hot", "archive"];
 
 /// The names the environment may override.
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 22] = [
     "data",
     "listen",
     "allow_plaintext",
@@ -258,6 +288,7 @@ const NAMES: [&str; 21] = [
     "market_snapshot_seconds",
     "market_snapshot_levels",
     "market_snapshot_ttl_hours",
+    "region",
     "gateway_threads",
     "answer_timeout_ms",
     "connections_max",
@@ -325,6 +356,19 @@ mod tests {
             let error = format!("{:#}", load(&names).unwrap_err());
             assert!(error.contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn a_standby_is_a_url_or_says_where_it_is() {
+        let shard = |standby: &str| {
+            let text = format!("[[shards]]\nname = \"one\"\nurl = \"postgres://a/b\"\nstandby = [{standby}]");
+            Ok::<_, anyhow::Error>(load(&text, &[])?.shards.remove(0).standby)
+        };
+        let of = |url: &str, region: Option<&str>| Standby { url: url.to_owned(), region: region.map(str::to_owned) };
+        let both = shard("\"postgres://c/b\", { url = \"postgres://d/b\", region = \"eu\" }").unwrap();
+        assert!(both == [of("postgres://c/b", None), of("postgres://d/b", Some("eu"))]);
+        let wrong = shard("{ address = \"postgres://d/b\" }").err().map(|error| format!("{error:#}"));
+        assert!(wrong.as_ref().is_some_and(|error| error.contains("url = ")), "{wrong:?}");
     }
 
     #[test]

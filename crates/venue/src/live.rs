@@ -47,6 +47,7 @@ use crate::sharding::seeding::Seeding;
 use crate::sharding::{self, Threads};
 use crate::source::{Joined, Logs};
 use crate::stores::Stores;
+use crate::stores::standby::{self, Watched};
 
 /// Longest sleep of the sequencer without work: bounds how late it hears of a shutdown.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
@@ -74,6 +75,7 @@ pub(crate) struct Status {
     pub(crate) replayed: Arc<AtomicU64>,
     pub(crate) followers: Arc<Roster>,
     pub(crate) moves: Arc<Moves>,
+    pub(crate) standbys: Vec<Arc<Watched>>,
 }
 
 /// A running venue.
@@ -144,12 +146,9 @@ impl Live {
             learner = fill_memory(&read_model, stores, &readers, &logs, &written, &stop)?;
             (history, routed) = (Some(readers), over_shards);
         }
-        let replayer = if beside.replayer {
-            let engine = Engine::from_state(&state).context("the state just recovered cannot be copied")?;
-            Some(Replayer::new(venue, engine, point, &logs.journal, &logs.event_log))
-        } else {
-            None
-        };
+        let copy = || Engine::from_state(&state).context("the state just recovered cannot be copied");
+        let copy = beside.replayer.then(copy).transpose()?;
+        let replayer = copy.map(|engine| Replayer::new(venue, engine, point, &logs.journal, &logs.event_log));
         drop(state);
 
         let core = Core::start(config, engine, epoch, journal, event_log, &read_model, sinks)?;
@@ -164,6 +163,7 @@ impl Live {
             moves: Arc::new(Moves::of(&read_model.shard_map())),
             stop: Arc::clone(&stop),
         };
+        let standbys = stores.as_ref().map(Stores::standbys).unwrap_or_default();
         let followers = follow(stores, learner, config, &core, &shared)?;
         let shards = Shards::new(config, shared.clone(), followers.clone(), routed);
         let replayed = Arc::new(AtomicU64::new(read_model.seq().0));
@@ -183,7 +183,8 @@ impl Live {
         };
         let replayer = replayer.map(start_maintainer).transpose().context(NO_THREAD)?;
         let journal = Arc::clone(&core.committed);
-        let status = Arc::new(Status { epoch, journal, replayed, followers: shared.roster, moves: shared.moves });
+        let (roster, moves) = (shared.roster, shared.moves);
+        let status = Arc::new(Status { epoch, journal, replayed, followers: roster, moves, standbys });
         let (entrance, controls) = (core.entrance.clone(), Arc::clone(&core.controls));
         Ok(Self {
             entrance,
@@ -393,6 +394,9 @@ fn follow(
         let map = shared.read_model.shard_map();
         sharding::register(&stores, &map, &Console::new(core.entrance.clone(), "shards"))?;
         sharding::warn_unconfigured(&stores, &shared.read_model.shard_map());
+        for thread in standby::watch(&stores.standbys(), &shared.stop).context(NO_THREAD)? {
+            followers.add(thread);
+        }
         sharding::follow(stores, shared, &seeding, &followers)?;
         if !config.shards.is_empty() {
             let (console, kept) = (Console::new(core.entrance.clone(), "moves"), config.moved_rows_kept_s);

@@ -13,7 +13,7 @@ use domain::event::Event;
 use domain::ids::{ExecutionNumber, UserId};
 use domain::text::ShardName;
 use domain::units::{Seq, UnixNanos};
-use gateway::door::{CommandEvents, Door, Execution, Follower, Moving, Records, Status};
+use gateway::door::{CommandEvents, Door, Execution, Follower, Moving, Records, StandbyStatus, Status};
 use gateway::gateway::{Gateway, Ground, Settings};
 use gateway::secrets::MasterKey;
 use journal::read::SegmentSource;
@@ -34,6 +34,7 @@ use crate::followers::FollowerStatus;
 use crate::live::{self, Beside, Live};
 use crate::sharding::running::Shards;
 use crate::sockets;
+use crate::stores::standby::Watched;
 
 /// Label of the key that the first start makes.
 const FIRST_KEY: &str = "first-start";
@@ -353,6 +354,18 @@ impl VenueRecords {
     }
 }
 
+fn standby_status(watched: &Watched) -> StandbyStatus {
+    let heard = watched.standby.heard();
+    StandbyStatus {
+        shard: watched.shard.clone(),
+        region: watched.region.clone(),
+        checkpoint: heard.symbols.min(heard.users),
+        is_read: watched.is_read,
+        reads: heard.reads,
+        trouble: heard.trouble,
+    }
+}
+
 impl Records for VenueRecords {
     fn status(&self) -> Status {
         let follower = |follower: &Arc<FollowerStatus>| Follower {
@@ -370,6 +383,7 @@ impl Records for VenueRecords {
             clock_jumped: self.controls.clock_jumped(),
             clock_behind_ns: block_time.since(live::wall_clock()),
             followers: self.status.followers.all().iter().map(follower).collect(),
+            standbys: self.status.standbys.iter().map(|watched| standby_status(watched)).collect(),
         }
     }
 

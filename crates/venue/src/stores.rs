@@ -2,6 +2,7 @@
 
 pub(crate) mod member;
 pub(crate) mod postgres;
+pub(crate) mod standby;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,12 +20,14 @@ use projector::lineage::Lineage;
 use projector::store::StoreError;
 use readmodel::model::ReadModel;
 use readmodel::routed::Routed;
+use readmodel::standby::Replicated;
 use store_postgres::history::PostgresOrders;
 use store_sqlite::history::{SqliteOrders, SqliteTrades};
 
 use crate::config::{self, Config};
 use crate::followers::name_of;
 use crate::stores::member::{Kept, Member, Role};
+use crate::stores::standby::Watched;
 
 /// How long a start waits for stores that cannot be reached.
 pub(crate) const REACH_WAIT: Duration = Duration::from_secs(5);
@@ -45,7 +48,25 @@ pub(crate) struct Stores {
 enum Orders {
     Embedded(Arc<dyn OrderHistory>),
     /// In the order of the configuration.
-    Shards(Vec<(ShardName, Arc<PostgresOrders>)>),
+    Shards(Vec<ShardReaders>),
+}
+
+/// Who reads a shard.
+#[derive(Debug)]
+struct ShardReaders {
+    name: ShardName,
+    orders: Arc<PostgresOrders>,
+    standbys: Vec<Arc<Watched>>,
+}
+
+impl ShardReaders {
+    /// The shard with the standbys that may be read for it.
+    fn history(&self, model: &Arc<ReadModel>) -> Arc<dyn OrderHistory> {
+        let orders: Arc<dyn OrderHistory> = Arc::<PostgresOrders>::clone(&self.orders);
+        let read = self.standbys.iter().filter(|watched| watched.is_read);
+        let standbys: Vec<_> = read.map(|watched| Arc::clone(&watched.standby)).collect();
+        if standbys.is_empty() { orders } else { Arc::new(Replicated::new(Arc::clone(model), orders, standbys)) }
+    }
 }
 
 impl Stores {
@@ -72,9 +93,12 @@ impl Stores {
             }
         }
         if let Orders::Shards(shards) = &self.orders {
-            for (name, orders) in shards {
+            for ShardReaders { name, orders, standbys } in shards {
                 if let Some(shard) = map.shard_by_name(name.as_str()) {
                     orders.set_shard(shard.id);
+                    for watched in standbys {
+                        watched.orders.set_shard(shard.id);
+                    }
                 }
             }
         }
@@ -86,8 +110,7 @@ impl Stores {
         let (orders, routed): (Arc<dyn OrderHistory>, _) = match &self.orders {
             Orders::Embedded(orders) => (Arc::clone(orders), None),
             Orders::Shards(shards) => {
-                let mut shards =
-                    shards.iter().map(|(name, orders)| (*name, Arc::clone(orders) as Arc<dyn OrderHistory>));
+                let mut shards = shards.iter().map(|shard| (shard.name, shard.history(model)));
                 let (first, orders) = shards.next().expect("there is a shard, or orders are in the embedded store");
                 let routed = Arc::new(Routed::new(Arc::clone(model), first, orders));
                 shards.for_each(|(name, orders)| routed.put(name, orders));
@@ -97,11 +120,19 @@ impl Stores {
         (Arc::new(Halves { orders, trades: Arc::clone(&self.trades) }), routed)
     }
 
+    /// The standbys of all shards.
+    pub(crate) fn standbys(&self) -> Vec<Arc<Watched>> {
+        match &self.orders {
+            Orders::Embedded(_) => Vec::new(),
+            Orders::Shards(shards) => shards.iter().flat_map(|shard| shard.standbys.iter().cloned()).collect(),
+        }
+    }
+
     /// Names of the shards in the configuration, in its order.
     pub(crate) fn shards(&self) -> Vec<ShardName> {
         match &self.orders {
             Orders::Embedded(_) => Vec::new(),
-            Orders::Shards(shards) => shards.iter().map(|(name, _)| *name).collect(),
+            Orders::Shards(shards) => shards.iter().map(|shard| shard.name).collect(),
         }
     }
 
@@ -286,7 +317,9 @@ fn readers(config: &Config, members: &[Member]) -> anyhow::Result<(Orders, Arc<d
         let shard = |shard: &config::Shard| {
             let name = shard.shard_name();
             let lineage = lineage(&|member| member.shard == Some(name));
-            anyhow::Ok((name, Arc::new(PostgresOrders::open(&postgres::place(shard)?, READERS, lineage)?)))
+            let orders = Arc::new(PostgresOrders::open(&postgres::place(shard)?, READERS, lineage.clone())?);
+            let standbys = shard.standby.iter().map(|standby| Watched::open(config, shard, standby, lineage.clone()));
+            anyhow::Ok(ShardReaders { name, orders, standbys: standbys.collect::<Result<_, _>>()? })
         };
         Orders::Shards(config.shards.iter().map(shard).collect::<Result<_, _>>()?)
     };

@@ -1,6 +1,7 @@
 //! `GET /v1/status`.
 
 use crate::error::Error;
+use crate::json::Json;
 use crate::reply::Reply;
 use crate::request::Call;
 use crate::venue::shards::write_follower;
@@ -21,6 +22,26 @@ pub(crate) fn status(call: &Call<'_>) -> Result<Reply, Error> {
                     write_follower(json, follower, status.committed);
                 }
             });
+            json.name("standbys").array(|json| {
+                for standby in &status.standbys {
+                    json.object(|json| {
+                        json.text("shard", &standby.shard);
+                        text_or_null(json, "region", standby.region.as_deref());
+                        json.number("checkpoint", standby.checkpoint.0);
+                        json.number("lag", status.committed.0.saturating_sub(standby.checkpoint.0));
+                        json.flag("read", standby.is_read);
+                        json.number("reads", standby.reads);
+                        text_or_null(json, "trouble", standby.trouble.as_deref());
+                    });
+                }
+            });
         });
     }))
+}
+
+fn text_or_null(json: &mut Json, name: &str, text: Option<&str>) {
+    match text {
+        Some(text) => json.text(name, text),
+        None => json.raw(name, b"null"),
+    }
 }

@@ -144,7 +144,14 @@ impl Records for Inside {
         };
         let clock_jumped = self.clock_jumped.load(Ordering::Relaxed);
         let sequenced = Seq(seq.0 + 2);
-        Status { sequenced, committed: seq, clock_jumped, clock_behind_ns: 2_500_001, followers: vec![follower] }
+        Status {
+            sequenced,
+            committed: seq,
+            clock_jumped,
+            clock_behind_ns: 2_500_001,
+            followers: vec![follower],
+            standbys: Vec::new(),
+        }
     }
 
     fn moves(&self) -> Vec<Moving> {

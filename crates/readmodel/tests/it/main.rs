@@ -6,4 +6,5 @@ mod state;
 mod history;
 mod restart;
 mod routed;
+mod standby;
 mod rows;

@@ -18,17 +18,20 @@ use store_postgres::rewind;
 use store_postgres::store::{PostgresStore, STREAMS};
 
 use super::member::{Access, Kept, Member, Role};
-use crate::config::Shard;
+use crate::config::{Shard, Standby};
 
 /// Where a shard is.
 pub(crate) fn place(shard: &Shard) -> anyhow::Result<PostgresConfig> {
     let place = PostgresConfig::new(&shard.url, shard.ca_file.as_ref());
     let mut place = place.with_context(|| format!("shard {}", shard.name))?;
     place.migrates = shard.migrate;
-    for standby in &shard.standby {
-        PostgresConfig::new(standby, shard.ca_file.as_ref()).with_context(|| format!("a standby of {}", shard.name))?;
-    }
     Ok(place)
+}
+
+/// Where a standby of a shard is.
+pub(crate) fn place_of_standby(shard: &Shard, standby: &Standby) -> anyhow::Result<PostgresConfig> {
+    let place = PostgresConfig::new(&standby.url, shard.ca_file.as_ref());
+    place.with_context(|| format!("a standby of {}", shard.name))
 }
 
 /// The members of a shard. None of them connects before it is asked something.

@@ -43,7 +43,7 @@ fn stores_are_compared_and_the_server_is_left_as_it_was() {
 
 #[test]
 fn a_venue_with_a_shard_says_how_far_sql_is_behind() {
-    let load = ["postgres", "--seconds", "1", "--warm-up", "0", "--users", "20", "--symbols", "2", "--resting", "100"];
+    let load = ["postgres", "--seconds", "2", "--warm-up", "2", "--users", "20", "--symbols", "2", "--resting", "100"];
     let report = bench(&[&load[..], &["--rate", "500"]].concat());
     let number = |name: &str| report[name].as_f64().unwrap_or_else(|| panic!("{name} in {report}"));
     assert!((450.0..=550.0).contains(&number("orders_per_s")), "{report}");

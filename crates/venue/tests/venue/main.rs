@@ -17,6 +17,7 @@ mod moves;
 mod import;
 mod troubles;
 mod failover;
+mod standby;
 mod overload;
 mod wrong_rows;
 mod verify_beside;
