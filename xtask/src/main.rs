@@ -92,6 +92,9 @@ enum Task {
         /// How many servers, each a shard
         #[arg(long, default_value_t = 1, requires = "postgres")]
         shards: usize,
+        /// Move symbols and users from shard to shard meanwhile
+        #[arg(long, requires = "postgres")]
+        moves: bool,
     },
 }
 
@@ -115,8 +118,8 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Demo { arguments } => venue::demo(&workspace, &arguments),
         Task::Bench { name, arguments } => bench::run(&workspace, &name, &arguments),
         Task::Cluster { action } => cluster::run(&workspace, &action),
-        Task::Torture { rounds, seed, postgres, shards } => {
-            venue::torture(&workspace, rounds, seed, postgres.then_some(shards))
+        Task::Torture { rounds, seed, postgres, shards, moves } => {
+            venue::torture(&workspace, rounds, seed, postgres.then_some((shards, moves)))
         }
     }
 }

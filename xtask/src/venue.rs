@@ -11,15 +11,19 @@ pub(crate) fn demo(workspace: &Workspace, arguments: &[String]) -> anyhow::Resul
     process::run(&mut command)
 }
 
-/// With a number of shards, PostgreSQL is tortured as well.
+/// With a number of shards PostgreSQL is tortured as well, and perhaps symbols and users move between them.
 pub(crate) fn torture(
     workspace: &Workspace,
     rounds: u64,
     seed: Option<u64>,
-    shards: Option<usize>,
+    shards: Option<(usize, bool)>,
 ) -> anyhow::Result<()> {
     let seed = seed.unwrap_or_else(fresh_seed);
-    let servers = shards.map(|shards| format!(" --postgres --shards {shards}")).unwrap_or_default();
+    let servers = shards.map(|(shards, moves)| {
+        let moves = if moves { " --moves" } else { "" };
+        format!(" --postgres --shards {shards}{moves}")
+    });
+    let servers = servers.unwrap_or_default();
     let arguments = format!("--rounds {rounds} --seed {seed}{servers}");
     println!("seed {seed}; again with: cargo xtask torture {arguments}");
     // The one that kills, and the one that is killed, which it expects beside itself.

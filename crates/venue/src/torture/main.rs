@@ -16,6 +16,7 @@ mod in_process;
 mod logs;
 mod forget;
 mod shards;
+mod moves;
 #[path = "../random.rs"]
 mod random;
 
@@ -58,6 +59,9 @@ struct Args {
     /// How many servers, each a shard.
     #[arg(long, default_value_t = 1)]
     shards: usize,
+    /// Move symbols and users from shard to shard meanwhile.
+    #[arg(long, requires = "postgres")]
+    moves: bool,
     /// REST clients.
     #[arg(long, default_value_t = 6)]
     clients: u32,
@@ -102,7 +106,7 @@ fn run(args: &Args, seed: u64) -> anyhow::Result<()> {
 
 fn rounds(args: &Args, rig: &mut Rig) -> anyhow::Result<()> {
     rig.first_starts()?;
-    let mut rest = Rest::set_up(rig, args.clients)?;
+    let mut rest = Rest::set_up(rig, args.clients, args.moves.then_some(args.shards))?;
     rig.stop()?;
     let mut in_process = InProcess::set_up(rig)?;
     for round in 1..=args.rounds {
@@ -112,6 +116,7 @@ fn rounds(args: &Args, rig: &mut Rig) -> anyhow::Result<()> {
         if round % args.verify_every.max(1) == 0 || round == args.rounds {
             rest.check_everything(rig).with_context(|| format!("after round {round}"))?;
             rig.stop()?;
+            rest.check_shards(rig).with_context(|| format!("after round {round}"))?;
             let verified = rig.verify().with_context(|| format!("after round {round}"))?;
             println!("round {round}/{}: shut down, {verified}", args.rounds);
         }
@@ -119,7 +124,10 @@ fn rounds(args: &Args, rig: &mut Rig) -> anyhow::Result<()> {
     let (orders, cancels, unknown) = rest.counts();
     if let Some(shards) = &rig.shards {
         let (all, between) = (shards.killed.all, shards.killed.between);
-        println!("torture: {all} servers killed, {between} times between rows and commit");
+        println!(
+            "torture: {all} servers killed, {between} times between rows and commit; {} moves begun",
+            rest.moves()
+        );
     }
     println!(
         "torture: {} rounds, {} kills ({} of them while starting, {} while shutting down), {} clean shutdowns verified; \

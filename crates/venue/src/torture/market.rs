@@ -6,6 +6,7 @@ use outside::money::units;
 use serde_json::{Value, json};
 
 use crate::rig::Rig;
+use crate::shards::Shards;
 
 pub(crate) const SYMBOLS: [&str; 2] = ["RBTCRUSD", "RETHRUSD"];
 const ASSETS: [(&str, &str); 3] = [("RBTC", "10000"), ("RETH", "10000"), ("RUSD", "1000000")];
@@ -14,6 +15,8 @@ const ASSETS: [(&str, &str); 3] = [("RBTC", "10000"), ("RETH", "10000"), ("RUSD"
 #[derive(Debug)]
 pub(crate) struct Market {
     pub(crate) traders: Vec<Key>,
+    /// Their numbers.
+    pub(crate) users: Vec<u64>,
     /// Reads the venue's own account, where the fees go.
     venue: Key,
 }
@@ -38,9 +41,10 @@ impl Market {
                 }),
             )?;
         }
-        let traders = (0..traders).map(|number| trader(&mut admin, number)).collect::<Result<_, _>>()?;
+        let traders = (0..traders).map(|number| trader(&mut admin, number)).collect::<Result<Vec<_>, _>>()?;
+        let (users, traders) = traders.into_iter().unzip();
         let venue = new_key(&mut admin, 0, "venue")?;
-        Ok(Self { traders, venue })
+        Ok(Self { traders, users, venue })
     }
 
     /// Adds up what everybody has: as much as was deposited, or money was made or lost.
@@ -54,10 +58,39 @@ impl Market {
                 *sum += amount(&balance["free"])? + amount(&balance["locked"])?;
             }
         }
+        self.check_sums(sums)
+    }
+
+    fn check_sums(&self, sums: [i128; ASSETS.len()]) -> anyhow::Result<()> {
         for (sum, (asset, each)) in sums.into_iter().zip(ASSETS) {
             let all = units(each).context("a decimal")? * i128::try_from(self.traders.len())?;
             anyhow::ensure!(sum == all, "of {asset} {all} were deposited and {sum} are there");
         }
+        Ok(())
+    }
+
+    /// Adds up what the shards say that they own: the same money, and each of so many orders once.
+    pub(crate) fn check_shards(&self, shards: &Shards, orders: usize) -> anyhow::Result<()> {
+        let mut sums = [0; ASSETS.len()];
+        for (sum, (asset, _)) in sums.iter_mut().zip(ASSETS) {
+            let sql = format!(
+                "SELECT coalesce(sum(free + locked), 0) FROM owned_balances WHERE asset_id IN
+                 (SELECT asset_id FROM assets WHERE code = '{asset}')"
+            );
+            for text in shards.ask(&sql)? {
+                *sum += units(text.trim()).with_context(|| format!("an amount: {text}"))?;
+            }
+        }
+        self.check_sums(sums).context("over all shards")?;
+        let sql = format!(
+            "SELECT count(*) FROM owned_orders WHERE symbol_id IN (SELECT symbol_id FROM symbols WHERE code IN ('{}'))",
+            SYMBOLS.join("', '")
+        );
+        let mut found = 0;
+        for count in shards.ask(&sql)? {
+            found += count.trim().parse::<usize>()?;
+        }
+        anyhow::ensure!(found == orders, "{orders} orders were acknowledged, over all shards there are {found}");
         Ok(())
     }
 }
@@ -67,14 +100,15 @@ pub(crate) fn amount(value: &Value) -> anyhow::Result<i128> {
     value.as_str().and_then(units).with_context(|| format!("no amount: {value}"))
 }
 
-fn trader(admin: &mut Client, number: u32) -> anyhow::Result<Key> {
+/// A user, and its key.
+fn trader(admin: &mut Client, number: u32) -> anyhow::Result<(u64, Key)> {
     let user = admin.admin("users", &json!({"requestId": format!("trader-{number}")}))?;
     let user = user["userId"].as_u64().context("a user id")?;
     for (asset, amount) in ASSETS {
         let id = format!("{asset}-{number}");
         admin.admin("deposits", &json!({"requestId": id, "userId": user, "asset": asset, "amount": amount}))?;
     }
-    new_key(admin, user, &format!("key-{number}"))
+    Ok((user, new_key(admin, user, &format!("key-{number}"))?))
 }
 
 fn new_key(admin: &mut Client, user: u64, request: &str) -> anyhow::Result<Key> {

@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use crate::check::Checker;
 use crate::market::Market;
+use crate::moves::Moves;
 use crate::orders::Order;
 use crate::rig::Rig;
 use crate::shards::Victim;
@@ -31,13 +32,22 @@ pub(crate) struct Rest {
     orders: Vec<Vec<Order>>,
     cancels: u64,
     unknown: u64,
+    moves: Option<Moves>,
 }
 
 impl Rest {
-    pub(crate) fn set_up(rig: &mut Rig, traders: u32) -> anyhow::Result<Self> {
+    /// With `moves`, symbols and users move between so many shards.
+    pub(crate) fn set_up(rig: &mut Rig, traders: u32, moves: Option<usize>) -> anyhow::Result<Self> {
         let market = Market::set_up(rig, traders)?;
         let orders = market.traders.iter().map(|_| Vec::new()).collect();
-        Ok(Self { market, orders, cancels: 0, unknown: 0 })
+        let admin = rig.binary.admin_key(&rig.data)?;
+        let moves = moves.map(|shards| Moves::new(shards, admin, market.users.clone())).transpose()?;
+        Ok(Self { market, orders, cancels: 0, unknown: 0, moves })
+    }
+
+    /// Moves that were begun.
+    pub(crate) fn moves(&self) -> u64 {
+        self.moves.as_ref().map_or(0, Moves::begun)
     }
 
     /// Orders and cancels acknowledged, orders of unknown outcome resolved.
@@ -49,6 +59,10 @@ impl Rest {
         let victim = rig.victim(round);
         let (acknowledged, traders) = self.start(rig, round)?;
         let goal = 1 + rig.random.below(ACKNOWLEDGED_MAX);
+        if let Some(moves) = &mut self.moves {
+            let mut client = rig.client(moves.admin())?;
+            moves.begin(&mut client, &mut rig.random)?;
+        }
         let mut how = Vec::new();
         if victim == Victim::Servers {
             // The venue goes on without them, and after them.
@@ -136,6 +150,12 @@ impl Rest {
             Checker::new(client, rig.random.next()).check_list(orders)?;
         }
         Ok(())
+    }
+
+    /// The venue has shut down: what all shards own together is everything, once.
+    pub(crate) fn check_shards(&self, rig: &Rig) -> anyhow::Result<()> {
+        let (orders, _, _) = self.counts();
+        rig.shards.as_ref().map_or(Ok(()), |shards| self.market.check_shards(shards, orders))
     }
 }
 

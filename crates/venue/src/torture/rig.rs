@@ -60,7 +60,8 @@ impl Rig {
             .with("SEGMENT_STORE", segments.display())
             .with("GATEWAY_THREADS", 2);
         let binary = match &shards {
-            Some(shards) => binary.with("CONFIG", shards.config.display()),
+            // What has moved away goes soon after.
+            Some(shards) => binary.with("CONFIG", shards.config.display()).with("MOVED_ROWS_KEPT_S", 1),
             None => binary,
         };
         Self {
