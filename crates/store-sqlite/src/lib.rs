@@ -19,4 +19,3 @@ mod units;
 mod write;
 mod decode;
 mod stream;
-mod recall;

@@ -4,7 +4,6 @@ pub(crate) mod reference;
 pub(crate) mod symbols;
 pub(crate) mod users;
 pub(crate) mod archive;
-pub(crate) mod derived;
 
 use domain::ids::UserId;
 use domain::text::ClientOrderId;

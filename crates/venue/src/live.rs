@@ -155,7 +155,7 @@ impl Live {
         let shared = Shared {
             logs: logs.clone(),
             epoch,
-            settings: config.derived(),
+            settings: projector::settings::Settings::default(),
             snapshots: snapshots.clone(),
             written: Arc::clone(&written),
             read_model: Arc::clone(&read_model),

@@ -6,7 +6,6 @@
 mod memory;
 mod fold;
 mod state;
-mod derived;
 mod share;
 mod follower;
 mod lineage;

@@ -10,4 +10,3 @@ mod schema;
 mod views;
 mod history;
 mod rewind;
-mod derived;
