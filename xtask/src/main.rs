@@ -73,7 +73,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// PostgreSQL servers of one's own, in the target directory: to serve with, to look into
+    /// PostgreSQL servers of one's own, and servers for the archive, in the target directory: to serve with, to look into
     Cluster {
         #[command(subcommand)]
         action: cluster::Action,
@@ -92,6 +92,9 @@ enum Task {
         /// How many servers, each a shard
         #[arg(long, default_value_t = 1, requires = "postgres")]
         shards: usize,
+        /// Keep trades and audit log in document databases of these kinds, and kill their servers too
+        #[arg(long, value_delimiter = ',')]
+        archive: Vec<cluster::archive::ArchiveKind>,
     },
 }
 
@@ -115,8 +118,8 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Demo { arguments } => venue::demo(&workspace, &arguments),
         Task::Bench { name, arguments } => bench::run(&workspace, &name, &arguments),
         Task::Cluster { action } => cluster::run(&workspace, &action),
-        Task::Torture { rounds, seed, postgres, shards } => {
-            venue::torture(&workspace, rounds, seed, postgres.then_some(shards))
+        Task::Torture { rounds, seed, postgres, shards, archive } => {
+            venue::torture(&workspace, rounds, seed, postgres.then_some(shards), &archive)
         }
     }
 }

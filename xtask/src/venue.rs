@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::cluster::archive::ArchiveKind;
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -11,16 +12,19 @@ pub(crate) fn demo(workspace: &Workspace, arguments: &[String]) -> anyhow::Resul
     process::run(&mut command)
 }
 
-/// With a number of shards, PostgreSQL is tortured as well.
+/// With a number of shards, PostgreSQL is tortured as well; with kinds of archives, their servers are.
 pub(crate) fn torture(
     workspace: &Workspace,
     rounds: u64,
     seed: Option<u64>,
     shards: Option<usize>,
+    archives: &[ArchiveKind],
 ) -> anyhow::Result<()> {
     let seed = seed.unwrap_or_else(fresh_seed);
     let servers = shards.map(|shards| format!(" --postgres --shards {shards}")).unwrap_or_default();
-    let arguments = format!("--rounds {rounds} --seed {seed}{servers}");
+    let kinds = archives.iter().map(|kind| kind.word()).collect::<Vec<_>>().join(",");
+    let archives = if kinds.is_empty() { kinds } else { format!(" --archive {kinds}") };
+    let arguments = format!("--rounds {rounds} --seed {seed}{servers}{archives}");
     println!("seed {seed}; again with: cargo xtask torture {arguments}");
     // The one that kills, and the one that is killed, which it expects beside itself.
     let mut build = workspace.cargo();

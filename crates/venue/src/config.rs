@@ -1,11 +1,14 @@
 //! Configuration: a TOML file, overridden by the environment, with a default for everything.
 
+pub(crate) mod archives;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use domain::text::ShardName;
+use archives::{Archive, Routes};
 use serde::Deserialize;
 
 /// Prefix of environment variables that override the file: `BUTTONWOOD_SNAPSHOT_EVERY=1000000`.
@@ -45,6 +48,10 @@ pub(crate) struct Config {
     /// How long rows stay where they were after a symbol or a user has moved to another shard, in seconds: as long as that shard could
     /// fail over to a standby from before.
     pub(crate) moved_rows_kept_s: u64,
+    /// The databases that collections of the archive are routed to.
+    pub(crate) archives: Vec<Archive>,
+    /// Which collection is in which of them.
+    pub(crate) archive: Routes,
     /// Threads of the gateway; 0: one per core.
     pub(crate) gateway_threads: usize,
     /// How long a request waits for its answer before it gets "unknown, ask again", in milliseconds.
@@ -117,6 +124,8 @@ impl Default for Config {
             store: None,
             shards: Vec::new(),
             moved_rows_kept_s: 600,
+            archives: Vec::new(),
+            archive: Routes::default(),
             gateway_threads: 0,
             answer_timeout_ms: 5_000,
             connections_max: 4_096,
@@ -161,6 +170,7 @@ impl Config {
         anyhow::ensure!(self.snapshot_every >= 1_000, "snapshot_every must be at least 1000");
         anyhow::ensure!(self.follower_lag_max >= 10_000, "follower_lag_max must be at least 10000");
         self.check_shards()?;
+        self.archive.check(&self.archives)?;
         anyhow::ensure!((1..=60_000).contains(&self.answer_timeout_ms), "answer_timeout_ms must be from 1 to 60000");
         anyhow::ensure!((1..=1 << 20).contains(&self.connections_max), "connections_max must be from 1 to 1048576");
         for (name, timeout_ms) in [("idle_timeout_ms", self.idle_timeout_ms), ("head_timeout_ms", self.head_timeout_ms)]

@@ -217,13 +217,13 @@ fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Sto
         for stream in streams {
             let mut rows = BTreeMap::new();
             // Before and after the rows: a venue that runs meanwhile may change it.
-            let (incoming, left) = around(store.as_mut(), *stream)?;
-            let checkpoint = store.read_stream(*stream, &mut |row| {
+            let (incoming, left) = around(store.as_mut(), stream)?;
+            let checkpoint = store.read_stream(stream, &mut |row| {
                 rows.insert(compare::key_of(&row), row);
             })?;
-            let since = around(store.as_mut(), *stream)?;
+            let since = around(store.as_mut(), stream)?;
             let (shard_id, held) = (store.found_shard()?, &incoming & &since.0);
-            let of = Of { store: name.clone(), role, stream: *stream, shard: shard_id, held };
+            let of = Of { store: name.clone(), role, stream, shard: shard_id, held };
             let (incoming, left) = (&incoming | &since.0, &left | &since.1);
             match checkpoint {
                 Some(checkpoint) => {

@@ -11,7 +11,7 @@ use crate::check::Checker;
 use crate::market::Market;
 use crate::orders::Order;
 use crate::rig::Rig;
-use crate::shards::Victim;
+use crate::servers::Victim;
 use crate::trader::{Log, Trader};
 
 /// Acknowledgements of a round, at most.

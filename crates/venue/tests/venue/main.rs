@@ -14,6 +14,7 @@ mod postgres;
 mod shards;
 mod moves;
 mod import;
+mod archives;
 mod overload;
 mod wrong_rows;
 mod verify_beside;
