@@ -21,7 +21,7 @@ pub struct Page<T> {
 }
 
 /// Block times `from ..= to`; absent: open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct TimeRange {
     /// Not before.
     pub from: Option<UnixNanos>,

@@ -12,6 +12,7 @@ use domain::ids::{Checkpoint, ShardId, VenueId};
 use domain::shard_map::ShardMap;
 use domain::text::ShardName;
 use domain::units::Seq;
+use projector::archive::ArchiveHistory;
 use projector::batch::Stream;
 use projector::follower::{Source, SourceError};
 use projector::history::{Halves, History, OrderHistory, TradeHistory};
@@ -36,6 +37,8 @@ pub(crate) const READERS: usize = 4;
 pub(crate) struct Stores {
     orders: Orders,
     trades: Arc<dyn TradeHistory>,
+    /// Derived collections and audit log.
+    pub(crate) archive: Arc<dyn ArchiveHistory>,
     found: Vec<Found>,
     pub(crate) members: Vec<Member>,
 }
@@ -54,9 +57,10 @@ impl Stores {
         let directory = config.store_directory();
         std::fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
         let mut members = member::open(config)?;
-        let (orders, trades) = readers(config, &members).context("cannot read the store")?;
+        let (orders, archive) = readers(config, &members).context("cannot read the store")?;
+        let trades = Arc::clone(&archive) as Arc<dyn TradeHistory>;
         let found = look(&mut members)?;
-        Ok(Self { orders, trades, found, members })
+        Ok(Self { orders, trades, archive, found, members })
     }
 
     /// Tells the databases of shards which they are, and refuses those that know better.
@@ -276,7 +280,7 @@ pub(crate) fn check_shard(map: &ShardMap, name: ShardName, says: Option<ShardId>
     Ok(())
 }
 
-fn readers(config: &Config, members: &[Member]) -> anyhow::Result<(Orders, Arc<dyn TradeHistory>)> {
+fn readers(config: &Config, members: &[Member]) -> anyhow::Result<(Orders, Arc<SqliteTrades>)> {
     let lineage = |is: &dyn Fn(&&Member) -> bool| members.iter().find(is).map(|member| Arc::clone(&member.lineage));
     let directory = config.store_directory();
     let orders = if config.shards.is_empty() {
@@ -291,6 +295,6 @@ fn readers(config: &Config, members: &[Member]) -> anyhow::Result<(Orders, Arc<d
         Orders::Shards(config.shards.iter().map(shard).collect::<Result<_, _>>()?)
     };
     let lineage = lineage(&|member| member.role == Role::Archive);
-    let trades = SqliteTrades::open(&directory.join(member::ARCHIVE_FILE), READERS, lineage)?;
-    Ok((orders, Arc::new(trades)))
+    let archive = SqliteTrades::open(&directory.join(member::ARCHIVE_FILE), READERS, lineage)?;
+    Ok((orders, Arc::new(archive)))
 }

@@ -39,6 +39,8 @@ pub(crate) const SIGNED: &[Parameter] =
 
 const SYMBOL: Parameter = required("symbol", Kind::Text);
 const ONE_SYMBOL: Parameter = optional("symbol", Kind::Text);
+const ASSET: Parameter = optional("asset", Kind::Text);
+const INTERVAL: Parameter = optional("interval", Kind::Text);
 const SYMBOLS: Parameter = optional("symbols", Kind::Text);
 const SYMBOL_STATUS: Parameter = optional("symbolStatus", Kind::Words(&["TRADING", "HALT", "BREAK"]));
 const LIMIT: Parameter = optional("limit", Kind::Integer);
@@ -126,6 +128,24 @@ pub(crate) fn parameters_of(endpoint: Endpoint) -> &'static [Parameter] {
         Endpoint::Moves => &[ONE_SYMBOL, USER],
         Endpoint::ShardSubjects => const { &[required("shard", Kind::Text), LIMIT] },
         Endpoint::Positions => &[USER, ONE_SYMBOL],
+        Endpoint::PositionHistory => const { &[USER, SYMBOL, INTERVAL, FROM, TO, LIMIT] },
+        Endpoint::MarketSnapshots => &[SYMBOL, INTERVAL, FROM, TO, LIMIT],
+        Endpoint::Leaderboards => {
+            const {
+                &[
+                    ONE_SYMBOL,
+                    ASSET,
+                    optional("period", Kind::Words(&["day", "week", "all"])),
+                    optional("by", Kind::Words(&["volume", "realised"])),
+                    optional("time", Kind::Time),
+                    LIMIT,
+                ]
+            }
+        }
+        Endpoint::Analytics => &[ONE_SYMBOL, ASSET, INTERVAL, FROM, TO, LIMIT],
+        Endpoint::Audit => {
+            const { &[USER, optional("action", Kind::Text), optional("fromSequence", Kind::Integer), FROM, TO, LIMIT] }
+        }
         Endpoint::Ledger => const { &[USER, optional("fromSequence", Kind::Integer), FROM, TO, LIMIT] },
         Endpoint::Executions => const { &[USER, optional("from", Kind::Integer), LIMIT] },
     }

@@ -300,6 +300,7 @@ impl Venue {
             model,
             earlier,
             history,
+            archive: Arc::new(Absent::Empty),
             master_key: master.clone(),
         };
         Self { gateway: Gateway::new(ground, settings).unwrap(), inside, admin, master }
