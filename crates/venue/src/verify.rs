@@ -8,15 +8,21 @@
 //! which something went is repeated.
 
 mod compare;
+<<<<<<< HEAD
 mod derived;
+=======
+mod spool;
+>>>>>>> 3ea76ed (Verify any number of rows in the same memory)
 mod expect;
 mod holdings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use codec::snapshot::SnapshotHeader;
 use domain::ids::{Checkpoint, ShardId};
@@ -28,8 +34,11 @@ use journal::read::SegmentSource;
 use journal::segment::list_segments;
 use projector::batch::Stream;
 use projector::follower::{Source as _, SourceError};
+<<<<<<< HEAD
 use projector::settings::Settings;
 use projector::store::StoredRow;
+=======
+>>>>>>> 3ea76ed (Verify any number of rows in the same memory)
 use projector::words::Word as _;
 use sequencer::log::Progress;
 use sequencer::recovery::Places;
@@ -39,10 +48,17 @@ use crate::config::Config;
 use crate::live;
 use crate::source::{Joined, Logs};
 use crate::stores::member::{self, Access, Member, Present, Role, open_present};
+<<<<<<< HEAD
 use compare::{Found, RowKey};
 use derived::Comparable;
 use expect::Expected;
 use holdings::Whose;
+=======
+use compare::{Difference, Found, RowKey};
+use expect::Wanted;
+use holdings::{Holdings, Whose};
+use spool::{Print, Printer, Sorted, Spool};
+>>>>>>> 3ea76ed (Verify any number of rows in the same memory)
 
 /// Differences that are printed for each stream; all are counted.
 const SHOWN: usize = 10;
@@ -67,22 +83,34 @@ pub(crate) struct Verdict {
     good: u64,
     notes: u64,
     bad: u64,
+    is_silent: bool,
 }
 
 impl Verdict {
+    /// Says nothing: what is said was said before.
+    fn silent() -> Self {
+        Self { is_silent: true, ..Self::default() }
+    }
+
     fn good(&mut self, what: impl Display) {
         self.good += 1;
-        println!("ok    {what}");
+        self.say("ok   ", what);
     }
 
     fn note(&mut self, what: impl Display) {
         self.notes += 1;
-        println!("note  {what}");
+        self.say("note ", what);
     }
 
     fn wrong(&mut self, what: impl Display) {
         self.bad += 1;
-        println!("WRONG {what}");
+        self.say("WRONG", what);
+    }
+
+    fn say(&self, word: &str, what: impl Display) {
+        if !self.is_silent {
+            println!("{word} {what}");
+        }
     }
 }
 
@@ -111,11 +139,17 @@ struct Stored {
     /// Of the configuration; the name of the store is its name.
     is_shard: bool,
     checkpoint: Checkpoint,
-    rows: BTreeMap<RowKey, StoredRow>,
+    rows: Spool,
     /// What was copied to it from other shards.
     incoming: BTreeSet<Subject>,
     /// What has left it, and is still there.
     left: BTreeSet<Subject>,
+}
+
+impl Stored {
+    fn wanted(&self, tell: BTreeSet<RowKey>) -> Wanted {
+        Wanted { of: self.of.clone(), checkpoint: self.checkpoint, tell }
+    }
 }
 
 /// Where the expectation starts.
@@ -182,7 +216,11 @@ fn pass(config: &Config, places: &Places, verdict: &mut Verdict) -> anyhow::Resu
         verdict.wrong(format_args!("the event log is at {}, past the journal at {}", event_log.0, journal.0));
     }
     if let Some(base) = find_base(config, &logs, places, event_log, verdict)? {
+<<<<<<< HEAD
         check_stores(&logs, &base, event_log, stored, &config.derived(), verdict)?;
+=======
+        check_stores(config, &logs, &base, event_log, stored, verdict)?;
+>>>>>>> 3ea76ed (Verify any number of rows in the same memory)
     }
     Ok(())
 }
@@ -218,12 +256,17 @@ fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Sto
     }
     for Member { name, role, shard, streams, mut store, .. } in members {
         for stream in streams {
-            let mut rows = BTreeMap::new();
+            let (mut rows, mut printer) = (Spool::default(), Printer::default());
+            let mut printed = Ok(());
             // Before and after the rows: a venue that runs meanwhile may change it.
             let (incoming, left) = around(store.as_mut(), *stream)?;
             let checkpoint = store.read_stream(*stream, &mut |row| {
-                rows.insert(compare::key_of(&row), row);
+                if printed.is_ok() {
+                    printed = printer.take(&row, &mut |print| rows.push(print));
+                }
             })?;
+            let printed = printed.and_then(|()| printer.end(&mut |print| rows.push(print)));
+            printed.context("no room for what is compared; TMPDIR says where it goes")?;
             let since = around(store.as_mut(), *stream)?;
             let (shard_id, held) = (store.found_shard()?, &incoming & &since.0);
             let of = Of { store: name.clone(), role, stream: *stream, shard: shard_id, held };
@@ -285,11 +328,18 @@ fn find_base(
 }
 
 fn check_stores(
+<<<<<<< HEAD
+=======
+    config: &Config,
+>>>>>>> 3ea76ed (Verify any number of rows in the same memory)
     logs: &Logs,
     base: &Base,
     end: Seq,
     stored: Vec<Stored>,
+<<<<<<< HEAD
     settings: &Settings,
+=======
+>>>>>>> 3ea76ed (Verify any number of rows in the same memory)
     verdict: &mut Verdict,
 ) -> anyhow::Result<()> {
     let base_seq = base.state.seq;
@@ -297,22 +347,33 @@ fn check_stores(
     for stored in &early {
         check_early(logs, base_seq, end, stored, verdict);
     }
-    let wanted: Vec<_> = stored.iter().map(|stored| (stored.of.clone(), stored.checkpoint)).collect();
+    let mut wanted: Vec<_> = stored.iter().map(|stored| stored.wanted(BTreeSet::new())).collect();
     let progress = Arc::new(Progress::new(end));
+<<<<<<< HEAD
     let mut expectation = expect::build(logs, base, &wanted, &progress, settings, verdict)?;
+=======
+    let mut expectation = expect::build(logs, base, &wanted, &progress, verdict)?;
+>>>>>>> 3ea76ed (Verify any number of rows in the same memory)
     verdict.good(format_args!(
         "replayed {} commands from {}: events equal to the event log byte by byte, money conserved, state {}",
         end.0 - base_seq.0,
         base_seq.0,
         hex::encode(&expectation.state_hash.0[..8])
     ));
+<<<<<<< HEAD
     let after = (base_seq > Seq::ZERO).then_some(base.state.time);
     for stored in stored {
         let Some(expected) = expectation.streams.get_mut(&stored.of) else {
+=======
+    let mut wrong = Vec::new();
+    for stored in stored {
+        let Some(mut expected) = expectation.streams.remove(&stored.of) else {
+>>>>>>> 3ea76ed (Verify any number of rows in the same memory)
             verdict.wrong(format_args!("{}: checkpoint {} is not in the log", stored.of, stored.checkpoint.seq.0));
             continue;
         };
         check_name(&stored, &expectation.map, verdict);
+<<<<<<< HEAD
         let mut stored = without_others(stored, expected, verdict);
         let left_out = if stored.of.stream.is_derived() {
             let comparable = Comparable::new(settings, after, &expected.rows);
@@ -326,8 +387,60 @@ fn check_stores(
         let mut found = compare::compare(&expected.rows, &stored.rows, base_seq);
         found.before += u64::try_from(left_out).unwrap_or(u64::MAX);
         report(&stored, &found, verdict);
+=======
+        let (prints, holdings) = (stored.rows.sorted(Vec::new())?, expected.holdings.clone());
+        let mut prints = Kin { prints, stored: &stored, holdings, left: 0, copied: 0 };
+        let found = compare::compare(|| expected.next(), || prints.next(), base_seq, SHOWN)?;
+        prints.report(verdict);
+        report(&stored.of, stored.checkpoint, &found, verdict);
+        if !found.shown.is_empty() {
+            wrong.push((stored.of, found.shown));
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    // Only prints were compared. What is behind those that differ is looked up once more, on both sides.
+    wanted.retain_mut(|wanted| {
+        let shown = wrong.iter().find(|(of, _)| *of == wanted.of).map(|(_, shown)| shown);
+        wanted.tell = shown.into_iter().flatten().map(|difference| difference.key()).collect();
+        !wanted.tell.is_empty()
+    });
+    let expectation = expect::build(logs, base, &wanted, &progress, &mut Verdict::silent())?;
+    for (of, shown) in &wrong {
+        let should = expectation.streams.get(of).map(|expected| &expected.told);
+        let is = tell(config, of, shown)?;
+        println!("{of}:");
+        for difference in shown {
+            let should = should.and_then(|told| told.get(&difference.key())).map_or("?", String::as_str);
+            let is = is.get(&difference.key()).map_or("?", String::as_str);
+            match difference {
+                Difference::Missing(_) => println!("      missing: {should}"),
+                Difference::Different(_) => println!("      different: {is}, should be {should}"),
+                Difference::Orphan(key) => println!("      orphan {key:?}: {is}"),
+            }
+        }
+>>>>>>> 3ea76ed (Verify any number of rows in the same memory)
     }
     Ok(())
+}
+
+/// Rows of a store, in words.
+fn tell(config: &Config, of: &Of, shown: &[Difference]) -> anyhow::Result<BTreeMap<RowKey, String>> {
+    let keys: BTreeSet<RowKey> = shown.iter().map(|difference| difference.key()).collect();
+    let mut told = BTreeMap::new();
+    for mut member in open_present(config, Access::Read)?.members {
+        if member.name != of.store || !member.streams.contains(&of.stream) {
+            continue;
+        }
+        member.store.read_stream(of.stream, &mut |row| {
+            let key = compare::key_of(&row);
+            if keys.contains(&key) {
+                told.insert(key, format!("{row:?}"));
+            }
+        })?;
+    }
+    Ok(told)
 }
 
 /// A database is the shard whose name the configuration gives it.
@@ -349,29 +462,37 @@ fn check_name(stored: &Stored, map: &ShardMap, verdict: &mut Verdict) {
     }
 }
 
-/// Without the rows of what has left this shard, which may stay for a while, and of what is on its way to it.
-fn without_others(stored: Stored, expected: &Expected, verdict: &mut Verdict) -> Stored {
-    let Some(holdings) = &expected.holdings else { return stored };
-    let (mut left, mut copied) = (0_u64, 0_u64);
-    let kept = stored.rows.iter().filter(|(_, row)| match holdings.whose(row, &stored.rows) {
-        Whose::Others(subject) if stored.incoming.contains(&subject) => {
-            copied += 1;
-            false
+/// The rows of a store, without those of what has left this shard, which may stay for a while, and of what is on its way to it.
+#[derive(Debug)]
+struct Kin<'a> {
+    prints: Sorted,
+    stored: &'a Stored,
+    holdings: Option<Holdings>,
+    left: u64,
+    copied: u64,
+}
+
+impl Kin<'_> {
+    fn next(&mut self) -> io::Result<Option<Print>> {
+        while let Some(print) = self.prints.next()? {
+            match self.holdings.as_ref().map_or(Whose::Own, |holdings| holdings.whose(print.subject)) {
+                Whose::Others(subject) if self.stored.incoming.contains(&subject) => self.copied += 1,
+                Whose::Others(subject) if self.stored.left.contains(&subject) => self.left += 1,
+                Whose::Own | Whose::Others(_) => return Ok(Some(print)),
+            }
         }
-        Whose::Others(subject) if stored.left.contains(&subject) => {
-            left += 1;
-            false
+        Ok(None)
+    }
+
+    fn report(&self, verdict: &mut Verdict) {
+        let Self { left, copied, stored: Stored { of, .. }, .. } = self;
+        if *left > 0 {
+            verdict.note(format_args!("{of}: {left} rows were left behind by what has moved to other shards"));
         }
-        Whose::Own | Whose::Others(_) => true,
-    });
-    let rows = kept.map(|(key, row)| (*key, row.clone())).collect();
-    if left > 0 {
-        verdict.note(format_args!("{}: {left} rows were left behind by what has moved to other shards", stored.of));
+        if *copied > 0 {
+            verdict.note(format_args!("{of}: {copied} rows were copied ahead of what moves here"));
+        }
     }
-    if copied > 0 {
-        verdict.note(format_args!("{}: {copied} rows were copied ahead of what moves here", stored.of));
-    }
-    Stored { rows, ..stored }
 }
 
 /// A stream that is behind the oldest snapshot there is: followers may be later than snapshots, and then nothing is left to compute
@@ -393,20 +514,16 @@ fn check_early(logs: &Logs, base_seq: Seq, end: Seq, stored: &Stored, verdict: &
     }
 }
 
-fn report(stored: &Stored, found: &Found, verdict: &mut Verdict) {
-    let name = &stored.of;
+fn report(name: &Of, checkpoint: Checkpoint, found: &Found, verdict: &mut Verdict) {
     for (seq, rows) in &found.rewritten {
         verdict.note(format_args!("{name}: {rows} rows were rewritten by a rewind to {}, and are right", seq.0));
     }
-    if found.differences.is_empty() {
-        verdict.good(format_args!(
-            "{name} at {}: {} rows equal one by one, {} from before the logs counted",
-            stored.checkpoint.seq.0, found.equal, found.before
-        ));
-        return;
-    }
-    verdict.wrong(format_args!("{name} at {}: {} differences", stored.checkpoint.seq.0, found.differences.len()));
-    for difference in found.differences.iter().take(SHOWN) {
-        println!("      {difference}");
+    let at = checkpoint.seq.0;
+    if found.differences == 0 {
+        let (equal, before) = (found.equal, found.before);
+        verdict
+            .good(format_args!("{name} at {at}: {equal} rows equal one by one, {before} from before the logs counted"));
+    } else {
+        verdict.wrong(format_args!("{name} at {at}: {} differences", found.differences));
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use outside::client::{Client, Key};
 
-use crate::desk::{Desk, Market, PATIENCE, copy, files, limit};
+use crate::desk::{Desk, Market, PATIENCE, copy, files, limit, until};
 
 /// Clean passes that are enough, once the first segment has gone.
 const CLEAN: usize = 6;
@@ -76,7 +76,11 @@ fn a_store_behind_the_oldest_snapshot_is_no_finding() {
     desk.load_until_purged();
     let (store, kept) = (desk.data.join("store"), desk.beside("kept"));
     copy(&store, &kept);
-    desk.load(20_000);
+    let newest = desk.snapshots().pop().unwrap();
+    until("both snapshots are later than the store", || {
+        desk.load(20_000);
+        desk.snapshots()[0] > newest
+    });
     fs::remove_dir_all(&store).unwrap();
     copy(&kept, &store);
     let said = desk.verify();
