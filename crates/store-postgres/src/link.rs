@@ -25,7 +25,7 @@ pub(crate) struct Link {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client: Client,
-    statements: HashMap<&'static str, Statement>,
+    statements: HashMap<String, Statement>,
 }
 
 impl Link {
@@ -87,7 +87,8 @@ impl Session {
                           set_config('idle_in_transaction_session_timeout', $1, false)";
         self.client.execute(sql, &[&timeout_ms]).await?;
         // A commit that is lost takes its checkpoint with it. Every statement finds its rows by key; plans are made once and kept, and
-        // one made while a table was small must not read all of it when it is large.
+        // one made while a table was small must not read all of it when it is large. A join can do that without a sequential scan: see
+        // `update` in `write/symbols.rs`.
         let settings = "SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan; SET jit = off;
                         SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
                         SET enable_bitmapscan = off";
@@ -95,12 +96,12 @@ impl Session {
     }
 
     /// The statement, prepared once for the connection.
-    pub(crate) async fn statement(&mut self, sql: &'static str) -> Result<Statement, Fault> {
+    pub(crate) async fn statement(&mut self, sql: &str) -> Result<Statement, Fault> {
         if let Some(statement) = self.statements.get(sql) {
             return Ok(statement.clone());
         }
         let statement = self.client.prepare(sql).await?;
-        self.statements.insert(sql, statement.clone());
+        self.statements.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
 }

@@ -22,11 +22,6 @@ pub(crate) const fn range_of(order: OrderId) -> u64 {
     order.0 >> RANGE_BITS
 }
 
-/// Ids of a range: from, and below which.
-pub(crate) const fn ids_of(range: u64) -> (i64, i64) {
-    ((range << RANGE_BITS).cast_signed(), ((range + 1) << RANGE_BITS).cast_signed())
-}
-
 impl Ranges {
     /// Makes the range of each order that is about to be inserted, and the one after the newest, so that it is there long before it is
     /// needed. Outside of the transaction of a batch, which must not fail for it; to be called when none is open.

@@ -11,7 +11,7 @@ use crate::copy::Lines;
 use crate::fault::Fault;
 use crate::link::Session;
 use crate::moves;
-use crate::ranges::{ids_of, range_of};
+use crate::ranges::range_of;
 use crate::units::{Subject, Units, of_steps};
 
 pub(crate) const COPY_ORDERS: &str = "COPY orders (order_id, placed_seq, placed_time, last_seq, updated_time, user_id, symbol_id, maker_ppm, taker_ppm,
@@ -22,21 +22,6 @@ const COPY_FILLS: &str =
     "COPY order_fills (order_id, trade_id, seq, time, execution, event_index, user_id, symbol_id, fee_asset_id, side,
     liquidity, price, quantity, quote, fee) FROM STDIN";
 const DELETE_OPEN: &str = "DELETE FROM open_orders WHERE order_id = ANY ($1::bigint[])";
-// The bounds leave one partition to look at.
-const CHANGE_STATUS: &str = "UPDATE orders AS o
-    SET status = c.status, close_reason = c.close_reason, last_seq = c.last_seq, updated_time = c.updated_time
-    FROM unnest($3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[])
-        AS c (order_id, status, close_reason, last_seq, updated_time)
-    WHERE o.order_id = c.order_id AND o.order_id >= $1 AND o.order_id < $2 AND o.last_seq < c.last_seq";
-const CHANGE_EXECUTED: &str = "UPDATE orders AS o
-    SET status = c.status, close_reason = c.close_reason, last_seq = c.last_seq, updated_time = c.updated_time,
-        executed = c.executed::numeric, executed_quote = c.executed_quote::numeric
-    FROM unnest($3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::text[])
-        AS c (order_id, status, close_reason, last_seq, updated_time, executed, executed_quote)
-    WHERE o.order_id = c.order_id AND o.order_id >= $1 AND o.order_id < $2 AND o.last_seq < c.last_seq";
-const AMEND: &str = "UPDATE orders AS o SET quantity = c.quantity::numeric, client_order_id = c.client_order_id
-    FROM unnest($3::bigint[], $4::text[], $5::text[]) AS c (order_id, quantity, client_order_id)
-    WHERE o.order_id = c.order_id AND o.order_id >= $1 AND o.order_id < $2";
 const COUNT_ORDERS: &str = "SELECT count(*) FROM orders WHERE order_id = ANY ($1::bigint[])";
 const PUT_POSITIONS: &str = "INSERT INTO positions AS p (user_id, symbol_id, last_seq, quantity, cost, realised)
     SELECT r.user_id, r.symbol_id, r.last_seq, r.quantity::numeric, r.cost::numeric, r.realised::numeric
@@ -47,6 +32,38 @@ const PUT_POSITIONS: &str = "INSERT INTO positions AS p (user_id, symbol_id, las
     WHERE p.last_seq < EXCLUDED.last_seq";
 
 const COPY_TENURES: &str = "COPY symbol_tenures (symbol_id, from_seq, shard_id) FROM STDIN";
+
+/// Sets columns of orders in the partition of a range, `c` being what changed.
+///
+/// The rows are found one by one, by key and then by place: a join of `orders` with the changes would be planned by how many rows the
+/// partition had when the plan was made, which is none in a new one, and a plan made then reads all orders for each change. The partition
+/// is named, because a kept plan over the partitioned table locks all its partitions each time.
+fn update(range: u64, set: &str, changes: &str, further: &str) -> String {
+    format!(
+        "UPDATE orders_r{range} AS o SET {set} FROM {changes}
+         WHERE o.ctid = (SELECT i.ctid FROM orders_r{range} AS i WHERE i.order_id = c.order_id){further}"
+    )
+}
+
+fn change_status_sql(range: u64) -> String {
+    let set = "status = c.status, close_reason = c.close_reason, last_seq = c.last_seq, updated_time = c.updated_time";
+    let changes = "unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[])
+        AS c (order_id, status, close_reason, last_seq, updated_time)";
+    update(range, set, changes, " AND o.last_seq < c.last_seq")
+}
+
+fn change_executed_sql(range: u64) -> String {
+    let set = "status = c.status, close_reason = c.close_reason, last_seq = c.last_seq, updated_time = c.updated_time,
+        executed = c.executed::numeric, executed_quote = c.executed_quote::numeric";
+    let changes = "unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
+        AS c (order_id, status, close_reason, last_seq, updated_time, executed, executed_quote)";
+    update(range, set, changes, " AND o.last_seq < c.last_seq")
+}
+
+fn amend_sql(range: u64) -> String {
+    let changes = "unnest($1::bigint[], $2::text[], $3::text[]) AS c (order_id, quantity, client_order_id)";
+    update(range, "quantity = c.quantity::numeric, client_order_id = c.client_order_id", changes, "")
+}
 
 /// What the rows are of.
 pub(crate) fn subjects(rows: &SymbolsRows) -> impl Iterator<Item = Subject> {
@@ -152,12 +169,12 @@ fn fill_lines(units: &Units, rows: &[FillRow]) -> Result<Lines, Fault> {
 /// Only what changed, of orders in one range.
 async fn change_orders(session: &mut Session, units: &Units, changes: &[OrderChange]) -> Result<(), Fault> {
     let Some(first) = changes.first() else { return Ok(()) };
-    let bounds = ids_of(range_of(first.order));
+    let range = range_of(first.order);
     let executed: Vec<&OrderChange> = changes.iter().filter(|change| change.executed.is_some()).collect();
     let others: Vec<&OrderChange> = changes.iter().filter(|change| change.executed.is_none()).collect();
-    change_status(session, bounds, &others).await?;
-    change_executed(session, units, bounds, &executed).await?;
-    amend(session, units, bounds, changes).await
+    change_status(session, range, &others).await?;
+    change_executed(session, units, range, &executed).await?;
+    amend(session, units, range, changes).await
 }
 
 /// The columns that every change has.
@@ -183,30 +200,27 @@ impl Statuses {
     }
 }
 
-async fn change_status(session: &mut Session, bounds: (i64, i64), changes: &[&OrderChange]) -> Result<(), Fault> {
+async fn change_status(session: &mut Session, range: u64, changes: &[&OrderChange]) -> Result<(), Fault> {
     if changes.is_empty() {
         return Ok(());
     }
-    let change = session.statement(CHANGE_STATUS).await?;
+    let change = session.statement(&change_status_sql(range)).await?;
     let Statuses { orders, words, close_reasons, last_seqs, updated_times } = Statuses::of(changes);
-    let (from, to) = bounds;
-    let written = session
-        .client
-        .execute(&change, &[&from, &to, &orders, &words, &close_reasons, &last_seqs, &updated_times])
-        .await?;
+    let written =
+        session.client.execute(&change, &[&orders, &words, &close_reasons, &last_seqs, &updated_times]).await?;
     all_changed(session, written, &orders).await
 }
 
 async fn change_executed(
     session: &mut Session,
     units: &Units,
-    bounds: (i64, i64),
+    range: u64,
     changes: &[&OrderChange],
 ) -> Result<(), Fault> {
     if changes.is_empty() {
         return Ok(());
     }
-    let change = session.statement(CHANGE_EXECUTED).await?;
+    let change = session.statement(&change_executed_sql(range)).await?;
     let mut quantities = Decimals::with_capacity(changes.len());
     let mut quotes = Decimals::with_capacity(changes.len());
     for (change, executed) in changes.iter().filter_map(|change| change.executed.map(|executed| (change, executed))) {
@@ -215,14 +229,10 @@ async fn change_executed(
         quotes.push(executed.quote, of.quote);
     }
     let Statuses { orders, words, close_reasons, last_seqs, updated_times } = Statuses::of(changes);
-    let (from, to) = bounds;
     let (quantities, quotes) = (quantities.texts(), quotes.texts());
     let written = session
         .client
-        .execute(
-            &change,
-            &[&from, &to, &orders, &words, &close_reasons, &last_seqs, &updated_times, &quantities, &quotes],
-        )
+        .execute(&change, &[&orders, &words, &close_reasons, &last_seqs, &updated_times, &quantities, &quotes])
         .await?;
     all_changed(session, written, &orders).await
 }
@@ -241,7 +251,7 @@ async fn all_changed(session: &mut Session, written: u64, orders: &[i64]) -> Res
 }
 
 /// Amendments are rare; the client order id has an index, so an order that is not amended must not pass here.
-async fn amend(session: &mut Session, units: &Units, bounds: (i64, i64), changes: &[OrderChange]) -> Result<(), Fault> {
+async fn amend(session: &mut Session, units: &Units, range: u64, changes: &[OrderChange]) -> Result<(), Fault> {
     let mut orders = Vec::new();
     let mut quantities = Decimals::default();
     let mut names = Vec::new();
@@ -254,10 +264,9 @@ async fn amend(session: &mut Session, units: &Units, bounds: (i64, i64), changes
     if orders.is_empty() {
         return Ok(());
     }
-    let amend = session.statement(AMEND).await?;
-    let (from, to) = bounds;
+    let amend = session.statement(&amend_sql(range)).await?;
     let quantities = quantities.texts();
-    let written = session.client.execute(&amend, &[&from, &to, &orders, &quantities, &names]).await?;
+    let written = session.client.execute(&amend, &[&orders, &quantities, &names]).await?;
     all_written(written, orders.len(), "orders")
 }
 

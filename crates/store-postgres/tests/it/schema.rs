@@ -1,7 +1,6 @@
 //! What is in a database, and which databases are refused.
 //! `UPDATE_GOLDEN=1 cargo test -p store-postgres` writes the checksums anew; a migration that has been released never changes.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -111,23 +110,32 @@ fn a_database_of_somebody_else_is_left_alone() {
     assert_eq!(databases.server.query(&database, tables).unwrap(), "1");
 }
 
+/// Rows that a table grows by after the plans were made.
+const GROWN: u64 = 20_000;
+
 #[test]
 fn a_plan_made_early_finds_its_rows_by_key() {
-    let (blocks, _) = feed(Profile::Flow, 1, 300);
+    let (blocks, _) = feed(Profile::Flow, 1, 2_000);
     let databases = Databases::quick();
     let database = databases.make();
     let mut stores = Stores::open(&databases.config(&database));
-    stores.fill(&blocks[..2]);
+    let mut commit = |from, to| {
+        for stream in [Stream::Reference, Stream::Symbols, Stream::Users] {
+            let batch = conformance::batch(stream, &blocks, from, to);
+            assert_eq!(stores.of(stream).commit(&batch), Outcome::Committed);
+        }
+    };
+    let half = blocks.len() / 2;
+    commit(0, half / 2);
+    commit(half / 2, half);
     // Much larger than when the plans were made.
-    let grown = (0..20_000).fold(String::from("INSERT INTO positions VALUES "), |mut sql, user| {
-        let _ = write!(sql, "{}({}, 9, 1, 0, 0, 0)", if user > 0 { "," } else { "" }, 1_000 + user);
-        sql
-    });
+    let grown = format!(
+        "INSERT INTO positions SELECT 1000 + g, 9, 1, 0, 0, 0 FROM generate_series(1, {GROWN}) AS g;
+         INSERT INTO orders SELECT (SELECT max(order_id) FROM orders) + 100000 + g, 0, 0, 0, 0, 0, 9, 0, 0, 'buy', 'limit', 'post_only', 1, 1, NULL, 'x', 1, 0, 0, 'new', NULL
+         FROM generate_series(1, {GROWN}) AS g"
+    );
     databases.server.query(&database, &grown).unwrap();
-    for stream in [Stream::Reference, Stream::Symbols, Stream::Users] {
-        let batch = conformance::batch(stream, &blocks, 2, blocks.len());
-        assert_eq!(stores.of(stream).commit(&batch), Outcome::Committed);
-    }
+    commit(half, blocks.len());
     // What a session counted is there for others at the latest when it has ended.
     drop(stores);
     let counted = "SELECT sum(idx_scan) > 0 FROM pg_stat_user_tables WHERE relname = 'positions'";
@@ -138,6 +146,9 @@ fn a_plan_made_early_finds_its_rows_by_key() {
     let scanned = "SELECT sum(seq_tup_read) FROM pg_stat_user_tables
                    WHERE relname LIKE 'orders_r%' OR relname IN ('positions', 'open_orders', 'balances')";
     assert_eq!(databases.server.query(&database, scanned).unwrap(), "0", "rows found by looking at all of them");
+    let walked = "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname LIKE 'orders_r%'";
+    let walked: u64 = databases.server.query(&database, walked).unwrap().parse().unwrap();
+    assert!(walked < GROWN, "{walked} entries of an index of orders were read for {} blocks", blocks.len());
 }
 
 /// Files of a directory and of those in it.
