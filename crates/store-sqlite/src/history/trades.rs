@@ -1,8 +1,7 @@
 //! Trades of a symbol, and candles made of them.
 
 use domain::ids::SymbolId;
-use domain::order::Side;
-use domain::units::{Amount, UnixNanos};
+use domain::units::UnixNanos;
 use projector::candle::Candle;
 use projector::history::{MinutesQuery, TimeRange, TradesQuery};
 use projector::rows::TradeRow;
@@ -56,7 +55,7 @@ pub(super) fn minutes(scales: &mut Scales<'_>, query: &MinutesQuery) -> Result<V
         match candles.last_mut().filter(|candle| candle.open_time == open_time) {
             Some(candle) => add(candle, &trade, newest_first),
             None if full => break,
-            None => candles.push(begin(open_time, &trade)),
+            None => candles.push(Candle::of(open_time, &trade)),
         }
     }
     if newest_first {
@@ -79,46 +78,14 @@ fn minute_of(time: UnixNanos) -> UnixNanos {
     UnixNanos(time.0 / MINUTE_NS * MINUTE_NS)
 }
 
-fn begin(open_time: UnixNanos, trade: &TradeRow) -> Candle {
-    let price = trade.price;
-    let (taker_buy_volume, taker_buy_quote_volume) = bought(trade);
-    Candle {
-        open_time,
-        open: price,
-        high: price,
-        low: price,
-        close: price,
-        volume: u128::from(trade.quantity.0),
-        quote_volume: trade.quote,
-        taker_buy_volume,
-        taker_buy_quote_volume,
-        first_trade: trade.trade,
-        last_trade: trade.trade,
-        trades: 1,
-    }
-}
-
+/// Adds the next trade that was read.
 fn add(candle: &mut Candle, trade: &TradeRow, newest_first: bool) {
+    let mut one = Candle::of(candle.open_time, trade);
     if newest_first {
-        (candle.open, candle.first_trade) = (trade.price, trade.trade);
+        one.add(candle);
+        *candle = one;
     } else {
-        (candle.close, candle.last_trade) = (trade.price, trade.trade);
-    }
-    candle.high = candle.high.max(trade.price);
-    candle.low = candle.low.min(trade.price);
-    candle.volume += u128::from(trade.quantity.0);
-    candle.quote_volume = Amount(candle.quote_volume.0.saturating_add(trade.quote.0));
-    let (volume, quote) = bought(trade);
-    candle.taker_buy_volume += volume;
-    candle.taker_buy_quote_volume = Amount(candle.taker_buy_quote_volume.0.saturating_add(quote.0));
-    candle.trades += 1;
-}
-
-/// What of the trade a taker bought.
-fn bought(trade: &TradeRow) -> (u128, Amount) {
-    match trade.taker_side {
-        Side::Buy => (u128::from(trade.quantity.0), trade.quote),
-        Side::Sell => (0, Amount::ZERO),
+        candle.add(&one);
     }
 }
 
