@@ -47,14 +47,24 @@ impl Book {
         *self.side(side).entry(price).or_default() += u128::from(quantity.0);
     }
 
-    /// Takes away what leaves: never more than was there.
+    /// Takes away what leaves.
+    ///
+    /// # Panics
+    /// Where that is more than was there.
     pub fn remove(&mut self, side: Side, price: Ticks, quantity: Lots) {
+        self.checked_remove(side, price, quantity).expect("no more leaves a price than was there");
+    }
+
+    /// Takes away what leaves; absent, and nothing is taken, where that is more than was there.
+    #[must_use]
+    pub fn checked_remove(&mut self, side: Side, price: Ticks, quantity: Lots) -> Option<()> {
         let levels = self.side(side);
-        let lots = levels.get_mut(&price).expect("what leaves the book was in it");
-        *lots = lots.checked_sub(u128::from(quantity.0)).expect("no more leaves a price than was there");
+        let lots = levels.get_mut(&price)?;
+        *lots = lots.checked_sub(u128::from(quantity.0))?;
         if *lots == 0 {
             levels.remove(&price);
         }
+        Some(())
     }
 
     /// The best price of either side.

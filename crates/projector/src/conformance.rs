@@ -307,6 +307,11 @@ impl<'a> Blocks<'a> {
         Self { all: blocks, arrived: 0, next: 0 }
     }
 
+    /// The next block is the one after this sequence, at which one ends.
+    pub fn start_after(&mut self, seq: Seq) {
+        self.next = self.all.partition_point(|block| block.info().last <= seq);
+    }
+
     /// So many more arrive.
     pub fn arrive(&mut self, count: u64) {
         let count = usize::try_from(count).unwrap_or(usize::MAX);

@@ -12,9 +12,9 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::Hash;
 
-use domain::ids::Checkpoint;
+use domain::ids::{Checkpoint, OrderId, SymbolId};
 use domain::state::State;
-use domain::units::{Epoch, Seq, UnixNanos};
+use domain::units::{Epoch, Seq, Ticks, UnixNanos};
 
 use crate::batch::{Batch, Rows, Stream};
 use crate::block::{CommittedBlock, CommittedCommand};
@@ -50,13 +50,34 @@ enum StreamFold {
     Derived(Box<dyn derived::Derived>),
 }
 
-/// A block that does not follow the one before it.
+/// Why a block cannot be pushed. The projector is of no use after that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotNext {
-    /// Where the projector is.
-    pub at: Seq,
-    /// Where the block begins.
-    pub first: Seq,
+pub enum PushError {
+    /// It does not follow the one before it.
+    NotNext {
+        /// Where the projector is.
+        at: Seq,
+        /// Where the block begins.
+        first: Seq,
+    },
+    /// A derived stream cannot fold a command: what it needs of everything before was never told to it, or was of another history.
+    Unknown {
+        /// The command.
+        seq: Seq,
+        /// What is not known.
+        what: Unknown,
+    },
+}
+
+/// What a fold must know of everything before, and does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// A symbol that trades.
+    Symbol(SymbolId),
+    /// An order that was placed before.
+    Order(OrderId),
+    /// Something that leaves the book of a symbol.
+    Level(SymbolId, Ticks),
 }
 
 /// What every row of a command has in common.
@@ -130,17 +151,18 @@ impl Projector {
     }
 
     /// Adds the next block: what of it is in the share, which learns from it who owns what from then on.
-    pub fn push(&mut self, block: &CommittedBlock, share: &mut Share) -> Result<(), NotNext> {
+    pub fn push(&mut self, block: &CommittedBlock, share: &mut Share) -> Result<(), PushError> {
         let info = block.info();
         if info.first != self.to.seq.next() {
-            return Err(NotNext { at: self.to.seq, first: info.first });
+            return Err(PushError::NotNext { at: self.to.seq, first: info.first });
         }
         assert_eq!(info.venue, self.to.venue, "blocks of one journal");
         if self.to.seq == Seq::ZERO {
             self.rows.begin(share);
         }
         for committed in block.commands() {
-            self.rows.apply(committed, block, share);
+            let seq = committed.command.seq;
+            self.rows.apply(committed, block, share).map_err(|what| PushError::Unknown { seq, what })?;
         }
         self.command_count += block.command_count();
         self.event_count += block.event_count();
@@ -172,15 +194,21 @@ impl StreamFold {
         }
     }
 
-    fn apply(&mut self, committed: CommittedCommand<'_>, block: &CommittedBlock, share: &mut Share) {
+    fn apply(
+        &mut self,
+        committed: CommittedCommand<'_>,
+        block: &CommittedBlock,
+        share: &mut Share,
+    ) -> Result<(), Unknown> {
         match self {
             Self::Reference(fold) => fold.apply(committed),
             Self::Symbols(fold) => fold.apply(committed, share),
             Self::Users(fold) => fold.apply(committed, share),
             Self::Trades(fold) => fold.apply(committed),
             Self::Audit(fold) => fold.apply(committed, block.info().journal),
-            Self::Derived(fold) => fold.apply(committed),
+            Self::Derived(fold) => return fold.apply(committed),
         }
+        Ok(())
     }
 
     fn take(&mut self) -> Rows {
@@ -206,10 +234,22 @@ fn put<K: Eq + Hash, R>(rows: &mut Vec<R>, places: &mut HashMap<K, usize>, key: 
     }
 }
 
-impl fmt::Display for NotNext {
+impl fmt::Display for PushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a block that begins at {} does not follow {}", self.first.0, self.at.0)
+        match self {
+            Self::NotNext { at, first } => write!(f, "a block that begins at {} does not follow {}", first.0, at.0),
+            Self::Unknown { seq, what } => {
+                write!(f, "the command {} cannot be summed up: ", seq.0)?;
+                match what {
+                    Unknown::Symbol(symbol) => write!(f, "the symbol {} was not listed before", symbol.0),
+                    Unknown::Order(order) => write!(f, "the order {} was not open before, or with less", order.0),
+                    Unknown::Level(symbol, price) => {
+                        write!(f, "more leaves the book of symbol {} at {} ticks than was in it", symbol.0, price.0)
+                    }
+                }
+            }
+        }
     }
 }
 
-impl std::error::Error for NotNext {}
+impl std::error::Error for PushError {}

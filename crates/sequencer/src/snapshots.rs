@@ -1,4 +1,4 @@
-//! Snapshots on disk: `SEQ.snap`, written whole or not at all, two kept.
+//! Snapshots on disk: `SEQ.snap`, written whole or not at all; two are kept, and one more for whoever is far behind.
 
 use std::io;
 use std::path::PathBuf;
@@ -85,19 +85,23 @@ impl Snapshots {
         Ok((None, damaged))
     }
 
-    /// Writes one durably, then removes those older than it but the newest of them, so that `SNAPSHOTS_KEPT` remain. A
-    /// crash in between leaves the old ones.
+    /// Writes one durably, then removes older ones, so that `SNAPSHOTS_KEPT` remain, and the newest that is not past `behind`: who is
+    /// there needs a state to go on from. Where none is so old, the oldest stays. A crash in between leaves the old ones.
     ///
     /// The event log must be durable up to the snapshot before: a start uses no snapshot that is ahead of the event log.
-    pub fn save(&self, header: &SnapshotHeader, state: &State) -> io::Result<PathBuf> {
+    pub fn save(&self, header: &SnapshotHeader, state: &State, behind: Seq) -> io::Result<PathBuf> {
         let mut bytes = Vec::new();
         encode_snapshot(header, state, &mut bytes);
         let path = self.folder.write(&name_of(header.seq), &bytes)?;
         // Ones with a higher sequence are of another history, or they would have been used: they must not push out this one.
         let mut ours = self.list()?;
         ours.retain(|(seq, _)| *seq <= header.seq);
+        let needed = ours.iter().map(|(seq, _)| *seq).rfind(|seq| *seq <= behind);
+        let needed = needed.or_else(|| ours.first().map(|(seq, _)| *seq));
         for (seq, _) in ours.iter().take(ours.len().saturating_sub(SNAPSHOTS_KEPT)) {
-            self.folder.remove(&name_of(*seq))?;
+            if Some(*seq) != needed {
+                self.folder.remove(&name_of(*seq))?;
+            }
         }
         Ok(path)
     }

@@ -4,6 +4,7 @@ pub(crate) mod reference;
 pub(crate) mod symbols;
 pub(crate) mod users;
 pub(crate) mod archive;
+pub(crate) mod derived;
 
 use domain::ids::EventId;
 use domain::text::Text;

@@ -19,3 +19,4 @@ mod units;
 mod write;
 mod decode;
 mod stream;
+mod recall;

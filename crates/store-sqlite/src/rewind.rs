@@ -8,6 +8,7 @@ use projector::batch::Stream;
 use projector::rows::{
     BalanceRow, CreditLimitRow, KeyRow, PositionRow, SymbolRow, UserRow, VenueRow, WithdrawalRow, WithdrawalStatus,
 };
+use projector::words::Word as _;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::fault::Fault;
@@ -21,7 +22,8 @@ impl SqliteStore {
     /// commands changed are written as they are in `state`, which is the engine's at that sequence. Rewritten rows say that
     /// they were last changed at the fork, for when before it they were is not known any more.
     ///
-    /// Streams that are not past the fork stay where they are. Gives back those that moved.
+    /// Derived streams that are past it are emptied, and follow from the first command on. Streams that are not past the fork stay
+    /// where they are. Gives back those that moved.
     pub fn rewind(&mut self, to: &Checkpoint, state: &State) -> Result<Vec<Stream>, Fault> {
         if state.seq != to.seq {
             let what = format!("the state is of sequence {}, the fork at {}", state.seq.0, to.seq.0);
@@ -49,7 +51,11 @@ impl SqliteStore {
                 | Stream::HistoricalPositions
                 | Stream::MarketSnapshots
                 | Stream::Leaderboards
-                | Stream::Analytics => {}
+                | Stream::Analytics => {
+                    fork.drop_rows(*stream)?;
+                    moved.push(*stream);
+                    continue;
+                }
             }
             set_checkpoint(&transaction, *stream, to)?;
             moved.push(*stream);
@@ -73,6 +79,23 @@ impl Fork<'_> {
     /// Runs a statement that deletes what is past the fork.
     fn delete(&self, sql: &str) -> Result<(), Fault> {
         self.connection.execute(sql, [int(self.at.0)])?;
+        Ok(())
+    }
+
+    /// Empties a derived stream: what its sums were at the fork is not in them. It is made again from the logs.
+    fn drop_rows(&self, stream: Stream) -> Result<(), Fault> {
+        let tables: &[&str] = match stream {
+            Stream::Klines => &["klines"],
+            Stream::HistoricalPositions => &["historical_positions"],
+            Stream::MarketSnapshots => &["market_snapshots"],
+            Stream::Leaderboards => &["leaderboards"],
+            Stream::Analytics => &["analytics", "active_users"],
+            Stream::Reference | Stream::Symbols | Stream::Users | Stream::Trades | Stream::Audit => &[],
+        };
+        for table in tables {
+            self.connection.execute(&format!("DELETE FROM {table}"), [])?;
+        }
+        self.connection.execute("DELETE FROM checkpoints WHERE stream = ?1", [stream.word()])?;
         Ok(())
     }
 

@@ -23,7 +23,10 @@ const APPLICATION_IDS: [(Role, i32); 2] = [(Role::Hot, 0x4257_686f), (Role::Arch
 
 /// Migrations, in order; a file has version `n` when it has had the first `n`. Only ever added to.
 const HOT: &[&[&str]] = &[&[include_str!("../schema/reference_1.sql"), include_str!("../schema/hot_1.sql")]];
-const ARCHIVE: &[&[&str]] = &[&[include_str!("../schema/reference_1.sql"), include_str!("../schema/archive_1.sql")]];
+const ARCHIVE: &[&[&str]] = &[
+    &[include_str!("../schema/reference_1.sql"), include_str!("../schema/archive_1.sql")],
+    &[include_str!("../schema/archive_2.sql")],
+];
 
 /// Bytes of a page of a new file.
 const PAGE_BYTES: u32 = 16_384;
@@ -41,7 +44,16 @@ impl Role {
     pub const fn streams(self) -> &'static [Stream] {
         match self {
             Self::Hot => &[Stream::Reference, Stream::Symbols, Stream::Users],
-            Self::Archive => &[Stream::Reference, Stream::Trades, Stream::Audit],
+            Self::Archive => &[
+                Stream::Reference,
+                Stream::Trades,
+                Stream::Audit,
+                Stream::Klines,
+                Stream::HistoricalPositions,
+                Stream::MarketSnapshots,
+                Stream::Leaderboards,
+                Stream::Analytics,
+            ],
         }
     }
 

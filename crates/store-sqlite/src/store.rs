@@ -6,7 +6,8 @@ use std::time::Duration;
 use domain::ids::{Checkpoint, Hash256, VenueId};
 use domain::units::{Epoch, Seq};
 use projector::batch::{Batch, Rows, Stream};
-use projector::store::{Outcome, Store, StoreError, Verdict, judge};
+use projector::buckets::Bucket;
+use projector::store::{Outcome, Store, StoreError, StoredRow, Verdict, judge};
 use projector::words::Word;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
@@ -82,11 +83,11 @@ impl SqliteStore {
             Rows::Users(rows) => write::users::write(&transaction, &mut self.units, rows)?,
             Rows::Trades(rows) => write::archive::trades(&transaction, &mut self.units, rows)?,
             Rows::Audit(rows) => write::archive::audit(&transaction, rows)?,
-            Rows::Klines(_)
-            | Rows::HistoricalPositions(_)
-            | Rows::MarketSnapshots(_)
-            | Rows::Leaderboards(_)
-            | Rows::Analytics(_) => return Err(Fault::Misuse("no derived rows yet".into())),
+            Rows::Klines(rows) => write::derived::klines(&transaction, &mut self.units, rows)?,
+            Rows::HistoricalPositions(rows) => write::derived::positions(&transaction, &mut self.units, rows)?,
+            Rows::MarketSnapshots(rows) => write::derived::snapshots(&transaction, &mut self.units, rows)?,
+            Rows::Leaderboards(rows) => write::derived::leaderboards(&transaction, &mut self.units, rows)?,
+            Rows::Analytics(rows) => write::derived::analytics(&transaction, &mut self.units, rows)?,
         }
         set_checkpoint(&transaction, stream, &batch.to)?;
         transaction.commit()?;
@@ -106,6 +107,15 @@ impl Store for SqliteStore {
 
     fn commit(&mut self, batch: &Batch) -> Outcome {
         self.write(batch).unwrap_or_else(Outcome::from)
+    }
+
+    fn recall(
+        &mut self,
+        stream: Stream,
+        buckets: &[Bucket],
+        visit: &mut dyn FnMut(StoredRow),
+    ) -> Result<(), StoreError> {
+        Ok(self.recall_rows(stream, buckets, visit)?)
     }
 
     fn commit_interval(&self) -> Duration {

@@ -5,7 +5,7 @@ use projector::batch::Stream;
 use projector::store::{ReadStream, StoreError, StoredRow};
 use rusqlite::{Connection, Row};
 
-use crate::decode::{Columns, Scales, archive, reference, symbols, users};
+use crate::decode::{Columns, Scales, archive, derived, reference, symbols, users};
 use crate::fault::Fault;
 use crate::schema::Role;
 use crate::store::{SqliteStore, checkpoint};
@@ -74,10 +74,45 @@ impl SqliteStore {
             | Stream::HistoricalPositions
             | Stream::MarketSnapshots
             | Stream::Leaderboards
-            | Stream::Analytics => {}
+            | Stream::Analytics => derived_rows(stream, &mut table)?,
         }
         Ok(checkpoint)
     }
+}
+
+/// The tables of a derived stream.
+fn derived_rows(
+    stream: Stream,
+    table: &mut dyn FnMut(&str, &str, &mut Decode<'_>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    match stream {
+        Stream::Klines => table(derived::KLINE, "symbol_id, bucket_seconds, bucket_start", &mut |row, of| {
+            derived::kline(row, of).map(StoredRow::Kline)
+        })?,
+        Stream::HistoricalPositions => {
+            table(derived::POSITION, "bucket_seconds, bucket_start, user_id, symbol_id", &mut |row, of| {
+                derived::position(row, of).map(StoredRow::PositionHistory)
+            })?;
+        }
+        Stream::MarketSnapshots => {
+            table(derived::SNAPSHOT, "symbol_id, bucket_seconds, bucket_start", &mut |row, of| {
+                derived::snapshot(row, of).map(StoredRow::MarketSnapshot)
+            })?;
+        }
+        Stream::Leaderboards => table(derived::LEADERBOARD, "1, 2, 3, 4, 5", &mut |row, of| {
+            derived::leaderboard(row, of).map(StoredRow::Leaderboard)
+        })?,
+        Stream::Analytics => {
+            table(derived::ANALYTICS, "1, 2, 3, 4", &mut |row, of| {
+                derived::analytics(row, of).map(StoredRow::Analytics)
+            })?;
+            table(derived::ACTIVE_USER, "1, 2, 3, 4, 5", &mut |row, _| {
+                derived::active_user(row).map(StoredRow::ActiveUser)
+            })?;
+        }
+        Stream::Reference | Stream::Symbols | Stream::Users | Stream::Trades | Stream::Audit => {}
+    }
+    Ok(())
 }
 
 type Decode<'a> = dyn FnMut(&Row<'_>, &mut Scales<'_>) -> Result<StoredRow, Fault> + 'a;

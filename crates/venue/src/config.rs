@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use domain::text::ShardName;
+use projector::buckets::Interval;
+use projector::settings::Settings;
 use serde::Deserialize;
 
 /// Prefix of environment variables that override the file: `BUTTONWOOD_SNAPSHOT_EVERY=1000000`.
@@ -45,6 +47,14 @@ pub(crate) struct Config {
     /// How long rows stay where they were after a symbol or a user has moved to another shard, in seconds: as long as that shard could
     /// fail over to a standby from before.
     pub(crate) moved_rows_kept_s: u64,
+    /// The archive keeps positions as they were at the end of each so many minutes, besides the end of each day.
+    pub(crate) position_history_minutes: u32,
+    /// The archive keeps markets as they were at the end of each so many seconds.
+    pub(crate) market_snapshot_seconds: u32,
+    /// Price levels on each side of a market snapshot.
+    pub(crate) market_snapshot_levels: usize,
+    /// How long market snapshots are kept.
+    pub(crate) market_snapshot_ttl_hours: u32,
     /// Where this venue is, in the operator's words: only standbys of the same region are read; without it, all are.
     pub(crate) region: Option<String>,
     /// Threads of the gateway; 0: one per core.
@@ -146,6 +156,10 @@ impl Default for Config {
             store: None,
             shards: Vec::new(),
             moved_rows_kept_s: 600,
+            position_history_minutes: 15,
+            market_snapshot_seconds: 10,
+            market_snapshot_levels: 10,
+            market_snapshot_ttl_hours: 24,
             region: None,
             gateway_threads: 0,
             answer_timeout_ms: 5_000,
@@ -197,6 +211,29 @@ impl Config {
         {
             anyhow::ensure!((100..=3_600_000).contains(&timeout_ms), "{name} must be from 100 to 3600000");
         }
+        self.check_derived()
+    }
+
+    /// How derived collections are cut.
+    pub(crate) fn derived(&self) -> Settings {
+        Settings {
+            positions: Interval::Seconds(self.position_history_minutes * 60),
+            snapshots: Interval::Seconds(self.market_snapshot_seconds),
+            snapshot_levels: self.market_snapshot_levels,
+            snapshot_ttl_ns: u64::from(self.market_snapshot_ttl_hours) * 3_600_000_000_000,
+        }
+    }
+
+    /// Buckets of whole fractions of a day end where the day ends.
+    fn check_derived(&self) -> anyhow::Result<()> {
+        let (minutes, seconds) = (self.position_history_minutes, self.market_snapshot_seconds);
+        anyhow::ensure!(minutes > 0 && 1_440 % minutes == 0, "position_history_minutes must divide a day: 1440");
+        anyhow::ensure!(seconds > 0 && 86_400 % seconds == 0, "market_snapshot_seconds must divide a day: 86400");
+        let levels_max = projector::settings::SNAPSHOT_LEVELS_MAX;
+        let levels = self.market_snapshot_levels;
+        anyhow::ensure!((1..=levels_max).contains(&levels), "market_snapshot_levels must be from 1 to {levels_max}");
+        let hours = self.market_snapshot_ttl_hours;
+        anyhow::ensure!((1..=87_600).contains(&hours), "market_snapshot_ttl_hours must be from 1 to 87600");
         Ok(())
     }
 
@@ -234,7 +271,7 @@ impl Config {
 const RESERVED: [&str; 2] = ["hot", "archive"];
 
 /// The names the environment may override.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 22] = [
     "data",
     "listen",
     "allow_plaintext",
@@ -247,6 +284,10 @@ const NAMES: [&str; 18] = [
     "follower_lag_max",
     "store",
     "moved_rows_kept_s",
+    "position_history_minutes",
+    "market_snapshot_seconds",
+    "market_snapshot_levels",
+    "market_snapshot_ttl_hours",
     "region",
     "gateway_threads",
     "answer_timeout_ms",

@@ -32,6 +32,7 @@ use sequencer::recovery::{Places, RULES_VERSION, Recovered, RecoveryError, Repor
 use sequencer::release::Release;
 use sequencer::replayer::Replayer;
 use sequencer::sequencer::{Controls, Sequencer, Step};
+use sequencer::snapshots::Snapshots;
 
 use crate::config::Config;
 use crate::console::Console;
@@ -96,6 +97,8 @@ pub(crate) struct Live {
     followers: Threads,
     replayer: Option<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
+    /// Stops the replayer, once the followers have: its last snapshot is not to keep an older one for anybody who is level by then.
+    stop_replayer: Arc<AtomicBool>,
 }
 
 impl Live {
@@ -155,7 +158,7 @@ impl Live {
         let shared = Shared {
             logs: logs.clone(),
             epoch,
-            settings: projector::settings::Settings::default(),
+            settings: config.derived(),
             snapshots: snapshots.clone(),
             written: Arc::clone(&written),
             read_model: Arc::clone(&read_model),
@@ -167,6 +170,7 @@ impl Live {
         let followers = follow(stores, learner, config, &core, &shared)?;
         let shards = Shards::new(config, shared.clone(), followers.clone(), routed);
         let replayed = Arc::new(AtomicU64::new(read_model.seq().0));
+        let stop_replayer = Arc::new(AtomicBool::new(false));
         let watch = Watch {
             written: Arc::clone(&written),
             admission: Arc::clone(core.entrance.admission()),
@@ -175,13 +179,10 @@ impl Live {
             logs_complete_after: logs.complete_after()?,
             executions: Arc::clone(&executions),
             moves: Arc::clone(&shared.moves),
-            stop: Arc::clone(&stop),
+            stop: Arc::clone(&stop_replayer),
             replayed: Arc::clone(&replayed),
         };
-        let start_maintainer = |replayer| {
-            maintain::start(replayer, snapshots, config.snapshot_every, retention(config, venue, places), watch)
-        };
-        let replayer = replayer.map(start_maintainer).transpose().context(NO_THREAD)?;
+        let replayer = maintain(replayer, snapshots, config, retention(config, venue, places), watch)?;
         let journal = Arc::clone(&core.committed);
         let (roster, moves) = (shared.roster, shared.moves);
         let status = Arc::new(Status { epoch, journal, replayed, followers: roster, moves, standbys });
@@ -201,6 +202,7 @@ impl Live {
             followers,
             replayer,
             stop,
+            stop_replayer,
         })
     }
 
@@ -228,6 +230,7 @@ impl Live {
         while let Some(thread) = self.followers.take() {
             join(thread);
         }
+        self.stop_replayer.store(true, Ordering::Release);
         self.replayer.map(join);
         let time = self.read_model.time();
         if let Some(journal) = log.finish() {
@@ -407,6 +410,18 @@ fn follow(
         followers.add(learner.start().context(NO_THREAD)?);
     }
     Ok(followers)
+}
+
+/// Starts the background replayer, if there is one.
+fn maintain(
+    replayer: Option<Replayer>,
+    snapshots: Snapshots,
+    config: &Config,
+    retention: Retention,
+    watch: Watch,
+) -> anyhow::Result<Option<JoinHandle<()>>> {
+    let start = |replayer| maintain::start(replayer, snapshots, config.snapshot_every, retention, watch);
+    replayer.map(start).transpose().context(NO_THREAD)
 }
 
 /// Gives the read model what the stores have and it needs, and what they do not have yet; whom to ask later, where one is away.

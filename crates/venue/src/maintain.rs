@@ -159,7 +159,15 @@ impl Maintainer {
             self.watch.admission.close();
             return Err(EventLogLost);
         }
-        match self.snapshots.save(&header, &state) {
+        // What may be lost with the power counts as not there.
+        let followers = self.watch.followers.all();
+        let behind = followers
+            .iter()
+            .filter(|follower| follower.stream.needs_state())
+            .map(|follower| follower.durable())
+            .min()
+            .unwrap_or(header.seq);
+        match self.snapshots.save(&header, &state, behind) {
             Ok(path) => {
                 self.taken = header.seq;
                 self.due = Seq(header.seq.0.saturating_add(self.snapshot_every));

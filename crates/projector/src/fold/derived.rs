@@ -17,6 +17,7 @@ use domain::units::{Seq, UnixNanos};
 use crate::batch::{Rows, Stream};
 use crate::block::CommittedCommand;
 use crate::buckets::Bucket;
+use crate::fold::Unknown;
 use crate::ledger;
 use crate::settings::Settings;
 use crate::store::StoredRow;
@@ -32,7 +33,8 @@ pub(super) trait Derived: Debug + Send {
     /// Goes on from rows of buckets that are open after `at`, instead of from what it has added up itself. Some may be newer.
     fn remember(&mut self, rows: Vec<StoredRow>, at: Seq);
 
-    fn apply(&mut self, committed: CommittedCommand<'_>);
+    /// Adds a command. After an error nothing more may be asked of it.
+    fn apply(&mut self, committed: CommittedCommand<'_>) -> Result<(), Unknown>;
 
     fn has_rows(&self) -> bool;
 

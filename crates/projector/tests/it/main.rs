@@ -6,6 +6,7 @@
 mod memory;
 mod fold;
 mod state;
+mod derived;
 mod share;
 mod follower;
 mod lineage;

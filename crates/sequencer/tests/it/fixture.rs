@@ -173,7 +173,7 @@ impl Line {
         let mut replayer = self.replayer();
         while replayer.step(self.event_log.progress().committed()).unwrap() {}
         let (header, state) = replayer.snapshot();
-        self.snapshots.save(&header, &state).unwrap();
+        self.snapshots.save(&header, &state, header.seq).unwrap();
     }
 }
 

@@ -19,10 +19,15 @@ fn open(disk: &FaultyDisk) -> Snapshots {
 }
 
 fn save(snapshots: &Snapshots, seq: u64) -> std::io::Result<PathBuf> {
+    save_for(snapshots, seq, seq)
+}
+
+fn save_for(snapshots: &Snapshots, seq: u64, behind: u64) -> std::io::Result<PathBuf> {
+    let behind = Seq(behind);
     let (seq, time, hash) = (Seq(seq), UnixNanos(seq), Hash256::default());
     let header =
         SnapshotHeader { venue_id: VENUE, epoch: Epoch(1), seq, time, journal_hash: hash, event_log_hash: hash };
-    snapshots.save(&header, &State { seq, time, ..State::default() })
+    snapshots.save(&header, &State { seq, time, ..State::default() }, behind)
 }
 
 fn seqs(snapshots: &Snapshots) -> Vec<u64> {
@@ -48,6 +53,23 @@ fn two_are_kept() {
     assert_eq!(newest(&snapshots, 100), (Some(40), 0));
     assert_eq!(newest(&snapshots, 39), (Some(30), 0));
     assert_eq!(newest(&snapshots, 29), (None, 0));
+}
+
+#[test]
+fn one_more_is_kept_for_whoever_is_behind() {
+    let snapshots = open(&FaultyDisk::new(1));
+    for (seq, behind, kept) in [
+        (10, 0, vec![10]),
+        (20, 0, vec![10, 20]),
+        (30, 0, vec![10, 20, 30]),
+        (40, 19, vec![10, 30, 40]),
+        (50, 29, vec![10, 40, 50]),
+        (60, 45, vec![40, 50, 60]),
+        (70, 70, vec![60, 70]),
+    ] {
+        save_for(&snapshots, seq, behind).unwrap();
+        assert_eq!(seqs(&snapshots), kept, "saved {seq} for one at {behind}");
+    }
 }
 
 #[test]

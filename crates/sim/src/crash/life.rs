@@ -228,7 +228,7 @@ impl Life {
             return Err("a snapshot names another venue".into());
         }
         // A snapshot that cannot be written is one less.
-        drop(self.snapshots.save(&header, &state));
+        drop(self.snapshots.save(&header, &state, header.seq));
         Ok(())
     }
 

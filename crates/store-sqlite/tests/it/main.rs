@@ -10,3 +10,4 @@ mod schema;
 mod views;
 mod history;
 mod rewind;
+mod derived;

@@ -4,6 +4,7 @@ use domain::ids::Checkpoint;
 use domain::state::State;
 use projector::batch::{Batch, Stream};
 use projector::block::CommittedBlock;
+use projector::buckets::Bucket;
 use projector::conformance::rewind::Rewinds;
 use projector::conformance::{self, Subject};
 use projector::store::{Divergence, Outcome, ReadStream, Store, StoreError, StoredRow};
@@ -59,6 +60,15 @@ fn lay(connection: &Connection) {
 impl Store for SqliteSubject {
     fn checkpoint(&mut self, stream: Stream) -> Result<Option<Checkpoint>, StoreError> {
         self.store().checkpoint(stream)
+    }
+
+    fn recall(
+        &mut self,
+        stream: Stream,
+        buckets: &[Bucket],
+        visit: &mut dyn FnMut(StoredRow),
+    ) -> Result<(), StoreError> {
+        self.store().recall(stream, buckets, visit)
     }
 
     fn commit(&mut self, batch: &Batch) -> Outcome {

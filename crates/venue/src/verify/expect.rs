@@ -71,10 +71,11 @@ pub(crate) fn build(
     base: &Base,
     wanted: &[(Of, Checkpoint)],
     written: &Arc<Progress>,
+    settings: &Settings,
     verdict: &mut Verdict,
 ) -> anyhow::Result<Expectation> {
     let start = start_of(logs, base);
-    let mut lanes = lanes(wanted, base, start);
+    let mut lanes = lanes(wanted, base, start, settings);
     let mut map = map_of(&base.state)?;
     let mut source = Joined::new(logs.clone(), Arc::clone(written));
     source.start_after(base.state.seq);
@@ -136,7 +137,7 @@ fn learn(map: &mut ShardMap, block: &CommittedBlock) {
 }
 
 /// One for each stream that is wanted.
-fn lanes(wanted: &[(Of, Checkpoint)], base: &Base, start: Checkpoint) -> Vec<Lane> {
+fn lanes(wanted: &[(Of, Checkpoint)], base: &Base, start: Checkpoint, settings: &Settings) -> Vec<Lane> {
     let lane = |stream: Stream| {
         let mut memory = MemoryStore::default();
         if base.snapshot.is_some() {
@@ -146,7 +147,7 @@ fn lanes(wanted: &[(Of, Checkpoint)], base: &Base, start: Checkpoint) -> Vec<Lan
         let wanted = wanted.iter().filter(|(of, _)| of.stream == stream).cloned().collect();
         Lane {
             stream,
-            projector: Projector::of_state(stream, &base.state, start, start.epoch, &Settings::default()),
+            projector: Projector::of_state(stream, &base.state, start, start.epoch, settings),
             memory,
             wanted,
         }

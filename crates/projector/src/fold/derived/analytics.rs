@@ -13,7 +13,7 @@ use super::sums::{Sums, sums};
 use crate::batch::{AnalyticsRows, Rows};
 use crate::block::CommittedCommand;
 use crate::buckets::{Bucket, Scope};
-use crate::fold::Stamp;
+use crate::fold::{Stamp, Unknown};
 use crate::rows::derived::{ActiveUserRow, AnalyticsRow};
 use crate::settings::ANALYTICS;
 use crate::store::StoredRow;
@@ -120,13 +120,14 @@ impl Derived for AnalyticsFold {
         self.sums.remember(sums);
     }
 
-    fn apply(&mut self, committed: CommittedCommand<'_>) {
+    fn apply(&mut self, committed: CommittedCommand<'_>) -> Result<(), Unknown> {
         let stamp = Stamp::of(committed);
         self.sums.pass(stamp.time);
         self.active.retain(|bucket, _| bucket.contains(stamp.time));
         for (trade, fills) in super::trades(committed.events) {
             self.trade(stamp, trade, fills);
         }
+        Ok(())
     }
 
     fn has_rows(&self) -> bool {

@@ -10,7 +10,7 @@ use crate::batch::Rows;
 use crate::block::CommittedCommand;
 use crate::buckets::Bucket;
 use crate::candle::Candle;
-use crate::fold::{Stamp, archive};
+use crate::fold::{Stamp, Unknown, archive};
 use crate::rows::derived::KlineRow;
 use crate::settings::KLINES;
 use crate::store::StoredRow;
@@ -35,7 +35,7 @@ impl Derived for KlinesFold {
         }));
     }
 
-    fn apply(&mut self, committed: CommittedCommand<'_>) {
+    fn apply(&mut self, committed: CommittedCommand<'_>) -> Result<(), Unknown> {
         let Stamp { seq, time } = Stamp::of(committed);
         self.sums.pass(time);
         for (trade, _) in super::trades(committed.events) {
@@ -54,6 +54,7 @@ impl Derived for KlinesFold {
                 }
             }
         }
+        Ok(())
     }
 
     fn has_rows(&self) -> bool {

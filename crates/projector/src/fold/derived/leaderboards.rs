@@ -12,7 +12,7 @@ use super::sums::{Sums, sums};
 use crate::batch::Rows;
 use crate::block::CommittedCommand;
 use crate::buckets::{Bucket, Scope};
-use crate::fold::Stamp;
+use crate::fold::{Stamp, Unknown};
 use crate::rows::derived::LeaderboardRow;
 use crate::settings::LEADERBOARDS;
 use crate::store::StoredRow;
@@ -28,25 +28,32 @@ pub(super) struct LeaderboardsFold {
 }
 
 impl LeaderboardsFold {
-    fn filled(&mut self, stamp: Stamp, fill: &OrderFilled) {
+    fn filled(&mut self, stamp: Stamp, fill: &OrderFilled) -> Result<(), Unknown> {
         self.on_each_board(stamp, fill.user, fill.symbol, |row| {
             row.volume = row.volume.bounded_add(fill.quote);
             row.fills += 1;
-        });
+        })
     }
 
-    fn position(&mut self, stamp: Stamp, changed: &PositionChanged) {
+    fn position(&mut self, stamp: Stamp, changed: &PositionChanged) -> Result<(), Unknown> {
         let before = self.realised.insert((changed.user, changed.symbol), changed.realised).unwrap_or_default();
         let earned = Amount(changed.realised.0.saturating_sub(before.0));
-        if !earned.is_zero() {
-            self.on_each_board(stamp, changed.user, changed.symbol, |row| {
-                row.realised = row.realised.bounded_add(earned);
-            });
+        if earned.is_zero() {
+            return Ok(());
         }
+        self.on_each_board(stamp, changed.user, changed.symbol, |row| {
+            row.realised = row.realised.bounded_add(earned);
+        })
     }
 
-    fn on_each_board(&mut self, stamp: Stamp, user: UserId, symbol: SymbolId, add: impl Fn(&mut LeaderboardRow)) {
-        let quote = *self.quotes.get(&symbol).expect("a symbol is listed before it trades");
+    fn on_each_board(
+        &mut self,
+        stamp: Stamp,
+        user: UserId,
+        symbol: SymbolId,
+        add: impl Fn(&mut LeaderboardRow),
+    ) -> Result<(), Unknown> {
+        let quote = *self.quotes.get(&symbol).ok_or(Unknown::Symbol(symbol))?;
         for scope in [Scope::Asset(quote), Scope::Symbol(symbol)] {
             for interval in LEADERBOARDS {
                 let bucket = interval.bucket(stamp.time);
@@ -59,6 +66,7 @@ impl LeaderboardsFold {
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -80,7 +88,7 @@ impl Derived for LeaderboardsFold {
         }));
     }
 
-    fn apply(&mut self, committed: CommittedCommand<'_>) {
+    fn apply(&mut self, committed: CommittedCommand<'_>) -> Result<(), Unknown> {
         let stamp = Stamp::of(committed);
         self.sums.pass(stamp.time);
         for event in committed.events {
@@ -88,8 +96,8 @@ impl Derived for LeaderboardsFold {
                 Event::Reference(event) => {
                     self.quotes.extend(super::listed(event).map(|listed| (listed.id(), listed.quote())));
                 }
-                Event::OrderFilled(fill) => self.filled(stamp, fill),
-                Event::PositionChanged(changed) => self.position(stamp, changed),
+                Event::OrderFilled(fill) => self.filled(stamp, fill)?,
+                Event::PositionChanged(changed) => self.position(stamp, changed)?,
                 Event::Refused(_)
                 | Event::OrderPlaced(_)
                 | Event::OrderRepeated(_)
@@ -106,6 +114,7 @@ impl Derived for LeaderboardsFold {
                 | Event::ShardMap(_) => {}
             }
         }
+        Ok(())
     }
 
     fn has_rows(&self) -> bool {

@@ -12,7 +12,7 @@ use super::Derived;
 use crate::batch::Rows;
 use crate::block::CommittedCommand;
 use crate::buckets::Bucket;
-use crate::fold::Stamp;
+use crate::fold::{Stamp, Unknown};
 use crate::rows::derived::PositionHistoryRow;
 use crate::settings::Settings;
 use crate::store::StoredRow;
@@ -53,44 +53,54 @@ impl PositionsFold {
     }
 
     /// Closes the buckets that are over at the time of a command.
-    fn pass(&mut self, stamp: Stamp) {
-        let Some(before) = self.now.replace(stamp.time) else { return };
+    fn pass(&mut self, stamp: Stamp) -> Result<(), Unknown> {
+        let Some(before) = self.now.replace(stamp.time) else { return Ok(()) };
         for interval in self.settings.position_intervals() {
             let bucket = interval.bucket(before);
             if !bucket.contains(stamp.time) {
-                self.close(bucket, stamp.seq);
+                self.close(bucket, stamp.seq)?;
             }
         }
+        Ok(())
     }
 
-    fn close(&mut self, bucket: Bucket, seq: Seq) {
+    fn close(&mut self, bucket: Bucket, seq: Seq) -> Result<(), Unknown> {
         let touched = self.touched.remove(&bucket).unwrap_or_default();
         for (key, held) in &self.positions {
             if !held.quantity.is_zero() || touched.contains(key) {
-                self.rows.insert((bucket, *key), self.row(bucket, *key, *held, true, seq));
+                self.rows.insert((bucket, *key), self.row(bucket, *key, *held, true, seq)?);
             }
         }
+        Ok(())
     }
 
-    fn changed(&mut self, stamp: Stamp, changed: &PositionChanged) {
+    fn changed(&mut self, stamp: Stamp, changed: &PositionChanged) -> Result<(), Unknown> {
         let key = (changed.user, changed.symbol);
         let held = Held { quantity: changed.quantity, cost: changed.cost, realised: changed.realised };
         self.positions.insert(key, held);
         for interval in self.settings.position_intervals() {
             let bucket = interval.bucket(stamp.time);
             self.touched.entry(bucket).or_default().insert(key);
-            self.rows.insert((bucket, key), self.row(bucket, key, held, false, stamp.seq));
+            self.rows.insert((bucket, key), self.row(bucket, key, held, false, stamp.seq)?);
         }
+        Ok(())
     }
 
-    fn row(&self, bucket: Bucket, key: Key, held: Held, closed: bool, last_seq: Seq) -> PositionHistoryRow {
+    fn row(
+        &self,
+        bucket: Bucket,
+        key: Key,
+        held: Held,
+        closed: bool,
+        last_seq: Seq,
+    ) -> Result<PositionHistoryRow, Unknown> {
         let (user, symbol) = key;
         let Held { quantity, cost, realised } = held;
         let mark = self.marks.get(&symbol).copied();
-        let instrument = self.instruments.get(&symbol).expect("a symbol is listed before it trades");
+        let instrument = self.instruments.get(&symbol).ok_or(Unknown::Symbol(symbol))?;
         let unrealised =
             mark.and_then(|mark| value_at(instrument, quantity, mark)).and_then(|value| value.checked_sub(cost));
-        PositionHistoryRow { bucket, user, symbol, quantity, cost, realised, mark, unrealised, closed, last_seq }
+        Ok(PositionHistoryRow { bucket, user, symbol, quantity, cost, realised, mark, unrealised, closed, last_seq })
     }
 }
 
@@ -129,9 +139,9 @@ impl Derived for PositionsFold {
         }
     }
 
-    fn apply(&mut self, committed: CommittedCommand<'_>) {
+    fn apply(&mut self, committed: CommittedCommand<'_>) -> Result<(), Unknown> {
         let stamp = Stamp::of(committed);
-        self.pass(stamp);
+        self.pass(stamp)?;
         for event in committed.events {
             match event {
                 Event::Reference(event) => {
@@ -140,7 +150,7 @@ impl Derived for PositionsFold {
                 Event::Trade(trade) => {
                     self.marks.insert(trade.symbol, trade.price);
                 }
-                Event::PositionChanged(changed) => self.changed(stamp, changed),
+                Event::PositionChanged(changed) => self.changed(stamp, changed)?,
                 Event::Refused(_)
                 | Event::OrderPlaced(_)
                 | Event::OrderRepeated(_)
@@ -157,6 +167,7 @@ impl Derived for PositionsFold {
                 | Event::ShardMap(_) => {}
             }
         }
+        Ok(())
     }
 
     fn has_rows(&self) -> bool {

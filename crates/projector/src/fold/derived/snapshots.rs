@@ -14,7 +14,7 @@ use crate::batch::Rows;
 use crate::block::CommittedCommand;
 use crate::book::Book;
 use crate::buckets::Bucket;
-use crate::fold::Stamp;
+use crate::fold::{Stamp, Unknown};
 use crate::rows::derived::MarketSnapshotRow;
 use crate::settings::Settings;
 use crate::store::StoredRow;
@@ -51,6 +51,12 @@ struct Traded {
     quote: Amount,
 }
 
+impl Market {
+    fn leave(&mut self, symbol: SymbolId, side: Side, price: Ticks, quantity: Lots) -> Result<(), Unknown> {
+        self.book.checked_remove(side, price, quantity).ok_or(Unknown::Level(symbol, price))
+    }
+}
+
 impl SnapshotsFold {
     pub(super) fn new(settings: Settings) -> Self {
         let (sums, markets, left, touched) = (Sums::default(), HashMap::new(), HashMap::new(), BTreeSet::new());
@@ -77,33 +83,36 @@ impl SnapshotsFold {
         market.traded.quote = market.traded.quote.bounded_add(trade.quote);
     }
 
-    fn filled(&mut self, fill: &OrderFilled) {
+    fn filled(&mut self, fill: &OrderFilled) -> Result<(), Unknown> {
         let market = self.market(fill.symbol);
         match fill.liquidity {
-            Liquidity::Maker => market.book.remove(fill.side, fill.price, fill.quantity),
+            Liquidity::Maker => market.leave(fill.symbol, fill.side, fill.price, fill.quantity)?,
             Liquidity::Taker if fill.filled => market.arriving = None,
             Liquidity::Taker => {}
         }
         if fill.filled {
             self.left.remove(&fill.order);
         } else if let Some(left) = self.left.get_mut(&fill.order) {
-            *left = left.checked_sub(fill.quantity).expect("a fill is part of its order");
+            *left = left.checked_sub(fill.quantity).ok_or(Unknown::Order(fill.order))?;
         }
+        Ok(())
     }
 
-    fn amended(&mut self, amended: &OrderAmended) {
-        let before = self.left.insert(amended.order, amended.remaining).expect("an order in the book is known");
-        let less = before.checked_sub(amended.remaining).expect("an amendment reduces");
-        self.market(amended.symbol).book.remove(amended.side, amended.price, less);
+    fn amended(&mut self, amended: &OrderAmended) -> Result<(), Unknown> {
+        let before = self.left.insert(amended.order, amended.remaining);
+        let less = before.and_then(|before| before.checked_sub(amended.remaining));
+        let less = less.ok_or(Unknown::Order(amended.order))?;
+        self.market(amended.symbol).leave(amended.symbol, amended.side, amended.price, less)
     }
 
-    fn closed(&mut self, closed: &OrderClosed) {
+    fn closed(&mut self, closed: &OrderClosed) -> Result<(), Unknown> {
         self.left.remove(&closed.order);
         let market = self.market(closed.symbol);
-        match closed.rested {
-            Some(rested) => market.book.remove(closed.side, rested.price, rested.quantity),
-            None => market.arriving = None,
-        }
+        let Some(rested) = closed.rested else {
+            market.arriving = None;
+            return Ok(());
+        };
+        market.leave(closed.symbol, closed.side, rested.price, rested.quantity)
     }
 
     /// Writes the prices of now into the rows of this bucket that changed. Done before a command of another bucket changes them, and
@@ -121,11 +130,11 @@ impl SnapshotsFold {
     }
 
     /// The command is over: what it placed and neither filled nor closed rests.
-    fn end(&mut self, stamp: Stamp) {
+    fn end(&mut self, stamp: Stamp) -> Result<(), Unknown> {
         for symbol in std::mem::take(&mut self.touched) {
             let market = self.markets.get_mut(&symbol).expect("it was touched");
             if let Some((order, side, price)) = market.arriving.take() {
-                let left = self.left.get(&order).copied().expect("an order that rests has something left");
+                let left = self.left.get(&order).copied().ok_or(Unknown::Order(order))?;
                 market.book.add(side, price, left);
             }
             let traded = std::mem::take(&mut market.traded);
@@ -150,6 +159,7 @@ impl SnapshotsFold {
             row.volume = row.volume.saturating_add(traded.volume);
             row.quote_volume = row.quote_volume.bounded_add(traded.quote);
         }
+        Ok(())
     }
 }
 
@@ -176,7 +186,7 @@ impl Derived for SnapshotsFold {
         }));
     }
 
-    fn apply(&mut self, committed: CommittedCommand<'_>) {
+    fn apply(&mut self, committed: CommittedCommand<'_>) -> Result<(), Unknown> {
         let stamp = Stamp::of(committed);
         let bucket = self.settings.snapshots.bucket(stamp.time);
         if let Some(before) = self.current.replace(bucket).filter(|before| *before != bucket) {
@@ -187,9 +197,9 @@ impl Derived for SnapshotsFold {
             match event {
                 Event::OrderPlaced(placed) => self.placed(placed),
                 Event::Trade(trade) => self.traded(trade),
-                Event::OrderFilled(fill) => self.filled(fill),
-                Event::OrderAmended(amended) => self.amended(amended),
-                Event::OrderClosed(closed) => self.closed(closed),
+                Event::OrderFilled(fill) => self.filled(fill)?,
+                Event::OrderAmended(amended) => self.amended(amended)?,
+                Event::OrderClosed(closed) => self.closed(closed)?,
                 Event::Refused(_)
                 | Event::OrderRepeated(_)
                 | Event::BalanceChanged(_)
@@ -204,7 +214,7 @@ impl Derived for SnapshotsFold {
                 | Event::ShardMap(_) => {}
             }
         }
-        self.end(stamp);
+        self.end(stamp)
     }
 
     fn has_rows(&self) -> bool {

@@ -13,6 +13,7 @@ use projector::batch::{Batch, Rows, Stream};
 use projector::block::{BlockInfo, CommittedBlock};
 use projector::fold::Projector;
 use projector::rows::OrderRow;
+use projector::settings::Settings;
 use projector::share::Share;
 use projector::store::{Outcome, Store};
 
@@ -69,15 +70,24 @@ impl Work {
 
     /// What comes before the measurement, of one stream.
     pub(super) fn opening(&self, stream: Stream) -> anyhow::Result<Vec<Batch>> {
-        batches(stream, origin(), &self.opening, usize::MAX)
+        batches(&mut projector(stream, origin()), &self.opening, usize::MAX)
     }
 
     /// The batches of a section, of one stream.
     pub(super) fn batches(&self, stream: Stream, section: usize) -> anyhow::Result<Vec<Batch>> {
-        let before = if section == 0 { &self.opening } else { &self.sections[section - 1].blocks };
-        let from = before.last().map_or(origin(), |block| Checkpoint { epoch: WRITER, ..block.info().checkpoint() });
+        let before = self.sections[..section].iter().map(|section| &section.blocks);
+        let before: Vec<_> = std::iter::once(&self.opening).chain(before).flatten().collect();
+        let mut projector = if stream.is_derived() {
+            // What its rows say depends on everything before.
+            let mut projector = projector(stream, origin());
+            batches(&mut projector, before, usize::MAX)?;
+            projector
+        } else {
+            let last = before.last().map(|block| block.info().checkpoint());
+            projector(stream, last.map_or(origin(), |last| Checkpoint { epoch: WRITER, ..last }))
+        };
         let Section { batch, blocks, .. } = &self.sections[section];
-        batches(stream, from, blocks, *batch)
+        batches(&mut projector, blocks, *batch)
     }
 
     /// Limit orders as rows, under ids that none of the batches has.
@@ -129,16 +139,18 @@ const fn origin() -> Checkpoint {
     Checkpoint { venue: VENUE, epoch: WRITER, seq: Seq::ZERO, hash: Hash256([0; 32]) }
 }
 
-fn batches(
-    stream: Stream,
-    from: Checkpoint,
-    blocks: &[CommittedBlock],
+fn projector(stream: Stream, from: Checkpoint) -> Projector {
+    Projector::new(stream, from, WRITER, &Settings::default())
+}
+
+fn batches<'a>(
+    projector: &mut Projector,
+    blocks: impl IntoIterator<Item = &'a CommittedBlock>,
     batch_commands: usize,
 ) -> anyhow::Result<Vec<Batch>> {
-    let mut projector = Projector::new(stream, from, WRITER, &projector::settings::Settings::default());
     let mut batches = Vec::new();
     for block in blocks {
-        projector.push(block, &mut Share::whole()).map_err(|gap| anyhow::anyhow!("{gap}"))?;
+        projector.push(block, &mut Share::whole())?;
         if projector.command_count() >= batch_commands || projector.is_full() {
             batches.extend(projector.take());
         }
