@@ -28,6 +28,7 @@ use crate::followers::roster::Roster;
 use crate::moves::post::Post;
 use crate::moves::{Moves, copying};
 use crate::priority::give_way;
+use crate::source::window::Together;
 use crate::source::{Joined, Logs};
 use crate::stores::member::{Kept, Member};
 
@@ -133,9 +134,12 @@ pub(crate) fn start(
     if let (Some(shard), Some(place)) = (shard, store.place()) {
         shared.moves.put(shard, place);
     }
-    let lanes = statuses.iter().map(|status| Lane {
+    let reader =
+        || Joined::new(shared.logs.clone(), Arc::clone(&shared.written)).with_snapshots(shared.snapshots.clone());
+    let sources = Together::readers(statuses.len(), &reader);
+    let lanes = statuses.iter().zip(sources).map(|(status, source)| Lane {
         follower: Follower::new(status.stream, shared.logs.venue, shared.epoch, share.clone(), shared.settings),
-        source: Joined::new(shared.logs.clone(), Arc::clone(&shared.written)).with_snapshots(shared.snapshots.clone()),
+        source,
         status: Arc::clone(status),
         missing: None,
     });
@@ -152,7 +156,7 @@ pub(crate) fn name_of(store: &str, stream: Stream) -> String {
 
 struct Lane {
     follower: Follower,
-    source: Joined,
+    source: Together,
     status: Arc<FollowerStatus>,
     /// Whose rows it waits for, and where: it looks again and again.
     missing: Option<(Subject, Seq)>,

@@ -1,5 +1,7 @@
 //! Journal and event log joined: what every follower reads.
 
+pub(crate) mod window;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -73,6 +75,11 @@ impl Joined {
     fn start_at(&mut self, seq: Seq) {
         self.commands.clear();
         self.readers = Some((self.logs.journal.reader(seq), self.logs.event_log.reader(seq)));
+    }
+
+    /// The next block, for whoever keeps it; absent: nothing more is committed yet.
+    fn take_next(&mut self) -> Result<Option<CommittedBlock>, SourceError> {
+        Ok(if self.read_next()? { self.current.take() } else { None })
     }
 
     fn read_next(&mut self) -> Result<bool, SourceError> {
