@@ -31,6 +31,16 @@ impl MemoryStore {
         self.tables.writes_max = writes;
     }
 
+    /// Gives away the rows that no later batch changes: closed orders, fills, movements of money, trades, audit records.
+    pub fn take_settled(&mut self, visit: &mut dyn FnMut(StoredRow)) {
+        let tables = &mut self.tables;
+        tables.orders.take(|row| !row.status.is_open(), |row| visit(StoredRow::Order(row)));
+        tables.fills.take(|_| true, |row| visit(StoredRow::Fill(row)));
+        tables.ledger.take(|_| true, |row| visit(StoredRow::Ledger(row)));
+        tables.trades.take(|_| true, |row| visit(StoredRow::Trade(row)));
+        tables.audit.take(|_| true, |row| visit(StoredRow::Audit(row)));
+    }
+
     fn write(&mut self, batch: &Batch) -> Result<(), WriteError> {
         self.tables.writes = 0;
         match &batch.rows {

@@ -11,15 +11,18 @@ mod compare;
 mod derived;
 mod expect;
 mod holdings;
+mod spool;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use codec::snapshot::SnapshotHeader;
-use domain::ids::{Checkpoint, ShardId};
+use domain::ids::{Checkpoint, Hash256, ShardId};
 use domain::shard_map::ShardMap;
 use domain::shards::Subject;
 use domain::state::State;
@@ -28,8 +31,6 @@ use journal::read::SegmentSource;
 use journal::segment::list_segments;
 use projector::batch::Stream;
 use projector::follower::{Source as _, SourceError};
-use projector::settings::Settings;
-use projector::store::StoredRow;
 use projector::words::Word as _;
 use sequencer::log::Progress;
 use sequencer::recovery::Places;
@@ -39,10 +40,11 @@ use crate::config::Config;
 use crate::live;
 use crate::source::{Joined, Logs};
 use crate::stores::member::{self, Access, Member, Present, Role, open_present};
-use compare::{Found, RowKey};
+use compare::{Difference, Found, RowKey};
 use derived::Comparable;
-use expect::Expected;
-use holdings::Whose;
+use expect::Wanted;
+use holdings::{Holdings, Whose};
+use spool::{Print, Printer, Sorted, Spool};
 
 /// Differences that are printed for each stream; all are counted.
 const SHOWN: usize = 10;
@@ -67,22 +69,34 @@ pub(crate) struct Verdict {
     good: u64,
     notes: u64,
     bad: u64,
+    is_silent: bool,
 }
 
 impl Verdict {
+    /// Says nothing: what is said was said before.
+    fn silent() -> Self {
+        Self { is_silent: true, ..Self::default() }
+    }
+
     fn good(&mut self, what: impl Display) {
         self.good += 1;
-        println!("ok    {what}");
+        self.say("ok   ", what);
     }
 
     fn note(&mut self, what: impl Display) {
         self.notes += 1;
-        println!("note  {what}");
+        self.say("note ", what);
     }
 
     fn wrong(&mut self, what: impl Display) {
         self.bad += 1;
-        println!("WRONG {what}");
+        self.say("WRONG", what);
+    }
+
+    fn say(&self, word: &str, what: impl Display) {
+        if !self.is_silent {
+            println!("{word} {what}");
+        }
     }
 }
 
@@ -111,11 +125,17 @@ struct Stored {
     /// Of the configuration; the name of the store is its name.
     is_shard: bool,
     checkpoint: Checkpoint,
-    rows: BTreeMap<RowKey, StoredRow>,
+    rows: Spool,
     /// What was copied to it from other shards.
     incoming: BTreeSet<Subject>,
     /// What has left it, and is still there.
     left: BTreeSet<Subject>,
+}
+
+impl Stored {
+    fn wanted(&self, tell: BTreeSet<RowKey>) -> Wanted {
+        Wanted { of: self.of.clone(), checkpoint: self.checkpoint, tell }
+    }
 }
 
 /// Where the expectation starts.
@@ -124,6 +144,15 @@ struct Base {
     state: State,
     /// Absent at the first command.
     snapshot: Option<SnapshotHeader>,
+    /// What later snapshots say; the replay must come to the same.
+    later: Vec<Milestone>,
+}
+
+/// A snapshot that the replay passes.
+#[derive(Debug)]
+struct Milestone {
+    header: SnapshotHeader,
+    state_hash: Hash256,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -182,7 +211,7 @@ fn pass(config: &Config, places: &Places, verdict: &mut Verdict) -> anyhow::Resu
         verdict.wrong(format_args!("the event log is at {}, past the journal at {}", event_log.0, journal.0));
     }
     if let Some(base) = find_base(config, &logs, places, event_log, verdict)? {
-        check_stores(&logs, &base, event_log, stored, &config.derived(), verdict)?;
+        check_stores(config, &logs, &base, event_log, stored, verdict)?;
     }
     Ok(())
 }
@@ -218,12 +247,17 @@ fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Sto
     }
     for Member { name, role, shard, streams, mut store, .. } in members {
         for stream in streams {
-            let mut rows = BTreeMap::new();
+            let (mut rows, mut printer) = (Spool::default(), Printer::default());
+            let mut printed = Ok(());
             // Before and after the rows: a venue that runs meanwhile may change it.
             let (incoming, left) = around(store.as_mut(), *stream)?;
             let checkpoint = store.read_stream(*stream, &mut |row| {
-                rows.insert(compare::key_of(&row), row);
+                if printed.is_ok() {
+                    printed = printer.take(&row, &mut |print| rows.push(print));
+                }
             })?;
+            let printed = printed.and_then(|()| printer.end(&mut |print| rows.push(print)));
+            printed.context("no room for what is compared; TMPDIR says where it goes")?;
             let since = around(store.as_mut(), *stream)?;
             let (shard_id, held) = (store.found_shard()?, &incoming & &since.0);
             let of = Of { store: name.clone(), role, stream: *stream, shard: shard_id, held };
@@ -269,27 +303,42 @@ fn find_base(
     let oldest = logs.journal.oldest()?.max(logs.event_log.oldest()?).unwrap_or(Seq(1));
     if oldest <= Seq(1) {
         let cell = usable.first().map_or(config.cell, |(_, state)| state.cell);
-        return Ok(Some(Base { state: engine::Engine::new(cell).state(), snapshot: None }));
+        verdict.good(format_args!("the logs begin at 1: commands 1 to {} are compared row by row", event_log.0));
+        let later = milestones(usable, event_log);
+        return Ok(Some(Base { state: engine::Engine::new(cell).state(), snapshot: None, later }));
     }
-    let found = usable.into_iter().find(|(header, _)| header.seq.next() >= oldest && header.seq <= event_log);
+    let mut usable = usable.into_iter();
+    let found = usable.find(|(header, _)| header.seq.next() >= oldest && header.seq <= event_log);
     let Some((header, state)) = found else {
         verdict.wrong(format_args!("no snapshot reaches the beginning of the logs at {}", oldest.0));
         return Ok(None);
     };
     verdict.note(format_args!(
-        "the logs begin at {}: rows from {} on are compared one by one, earlier ones by the state of the snapshot",
+        "the logs begin at {}: commands {} to {} are compared row by row; 1 to {} by digest, that of the snapshot's state, {}, \
+         and that of the events, {}: rows that the state has are compared with it, rows that it has not (closed orders, fills, \
+         movements of money, trades, audit records, what is derived from them) are counted",
         oldest.0,
-        header.seq.next().0
+        header.seq.next().0,
+        event_log.0,
+        header.seq.0,
+        hex::encode(&codec::snapshot::state_hash(&state).0[..8]),
+        hex::encode(&header.event_log_hash.0[..8])
     ));
-    Ok(Some(Base { state, snapshot: Some(header) }))
+    Ok(Some(Base { state, snapshot: Some(header), later: milestones(usable, event_log) }))
+}
+
+/// Those that a replay to the end of the event log passes.
+fn milestones(snapshots: impl IntoIterator<Item = (SnapshotHeader, State)>, event_log: Seq) -> Vec<Milestone> {
+    let passed = snapshots.into_iter().filter(|(header, _)| header.seq <= event_log);
+    passed.map(|(header, state)| Milestone { header, state_hash: codec::snapshot::state_hash(&state) }).collect()
 }
 
 fn check_stores(
+    config: &Config,
     logs: &Logs,
     base: &Base,
     end: Seq,
     stored: Vec<Stored>,
-    settings: &Settings,
     verdict: &mut Verdict,
 ) -> anyhow::Result<()> {
     let base_seq = base.state.seq;
@@ -297,9 +346,9 @@ fn check_stores(
     for stored in &early {
         check_early(logs, base_seq, end, stored, verdict);
     }
-    let wanted: Vec<_> = stored.iter().map(|stored| (stored.of.clone(), stored.checkpoint)).collect();
-    let progress = Arc::new(Progress::new(end));
-    let mut expectation = expect::build(logs, base, &wanted, &progress, settings, verdict)?;
+    let mut wanted: Vec<_> = stored.iter().map(|stored| stored.wanted(BTreeSet::new())).collect();
+    let (progress, settings) = (Arc::new(Progress::new(end)), config.derived());
+    let mut expectation = expect::build(logs, base, &wanted, &progress, &settings, verdict)?;
     verdict.good(format_args!(
         "replayed {} commands from {}: events equal to the event log byte by byte, money conserved, state {}",
         end.0 - base_seq.0,
@@ -307,27 +356,73 @@ fn check_stores(
         hex::encode(&expectation.state_hash.0[..8])
     ));
     let after = (base_seq > Seq::ZERO).then_some(base.state.time);
+    let mut wrong = Vec::new();
     for stored in stored {
-        let Some(expected) = expectation.streams.get_mut(&stored.of) else {
+        let Some(mut expected) = expectation.streams.remove(&stored.of) else {
             verdict.wrong(format_args!("{}: checkpoint {} is not in the log", stored.of, stored.checkpoint.seq.0));
             continue;
         };
         check_name(&stored, &expectation.map, verdict);
-        let mut stored = without_others(stored, expected, verdict);
-        let left_out = if stored.of.stream.is_derived() {
-            let comparable = Comparable::new(settings, after, &expected.rows);
-            expected.rows.retain(|_, row| comparable.has(row));
-            let all = stored.rows.len();
-            stored.rows.retain(|_, row| comparable.has(row));
-            all - stored.rows.len()
-        } else {
-            0
-        };
-        let mut found = compare::compare(&expected.rows, &stored.rows, base_seq);
-        found.before += u64::try_from(left_out).unwrap_or(u64::MAX);
-        report(&stored, &found, verdict);
+        let (prints, holdings) = (stored.rows.sorted(Vec::new())?, expected.holdings.clone());
+        let mut prints = Kin { prints, stored: &stored, holdings, left: 0, copied: 0 };
+        let comparable = Comparable::new(&settings, after, expected.newest_snapshot);
+        let mut left_out = 0;
+        let mut found = compare::compare(
+            || comparable.next(|| expected.next(), |_| ()),
+            || comparable.next(|| prints.next(), |_| left_out += 1),
+            base_seq,
+            SHOWN,
+        )?;
+        found.before += left_out;
+        prints.report(verdict);
+        report(&stored.of, stored.checkpoint, base_seq, &found, verdict);
+        if !found.shown.is_empty() {
+            wrong.push((stored.of, found.shown));
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    // Only prints were compared. What is behind those that differ is looked up once more, on both sides.
+    wanted.retain_mut(|wanted| {
+        let shown = wrong.iter().find(|(of, _)| *of == wanted.of).map(|(_, shown)| shown);
+        wanted.tell = shown.into_iter().flatten().map(|difference| difference.key()).collect();
+        !wanted.tell.is_empty()
+    });
+    let expectation = expect::build(logs, base, &wanted, &progress, &settings, &mut Verdict::silent())?;
+    for (of, shown) in &wrong {
+        let should = expectation.streams.get(of).map(|expected| &expected.told);
+        let is = tell(config, of, shown)?;
+        println!("{of}:");
+        for difference in shown {
+            let should = should.and_then(|told| told.get(&difference.key())).map_or("?", String::as_str);
+            let is = is.get(&difference.key()).map_or("?", String::as_str);
+            match difference {
+                Difference::Missing(_) => println!("      missing: {should}"),
+                Difference::Different(_) => println!("      different: {is}, should be {should}"),
+                Difference::Orphan(key) => println!("      orphan {key:?}: {is}"),
+            }
+        }
     }
     Ok(())
+}
+
+/// Rows of a store, in words.
+fn tell(config: &Config, of: &Of, shown: &[Difference]) -> anyhow::Result<BTreeMap<RowKey, String>> {
+    let keys: BTreeSet<RowKey> = shown.iter().map(|difference| difference.key()).collect();
+    let mut told = BTreeMap::new();
+    for mut member in open_present(config, Access::Read)?.members {
+        if member.name != of.store || !member.streams.contains(&of.stream) {
+            continue;
+        }
+        member.store.read_stream(of.stream, &mut |row| {
+            let key = compare::key_of(&row);
+            if keys.contains(&key) {
+                told.insert(key, format!("{row:?}"));
+            }
+        })?;
+    }
+    Ok(told)
 }
 
 /// A database is the shard whose name the configuration gives it.
@@ -349,29 +444,37 @@ fn check_name(stored: &Stored, map: &ShardMap, verdict: &mut Verdict) {
     }
 }
 
-/// Without the rows of what has left this shard, which may stay for a while, and of what is on its way to it.
-fn without_others(stored: Stored, expected: &Expected, verdict: &mut Verdict) -> Stored {
-    let Some(holdings) = &expected.holdings else { return stored };
-    let (mut left, mut copied) = (0_u64, 0_u64);
-    let kept = stored.rows.iter().filter(|(_, row)| match holdings.whose(row, &stored.rows) {
-        Whose::Others(subject) if stored.incoming.contains(&subject) => {
-            copied += 1;
-            false
+/// The rows of a store, without those of what has left this shard, which may stay for a while, and of what is on its way to it.
+#[derive(Debug)]
+struct Kin<'a> {
+    prints: Sorted,
+    stored: &'a Stored,
+    holdings: Option<Holdings>,
+    left: u64,
+    copied: u64,
+}
+
+impl Kin<'_> {
+    fn next(&mut self) -> io::Result<Option<Print>> {
+        while let Some(print) = self.prints.next()? {
+            match self.holdings.as_ref().map_or(Whose::Own, |holdings| holdings.whose(print.subject)) {
+                Whose::Others(subject) if self.stored.incoming.contains(&subject) => self.copied += 1,
+                Whose::Others(subject) if self.stored.left.contains(&subject) => self.left += 1,
+                Whose::Own | Whose::Others(_) => return Ok(Some(print)),
+            }
         }
-        Whose::Others(subject) if stored.left.contains(&subject) => {
-            left += 1;
-            false
+        Ok(None)
+    }
+
+    fn report(&self, verdict: &mut Verdict) {
+        let Self { left, copied, stored: Stored { of, .. }, .. } = self;
+        if *left > 0 {
+            verdict.note(format_args!("{of}: {left} rows were left behind by what has moved to other shards"));
         }
-        Whose::Own | Whose::Others(_) => true,
-    });
-    let rows = kept.map(|(key, row)| (*key, row.clone())).collect();
-    if left > 0 {
-        verdict.note(format_args!("{}: {left} rows were left behind by what has moved to other shards", stored.of));
+        if *copied > 0 {
+            verdict.note(format_args!("{of}: {copied} rows were copied ahead of what moves here"));
+        }
     }
-    if copied > 0 {
-        verdict.note(format_args!("{}: {copied} rows were copied ahead of what moves here", stored.of));
-    }
-    Stored { rows, ..stored }
 }
 
 /// A stream that is behind the oldest snapshot there is: followers may be later than snapshots, and then nothing is left to compute
@@ -393,20 +496,18 @@ fn check_early(logs: &Logs, base_seq: Seq, end: Seq, stored: &Stored, verdict: &
     }
 }
 
-fn report(stored: &Stored, found: &Found, verdict: &mut Verdict) {
-    let name = &stored.of;
+fn report(name: &Of, checkpoint: Checkpoint, base: Seq, found: &Found, verdict: &mut Verdict) {
     for (seq, rows) in &found.rewritten {
         verdict.note(format_args!("{name}: {rows} rows were rewritten by a rewind to {}, and are right", seq.0));
     }
-    if found.differences.is_empty() {
+    let at = checkpoint.seq.0;
+    if found.differences == 0 {
+        let (equal, before, first) = (found.equal, found.before, base.next().0);
         verdict.good(format_args!(
-            "{name} at {}: {} rows equal one by one, {} from before the logs counted",
-            stored.checkpoint.seq.0, found.equal, found.before
+            "{name} at {at}: {equal} rows equal one by one, all that {first} to {at} wrote among them, {before} from before the logs \
+             counted"
         ));
-        return;
-    }
-    verdict.wrong(format_args!("{name} at {}: {} differences", stored.checkpoint.seq.0, found.differences.len()));
-    for difference in found.differences.iter().take(SHOWN) {
-        println!("      {difference}");
+    } else {
+        verdict.wrong(format_args!("{name} at {at}: {} differences", found.differences));
     }
 }

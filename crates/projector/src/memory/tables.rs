@@ -95,6 +95,11 @@ impl<K: Ord + Debug, R: Clone + PartialEq> Table<K, R> {
         self.rows.values().for_each(visit);
     }
 
+    /// Takes out the rows that are wanted, by key.
+    pub(super) fn take(&mut self, wanted: impl Fn(&R) -> bool, mut visit: impl FnMut(R)) {
+        self.rows.extract_if(.., |_, row| wanted(row)).for_each(|(_, row)| visit(row));
+    }
+
     /// A row that never changes.
     pub(super) fn add(&mut self, key: K, row: &R) -> Result<(), WriteError> {
         match self.rows.get(&key) {

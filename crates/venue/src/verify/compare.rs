@@ -1,13 +1,30 @@
 //! Two sets of rows, in both directions.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::io;
 
 use domain::units::{Seq, UnixNanos};
-use projector::buckets::{Bucket, Scope};
+use projector::buckets::{Bucket, Interval, Scope};
 use projector::store::StoredRow;
+
+use super::spool::Print;
 
 /// Table, then the parts of the key.
 pub(crate) type RowKey = (u8, u64, u64, u64);
+
+// Tables whose rows a state does not have, once they are settled.
+const ORDERS: u8 = 5;
+const FILLS: u8 = 7;
+const LEDGER: u8 = 11;
+const WITHDRAWALS: u8 = 12;
+const TRADES: u8 = 13;
+const AUDIT: u8 = 14;
+// Sums of what was are in no state.
+const KLINES: u8 = 17;
+pub(crate) const POSITION_HISTORY: u8 = 18;
+pub(crate) const MARKET_SNAPSHOTS: u8 = 19;
+const ACTIVE_USERS: u8 = 22;
 
 /// What came of a comparison.
 #[derive(Debug, Default)]
@@ -18,8 +35,29 @@ pub(crate) struct Found {
     pub(crate) before: u64,
     /// Rows that say they were last changed later than they were: a rewind rewrote them, at these sequences.
     pub(crate) rewritten: BTreeMap<Seq, u64>,
-    /// Missing, different, orphan.
-    pub(crate) differences: Vec<String>,
+    /// How many rows are missing, different, or orphans.
+    pub(crate) differences: u64,
+    /// The first of them.
+    pub(crate) shown: Vec<Difference>,
+}
+
+/// A row that is not as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Difference {
+    /// The store does not have it.
+    Missing(RowKey),
+    /// The store has another.
+    Different(RowKey),
+    /// There should be none.
+    Orphan(RowKey),
+}
+
+impl Difference {
+    pub(crate) const fn key(self) -> RowKey {
+        match self {
+            Self::Missing(key) | Self::Different(key) | Self::Orphan(key) => key,
+        }
+    }
 }
 
 /// The key of a row, among all tables.
@@ -30,29 +68,40 @@ pub(crate) fn key_of(row: &StoredRow) -> RowKey {
         StoredRow::Symbol(row) => (2, row.instrument.id().0.into(), 0, 0),
         StoredRow::User(row) => (3, row.user.0.into(), 0, 0),
         StoredRow::Key(row) => (4, row.key.0.into(), 0, 0),
-        StoredRow::Order(row) => (5, row.order.0, 0, 0),
+        StoredRow::Order(row) => (ORDERS, row.order.0, 0, 0),
         StoredRow::OpenOrder(order) => (6, order.0, 0, 0),
-        StoredRow::Fill(row) => (7, row.id.seq.0, row.id.index.into(), 0),
+        StoredRow::Fill(row) => (FILLS, row.id.seq.0, row.id.index.into(), 0),
         StoredRow::Position(row) => (8, row.user.0.into(), row.symbol.0.into(), 0),
         StoredRow::Balance(row) => (9, row.user.0.into(), row.asset.0.into(), 0),
         StoredRow::CreditLimit(row) => (10, row.user.0.into(), row.asset.0.into(), 0),
-        StoredRow::Ledger(row) => (11, row.id.seq.0, row.id.index.into(), row.leg.into()),
-        StoredRow::Withdrawal(row) => (12, row.withdrawal.0, 0, 0),
-        StoredRow::Trade(row) => (13, row.id.seq.0, row.id.index.into(), 0),
-        StoredRow::Audit(row) => (14, row.seq.0, 0, 0),
+        StoredRow::Ledger(row) => (LEDGER, row.id.seq.0, row.id.index.into(), row.leg.into()),
+        StoredRow::Withdrawal(row) => (WITHDRAWALS, row.withdrawal.0, 0, 0),
+        StoredRow::Trade(row) => (TRADES, row.id.seq.0, row.id.index.into(), 0),
+        StoredRow::Audit(row) => (AUDIT, row.seq.0, 0, 0),
         StoredRow::SymbolTenure(row) => (15, row.symbol.0.into(), row.from.0, 0),
         StoredRow::UserTenure(row) => (16, row.user.0.into(), row.from.0, 0),
-        StoredRow::Kline(row) => (17, row.symbol.0.into(), number(row.bucket), row.bucket.start.0),
-        StoredRow::PositionHistory(row) => (18, pair(row.user.0, row.symbol.0), number(row.bucket), row.bucket.start.0),
-        StoredRow::MarketSnapshot(row) => (19, row.symbol.0.into(), number(row.bucket), row.bucket.start.0),
+        StoredRow::Kline(row) => (KLINES, row.symbol.0.into(), number(row.bucket), row.bucket.start.0),
+        StoredRow::PositionHistory(row) => {
+            (POSITION_HISTORY, pair(row.user.0, row.symbol.0), number(row.bucket), row.bucket.start.0)
+        }
+        StoredRow::MarketSnapshot(row) => {
+            (MARKET_SNAPSHOTS, row.symbol.0.into(), number(row.bucket), row.bucket.start.0)
+        }
         StoredRow::Leaderboard(row) => {
             (20, scope(row.scope), pair(row.user.0, row.bucket.interval.number()), row.bucket.start.0)
         }
         StoredRow::Analytics(row) => (21, scope(row.scope), number(row.bucket), row.bucket.start.0),
         StoredRow::ActiveUser(row) => {
-            (22, scope(row.scope), pair(row.user.0, row.bucket.interval.number()), row.bucket.start.0)
+            (ACTIVE_USERS, scope(row.scope), pair(row.user.0, row.bucket.interval.number()), row.bucket.start.0)
         }
     }
+}
+
+/// The bucket in the key of a derived row: its interval is the low half of the third part, beside a user or alone.
+pub(crate) fn bucket_of((table, _, interval, start): RowKey) -> Option<Bucket> {
+    let number = u32::try_from(interval & u64::from(u32::MAX)).ok()?;
+    let bucket = Bucket { interval: Interval::of_number(number), start: UnixNanos(start) };
+    (KLINES..=ACTIVE_USERS).contains(&table).then_some(bucket)
 }
 
 fn number(bucket: Bucket) -> u64 {
@@ -72,7 +121,7 @@ fn scope(scope: Scope) -> u64 {
 }
 
 /// The last command that wrote the row; an order's mark in `open_orders` has none of its own.
-fn last_seq(row: &StoredRow) -> Option<Seq> {
+pub(crate) fn last_seq(row: &StoredRow) -> Option<Seq> {
     match row {
         StoredRow::Venue(row) => Some(row.last_seq),
         StoredRow::Asset(row) => Some(row.last_seq),
@@ -100,75 +149,85 @@ fn last_seq(row: &StoredRow) -> Option<Seq> {
     }
 }
 
-/// Compares what a store has with what it should have. Rows last written up to `base` come from before the logs begin: those
-/// that the state of the snapshot explains are compared but for their times, the others (closed orders, fills, …) are counted.
+/// Compares what a store has with what it should have, both by key. Rows last written up to `base` come from before the logs begin:
+/// those that the state of the snapshot explains are compared but for their times, the others (closed orders, fills, …) are counted.
 pub(crate) fn compare(
-    expected: &BTreeMap<RowKey, StoredRow>,
-    stored: &BTreeMap<RowKey, StoredRow>,
+    mut expected: impl FnMut() -> io::Result<Option<Print>>,
+    mut stored: impl FnMut() -> io::Result<Option<Print>>,
     base: Seq,
-) -> Found {
+    shown_max: usize,
+) -> io::Result<Found> {
     let mut found = Found::default();
-    for (key, row) in expected {
-        match stored.get(key) {
-            None => found.differences.push(format!("missing: {row:?}")),
-            Some(other) if row == other => found.equal += 1,
-            Some(other) if is_later(other, row) && untimed(row.clone()) == untimed(other.clone()) => {
-                *found.rewritten.entry(last_seq(other).unwrap_or_default()).or_default() += 1;
+    let differs = |found: &mut Found, difference| {
+        found.differences += 1;
+        if found.shown.len() < shown_max {
+            found.shown.push(difference);
+        }
+    };
+    let (mut should, mut is) = (expected()?, stored()?);
+    loop {
+        let order = match (&should, &is) {
+            (None, None) => return Ok(found),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(should), Some(is)) => should.key.cmp(&is.key),
+        };
+        match order {
+            Ordering::Less => {
+                let print = should.expect("there is one");
+                differs(&mut found, Difference::Missing(print.key));
             }
-            Some(other) if is_before(other, base) && untimed(row.clone()) == untimed(other.clone()) => found.equal += 1,
-            Some(other) => found.differences.push(format!("different: {other:?}, should be {row:?}")),
+            Ordering::Greater => {
+                let print = is.expect("there is one");
+                // A row that only a closed past explains may stay; one that says it is current may not.
+                if is_before(&print, base) && !is_current(print.key) {
+                    found.before += 1;
+                } else {
+                    differs(&mut found, Difference::Orphan(print.key));
+                }
+            }
+            Ordering::Equal => {
+                let (should, is) = (should.expect("there is one"), is.expect("there is one"));
+                if should.whole == is.whole {
+                    found.equal += 1;
+                } else if is_later(&is, &should) && should.untimed == is.untimed {
+                    *found.rewritten.entry(is.last_seq.unwrap_or_default()).or_default() += 1;
+                } else if is_before(&is, base) && should.untimed == is.untimed {
+                    found.equal += 1;
+                } else {
+                    differs(&mut found, Difference::Different(is.key));
+                }
+            }
+        }
+        if order.is_le() {
+            should = expected()?;
+        }
+        if order.is_ge() {
+            is = stored()?;
         }
     }
-    for (key, row) in stored.iter().filter(|(key, _)| !expected.contains_key(*key)) {
-        // A row that only a closed past explains may stay; one that says it is current may not.
-        if is_before(row, base) && !is_current(row) {
-            found.before += 1;
-        } else {
-            found.differences.push(format!("orphan {key:?}: {row:?}"));
-        }
-    }
-    found
 }
 
-fn is_later(stored: &StoredRow, expected: &StoredRow) -> bool {
-    last_seq(stored) > last_seq(expected) && last_seq(expected) > Some(Seq::ZERO)
+fn is_later(stored: &Print, expected: &Print) -> bool {
+    stored.last_seq > expected.last_seq && expected.last_seq > Some(Seq::ZERO)
 }
 
-fn is_before(row: &StoredRow, base: Seq) -> bool {
-    last_seq(row).is_some_and(|seq| seq <= base)
+fn is_before(print: &Print, base: Seq) -> bool {
+    print.last_seq.is_some_and(|seq| seq <= base)
+}
+
+/// Whether the row is of a table that is only added to.
+pub(crate) const fn never_changes((table, ..): RowKey) -> bool {
+    matches!(table, FILLS | LEDGER | TRADES | AUDIT)
 }
 
 /// Whether the row is of a table that the state of a snapshot explains whole.
-fn is_current(row: &StoredRow) -> bool {
-    match row {
-        StoredRow::Venue(_)
-        | StoredRow::Asset(_)
-        | StoredRow::Symbol(_)
-        | StoredRow::User(_)
-        | StoredRow::Key(_)
-        | StoredRow::OpenOrder(_)
-        | StoredRow::Position(_)
-        | StoredRow::Balance(_)
-        | StoredRow::CreditLimit(_)
-        | StoredRow::SymbolTenure(_)
-        | StoredRow::UserTenure(_) => true,
-        StoredRow::Order(_)
-        | StoredRow::Fill(_)
-        | StoredRow::Ledger(_)
-        | StoredRow::Withdrawal(_)
-        | StoredRow::Trade(_)
-        | StoredRow::Audit(_)
-        | StoredRow::Kline(_)
-        | StoredRow::PositionHistory(_)
-        | StoredRow::MarketSnapshot(_)
-        | StoredRow::Leaderboard(_)
-        | StoredRow::Analytics(_)
-        | StoredRow::ActiveUser(_) => false,
-    }
+const fn is_current((table, ..): RowKey) -> bool {
+    !matches!(table, ORDERS | FILLS | LEDGER | WITHDRAWALS | TRADES | AUDIT | KLINES..=ACTIVE_USERS)
 }
 
 /// The row without what a state does not say: when it was last written.
-fn untimed(mut row: StoredRow) -> StoredRow {
+pub(crate) fn untimed(mut row: StoredRow) -> StoredRow {
     match &mut row {
         StoredRow::Venue(row) => row.last_seq = Seq::ZERO,
         StoredRow::Asset(row) => row.last_seq = Seq::ZERO,
@@ -209,7 +268,8 @@ pub(crate) fn differs_from_state(
             different.push(format!("{:?} should be {row:?}", rows.get(key)));
         }
     }
-    for (key, row) in rows.iter().filter(|(key, row)| is_current(row) && !is_nothing(row) && !state.contains_key(*key))
+    for (key, row) in
+        rows.iter().filter(|(key, row)| is_current(**key) && !is_nothing(row) && !state.contains_key(*key))
     {
         different.push(format!("{key:?} {row:?} is not in the state"));
     }

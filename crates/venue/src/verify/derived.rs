@@ -1,13 +1,14 @@
 //! Which derived rows the logs explain: sums of what was before them cannot be computed again, expired rows may be gone.
 
+use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::units::UnixNanos;
 use projector::buckets::{Bucket, Interval};
 use projector::settings::Settings;
-use projector::store::StoredRow;
 
-use super::expect::Rows;
+use super::compare::{MARKET_SNAPSHOTS, POSITION_HISTORY, bucket_of};
+use super::spool::Print;
 
 /// What can be compared.
 #[derive(Debug)]
@@ -20,43 +21,34 @@ pub(super) struct Comparable<'a> {
 }
 
 impl<'a> Comparable<'a> {
-    /// Stores remove by block time or by their own clock: whichever is later.
-    pub(super) fn new(settings: &'a Settings, after: Option<UnixNanos>, expected: &Rows) -> Self {
+    /// Stores remove by block time or by their own clock: whichever is later. `newest` is the block time of the newest market snapshot.
+    pub(super) fn new(settings: &'a Settings, after: Option<UnixNanos>, newest: Option<UnixNanos>) -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall = UnixNanos(u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX));
-        let block = expected
-            .values()
-            .filter_map(|row| if let StoredRow::MarketSnapshot(row) = row { Some(row.time) } else { None });
-        Self { settings, after, now: block.max().unwrap_or(wall).max(wall) }
+        Self { settings, after, now: newest.unwrap_or(wall).max(wall) }
     }
 
-    pub(super) fn has(&self, row: &StoredRow) -> bool {
-        let (bucket, is_cut_so) = match row {
-            StoredRow::Kline(row) => (row.bucket, true),
-            StoredRow::PositionHistory(row) => (row.bucket, self.has_positions_of(row.bucket.interval)),
-            StoredRow::MarketSnapshot(row) => {
-                (row.bucket, row.bucket.interval == self.settings.snapshots && row.expires_at > self.now)
+    /// The next that can be compared; the others before it go to `left_out`.
+    pub(super) fn next(
+        &self,
+        mut prints: impl FnMut() -> io::Result<Option<Print>>,
+        mut left_out: impl FnMut(Print),
+    ) -> io::Result<Option<Print>> {
+        loop {
+            match prints()? {
+                Some(print) if !self.has(&print) => left_out(print),
+                next => return Ok(next),
             }
-            StoredRow::Leaderboard(row) => (row.bucket, true),
-            StoredRow::Analytics(row) => (row.bucket, true),
-            StoredRow::ActiveUser(row) => (row.bucket, true),
-            StoredRow::Venue(_)
-            | StoredRow::Asset(_)
-            | StoredRow::Symbol(_)
-            | StoredRow::User(_)
-            | StoredRow::Key(_)
-            | StoredRow::Order(_)
-            | StoredRow::OpenOrder(_)
-            | StoredRow::Fill(_)
-            | StoredRow::Position(_)
-            | StoredRow::Balance(_)
-            | StoredRow::CreditLimit(_)
-            | StoredRow::Ledger(_)
-            | StoredRow::Withdrawal(_)
-            | StoredRow::Trade(_)
-            | StoredRow::Audit(_)
-            | StoredRow::SymbolTenure(_)
-            | StoredRow::UserTenure(_) => return true,
+        }
+    }
+
+    fn has(&self, print: &Print) -> bool {
+        let (table, ..) = print.key;
+        let Some(bucket) = bucket_of(print.key) else { return true };
+        let is_cut_so = match table {
+            POSITION_HISTORY => self.has_positions_of(bucket.interval),
+            MARKET_SNAPSHOTS => bucket.interval == self.settings.snapshots && print.expires_at > Some(self.now),
+            _ => true,
         };
         is_cut_so && self.is_whole(bucket)
     }

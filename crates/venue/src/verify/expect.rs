@@ -1,14 +1,15 @@
 //! What each store should have at its checkpoint: replayed from the logs, folded by the projectors into a store in memory, and
-//! checked against the engine's own state on the way.
+//! checked against the engine's own state on the way. Memory keeps what may still change; what is settled is printed and let go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
 
 use domain::event::Event;
 use domain::ids::{Checkpoint, Hash256};
 use domain::shard_map::ShardMap;
 use domain::state::State;
-use domain::units::{Epoch, Seq};
+use domain::units::{Epoch, Seq, UnixNanos};
 use engine::Engine;
 use projector::batch::Stream;
 use projector::block::CommittedBlock;
@@ -22,12 +23,14 @@ use sequencer::log::Progress;
 use sequencer::replayer::{EventCheck, Replay};
 
 use super::compare::{RowKey, key_of};
-use super::holdings::Holdings;
-use super::{Base, Of, Verdict};
+use super::holdings::{Holdings, Whose};
+use super::spool::{Print, Printer, Sorted, Spool};
+use super::{Base, Milestone, Of, Verdict};
 use crate::seed;
 use crate::source::{Joined, Logs};
+use crate::stores::member::Role;
 
-/// The rows of each stream of each store at its checkpoint, by key.
+/// Rows by key.
 pub(crate) type Rows = BTreeMap<RowKey, StoredRow>;
 
 /// What everything should be.
@@ -43,9 +46,39 @@ pub(crate) struct Expectation {
 /// What one stream of one store should have.
 #[derive(Debug)]
 pub(crate) struct Expected {
-    pub(crate) rows: Rows,
+    role: Role,
+    prints: Sorted,
     /// Absent: the store holds everything.
     pub(crate) holdings: Option<Holdings>,
+    /// Block time of the newest market snapshot.
+    pub(crate) newest_snapshot: Option<UnixNanos>,
+    /// Rows that were asked for, in words.
+    pub(crate) told: BTreeMap<RowKey, String>,
+}
+
+impl Expected {
+    /// The next of its rows, by key.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Print>> {
+        while let Some(print) = self.prints.next()? {
+            let is_its = match &self.holdings {
+                None => print.is_kept_by(self.role),
+                Some(holdings) => holdings.whose(print.subject) == Whose::Own,
+            };
+            if is_its {
+                return Ok(Some(print));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A stream of a store that is to be explained.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) of: Of,
+    pub(crate) checkpoint: Checkpoint,
+    /// Rows to be told in words.
+    pub(crate) tell: BTreeSet<RowKey>,
 }
 
 /// Everything of one stream, for all stores that hold it.
@@ -53,8 +86,13 @@ struct Lane {
     stream: Stream,
     projector: Projector,
     memory: MemoryStore,
+    /// Prints of what is settled.
+    spool: Spool,
+    printer: Printer,
+    tell: BTreeSet<RowKey>,
+    told: BTreeMap<RowKey, String>,
     /// Stores whose checkpoint is still to come.
-    wanted: Vec<(Of, Checkpoint)>,
+    wanted: Vec<Wanted>,
 }
 
 /// Where the replay is.
@@ -69,7 +107,7 @@ struct Here<'a> {
 pub(crate) fn build(
     logs: &Logs,
     base: &Base,
-    wanted: &[(Of, Checkpoint)],
+    wanted: &[Wanted],
     written: &Arc<Progress>,
     settings: &Settings,
     verdict: &mut Verdict,
@@ -99,8 +137,12 @@ pub(crate) fn build(
             }
         }
         // A journal block may have several blocks of the event log: the state is only known at its end.
-        if lanes.iter().any(|lane| lane.is_wanted(info.last)) {
+        let milestone = base.later.iter().find(|milestone| milestone.header.seq == info.last);
+        if milestone.is_some() || lanes.iter().any(|lane| lane.is_wanted(info.last)) {
             let state = replay.engine().state();
+            if let Some(milestone) = milestone {
+                check_milestone(milestone, &state, info.events, verdict);
+            }
             let here = Here { at: info.checkpoint(), map: &map, state: &state };
             lanes.iter_mut().try_for_each(|lane| lane.take_reached(&here, &mut streams, verdict))?;
         }
@@ -111,6 +153,18 @@ pub(crate) fn build(
         verdict.wrong("the shard map that the events say is not that of the engine's state");
     }
     Ok(Expectation { streams, state_hash: codec::snapshot::state_hash(&state), map })
+}
+
+/// A snapshot against what the replay comes to from an earlier one, or from nothing.
+fn check_milestone(snapshot: &Milestone, state: &State, events: Hash256, verdict: &mut Verdict) {
+    let at = snapshot.header.seq.0;
+    if codec::snapshot::state_hash(state) != snapshot.state_hash {
+        verdict.wrong(format_args!("snapshot at {at}: a replay comes to another state"));
+    } else if events != snapshot.header.event_log_hash {
+        verdict.wrong(format_args!("snapshot at {at}: the event log has another digest there"));
+    } else {
+        verdict.good(format_args!("snapshot at {at}: a replay comes to the same state and the same digest of events"));
+    }
 }
 
 fn start_of(logs: &Logs, base: &Base) -> Checkpoint {
@@ -137,15 +191,19 @@ fn learn(map: &mut ShardMap, block: &CommittedBlock) {
 }
 
 /// One for each stream that is wanted.
-fn lanes(wanted: &[(Of, Checkpoint)], base: &Base, start: Checkpoint, settings: &Settings) -> Vec<Lane> {
+fn lanes(wanted: &[Wanted], base: &Base, start: Checkpoint, settings: &Settings) -> Vec<Lane> {
     let lane = |stream: Stream| {
         let mut memory = MemoryStore::default();
         if base.snapshot.is_some() {
             let seeded = memory.commit(&seed::batch(stream, &base.state, start));
             assert_eq!(seeded, Outcome::Committed, "an empty store takes a batch from nothing");
         }
-        let wanted = wanted.iter().filter(|(of, _)| of.stream == stream).cloned().collect();
+        let wanted: Vec<Wanted> = wanted.iter().filter(|wanted| wanted.of.stream == stream).cloned().collect();
         Lane {
+            spool: Spool::default(),
+            printer: Printer::default(),
+            tell: wanted.iter().flat_map(|wanted| &wanted.tell).copied().collect(),
+            told: BTreeMap::new(),
             stream,
             projector: Projector::of_state(stream, &base.state, start, start.epoch, settings),
             memory,
@@ -158,7 +216,7 @@ fn lanes(wanted: &[(Of, Checkpoint)], base: &Base, start: Checkpoint, settings: 
 impl Lane {
     /// Takes a block in, if one of the checkpoints wanted is not behind it.
     fn push(&mut self, block: &CommittedBlock) -> anyhow::Result<()> {
-        if self.wanted.iter().all(|(_, checkpoint)| block.info().first > checkpoint.seq) {
+        if self.wanted.iter().all(|wanted| block.info().first > wanted.checkpoint.seq) {
             return Ok(());
         }
         self.projector.push(block, &mut Share::whole())?;
@@ -169,11 +227,22 @@ impl Lane {
         let Some(batch) = self.projector.take() else { return Ok(()) };
         let outcome = self.memory.commit(&batch);
         anyhow::ensure!(outcome == Outcome::Committed, "the expectation cannot be built: {outcome:?}");
-        Ok(())
+        let Self { memory, spool, printer, tell, told, .. } = self;
+        let mut printed = Ok(());
+        memory.take_settled(&mut |row| {
+            if printed.is_ok() {
+                printed = printer.take(&row, &mut |print| spool.push(print));
+            }
+            if tell.contains(&key_of(&row)) {
+                told.insert(key_of(&row), format!("{row:?}"));
+            }
+        });
+        printed?;
+        Ok(printer.end(&mut |print| spool.push(print))?)
     }
 
     fn is_wanted(&self, seq: Seq) -> bool {
-        self.wanted.iter().any(|(_, checkpoint)| checkpoint.seq == seq)
+        self.wanted.iter().any(|wanted| wanted.checkpoint.seq == seq)
     }
 
     /// Takes the rows for the stores whose checkpoint is here.
@@ -188,24 +257,47 @@ impl Lane {
             return Ok(());
         }
         self.flush()?;
-        let all = rows_of(&mut self.memory, self.stream)?;
+        // Of these a state has all that matters, and they are as few.
+        let unsettled = rows_of(&mut self.memory, self.stream)?;
+        let newest_snapshot = unsettled
+            .values()
+            .filter_map(|row| if let StoredRow::MarketSnapshot(row) = row { Some(row.time) } else { None })
+            .max();
         let (reached, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.wanted).into_iter().partition(|(_, checkpoint)| checkpoint.seq == seq);
+            std::mem::take(&mut self.wanted).into_iter().partition(|wanted| wanted.checkpoint.seq == seq);
         self.wanted = rest;
-        for (of, checkpoint) in reached {
+        for Wanted { of, checkpoint, tell } in reached {
             if here.at.hash != checkpoint.hash || here.at.venue != checkpoint.venue {
                 verdict.wrong(format_args!("{of}: its checkpoint at {} is of another history", seq.0));
             }
             let holdings =
                 of.shard.map(|shard| Holdings { shard, map: here.map.clone(), at: seq, held: of.held.clone() });
-            let rows = part(&of, holdings.as_ref(), &all);
             if here.state.seq == seq {
-                check_state(&of, &rows, here, verdict);
+                check_state(&of, &part(&of, holdings.as_ref(), &unsettled), here, verdict);
             }
-            streams.insert(of, Expected { rows, holdings });
+            let tenures = holdings.as_ref().map(|holdings| holdings.tenures(of.stream)).unwrap_or_default();
+            let mut told = self.told.clone();
+            let mut prints = Vec::new();
+            let mut printer = Printer::default();
+            for row in unsettled.values().filter(|row| !is_tenure(row)).chain(&tenures) {
+                printer.take(row, &mut |print| {
+                    prints.push(print);
+                    Ok(())
+                })?;
+                if tell.contains(&key_of(row)) {
+                    told.insert(key_of(row), format!("{row:?}"));
+                }
+            }
+            let prints = self.spool.sorted(prints)?;
+            streams.insert(of.clone(), Expected { role: of.role, prints, holdings, newest_snapshot, told });
         }
         Ok(())
     }
+}
+
+/// Shards have those that the map says.
+fn is_tenure(row: &StoredRow) -> bool {
+    matches!(row, StoredRow::SymbolTenure(_) | StoredRow::UserTenure(_))
 }
 
 fn rows_of(memory: &mut MemoryStore, stream: Stream) -> anyhow::Result<Rows> {

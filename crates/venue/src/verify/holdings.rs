@@ -23,7 +23,7 @@ pub(crate) enum Whose {
 }
 
 /// A shard at a checkpoint.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Holdings {
     pub(crate) shard: ShardId,
     /// As of the checkpoint.
@@ -34,9 +34,9 @@ pub(crate) struct Holdings {
 }
 
 impl Holdings {
-    /// Whose a row is; the rows are those it is among.
-    pub(crate) fn whose(&self, row: &StoredRow, rows: &Rows) -> Whose {
-        let Some(subject) = subject_of(row, rows) else { return Whose::Own };
+    /// Whose a row of this is.
+    pub(crate) fn whose(&self, subject: Option<Subject>) -> Whose {
+        let Some(subject) = subject else { return Whose::Own };
         if self.held.contains(&subject) {
             return Whose::Own;
         }
@@ -47,40 +47,47 @@ impl Holdings {
         Whose::Others(subject)
     }
 
-    /// Of the rows of everything, this shard's; and the tenures, which all shards have.
+    /// Of the rows of everything, as a state has it, this shard's; and the tenures, which all shards have.
     pub(crate) fn of(&self, stream: Stream, all: &Rows) -> Rows {
-        let own = all.iter().filter(|(_, row)| self.whose(row, all) == Whose::Own);
+        let subject = |row: &StoredRow| {
+            let StoredRow::OpenOrder(order) = row else { return plain_subject(row) };
+            all.get(&(ORDERS, order.0, 0, 0)).and_then(plain_subject)
+        };
+        let own = all.iter().filter(|(_, row)| self.whose(subject(row)) == Whose::Own);
         let mut rows: Rows = own.map(|(key, row)| (*key, row.clone())).collect();
-        let mut add = |row: StoredRow| rows.insert(key_of(&row), row);
-        if stream == Stream::Symbols {
-            seed::symbol_tenures(&self.map).into_iter().map(StoredRow::SymbolTenure).for_each(|row| drop(add(row)));
-        }
-        if stream == Stream::Users {
-            seed::user_tenures(&self.map).into_iter().map(StoredRow::UserTenure).for_each(|row| drop(add(row)));
-        }
+        rows.extend(self.tenures(stream).into_iter().map(|row| (key_of(&row), row)));
         rows
+    }
+
+    /// The tenures, which all shards have.
+    pub(crate) fn tenures(&self, stream: Stream) -> Vec<StoredRow> {
+        match stream {
+            Stream::Symbols => seed::symbol_tenures(&self.map).into_iter().map(StoredRow::SymbolTenure).collect(),
+            Stream::Users => seed::user_tenures(&self.map).into_iter().map(StoredRow::UserTenure).collect(),
+            Stream::Reference
+            | Stream::Trades
+            | Stream::Audit
+            | Stream::Klines
+            | Stream::HistoricalPositions
+            | Stream::MarketSnapshots
+            | Stream::Leaderboards
+            | Stream::Analytics => Vec::new(),
+        }
     }
 }
 
-fn subject_of(row: &StoredRow, rows: &Rows) -> Option<Subject> {
+/// What a row is of, as far as it says so itself.
+pub(crate) fn plain_subject(row: &StoredRow) -> Option<Subject> {
     match row {
         StoredRow::Order(row) => Some(Subject::Symbol(row.symbol)),
-        StoredRow::OpenOrder(order) => match rows.get(&(ORDERS, order.0, 0, 0)) {
-            Some(StoredRow::Order(row)) => Some(Subject::Symbol(row.symbol)),
-            Some(_) | None => None,
-        },
         StoredRow::Fill(row) => Some(Subject::Symbol(row.symbol)),
         StoredRow::Position(row) => Some(Subject::Symbol(row.symbol)),
         StoredRow::Balance(row) => Some(Subject::User(row.user)),
         StoredRow::CreditLimit(row) => Some(Subject::User(row.user)),
         StoredRow::Withdrawal(row) => Some(Subject::User(row.user)),
-        StoredRow::Ledger(row) => {
-            let (table, seq, index, leg) = key_of(&StoredRow::Ledger(*row));
-            let pair = rows.get(&(table, seq, index, leg ^ 1));
-            let paired = pair.and_then(|pair| if let StoredRow::Ledger(pair) = pair { pair.user } else { None });
-            row.user.or(paired).map(Subject::User)
-        }
-        StoredRow::Venue(_)
+        StoredRow::Ledger(row) => row.user.map(Subject::User),
+        StoredRow::OpenOrder(_)
+        | StoredRow::Venue(_)
         | StoredRow::Asset(_)
         | StoredRow::Symbol(_)
         | StoredRow::User(_)

@@ -206,3 +206,19 @@ fn a_store_that_was_lost_after_a_purge_does_not_keep_the_venue_from_starting() {
     });
     venue.stop().unwrap();
 }
+
+/// Whole, but not what this venue's commands lead to.
+#[test]
+fn a_snapshot_of_another_history_is_named() {
+    let desks = [Desk::new(), Desk::new()].map(|desk| desk.with("SNAPSHOT_EVERY", 1_000));
+    for desk in &desks {
+        desk.load(3_000);
+    }
+    let said = desks[0].verify();
+    assert!(said.contains("a replay comes to the same state and the same digest of events"), "{said}");
+    let [own, other] = desks.each_ref().map(|desk| desk.snapshots().pop().unwrap());
+    assert_eq!(own.file_name(), other.file_name(), "the same commands were loaded");
+    fs::copy(other, own).unwrap();
+    let said = desks[0].refused_verify();
+    assert!(said.lines().any(|line| line.starts_with("WRONG snapshot at") && line.contains("another state")), "{said}");
+}
