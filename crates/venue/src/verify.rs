@@ -508,6 +508,18 @@ fn report(name: &Of, checkpoint: Checkpoint, base: Seq, found: &Found, verdict: 
              counted"
         ));
     } else {
-        verdict.wrong(format_args!("{name} at {at}: {} differences", found.differences));
+        let first = found.shown.first().filter(|_| name.stream == Stream::Audit).map(first_record).unwrap_or_default();
+        verdict.wrong(format_args!("{name} at {at}: {} differences{first}", found.differences));
     }
+}
+
+/// Where the records of the audit stop being what they should be.
+fn first_record(difference: &Difference) -> String {
+    let (_, seq, ..) = difference.key();
+    let what = match difference {
+        Difference::Missing(_) => "is missing",
+        Difference::Different(_) => "is broken",
+        Difference::Orphan(_) => "should not be there",
+    };
+    format!(", the first: record {seq} {what}")
 }

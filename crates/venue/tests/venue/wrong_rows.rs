@@ -14,7 +14,7 @@ struct Case {
     names: &'static [&'static str],
 }
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 14] = [
     Case {
         file: "hot.db",
         change: "UPDATE balances SET free = '1' WHERE user_id = 3 AND asset_id = 1",
@@ -70,7 +70,17 @@ const CASES: [Case; 12] = [
     Case {
         file: "archive.db",
         change: "DELETE FROM audit_logs WHERE seq = 50",
-        names: &["WRONG archive/audit", "missing: Audit"],
+        names: &["WRONG archive/audit", "1 differences, the first: record 50 is missing", "missing: Audit"],
+    },
+    Case {
+        file: "archive.db",
+        change: "UPDATE audit_logs SET user_id = user_id + 1 WHERE seq >= 50",
+        names: &["WRONG archive/audit", "the first: record 50 is broken", "different: Audit"],
+    },
+    Case {
+        file: "archive.db",
+        change: "UPDATE audit_logs SET block = zeroblob(32) WHERE seq = 50",
+        names: &["WRONG archive/audit", "1 differences, the first: record 50 is broken"],
     },
     Case {
         file: "archive.db",
