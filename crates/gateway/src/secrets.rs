@@ -85,6 +85,11 @@ impl MasterKey {
         ApiKeyText::new(&self.letters("key", label)).expect("64 letters and digits")
     }
 
+    /// What the Ed25519 key that signs exports is made from: always the same.
+    pub fn export_seed(&self) -> [u8; 32] {
+        self.derive("export", "", 0)
+    }
+
     /// The secret of a key.
     pub fn unseal(&self, sealed: &[u8], api_key: &ApiKeyText) -> Result<Vec<u8>, NotOurs> {
         let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(NotOurs)?;

@@ -24,6 +24,7 @@ mod load;
 mod torture_load;
 mod replay;
 mod verify;
+mod export;
 mod seed;
 mod sharding;
 mod moves;
@@ -62,6 +63,10 @@ enum Command {
     Replay(replay::Args),
     /// Prove that journal, event log, snapshots and stores tell the same story; exits 0 only if they do. May run beside a venue.
     Verify(verify::Args),
+    /// Write the audit records of a range of dates as JSON Lines, compressed, with a signed manifest of hashes. May run beside a venue.
+    Export(export::Args),
+    /// Check exports: signature, hashes, no record missing; exits 0 only if all is as it was written.
+    CheckExport(export::CheckArgs),
     /// Which client addresses have been seen, and how to forget them.
     Addresses(addresses::Args),
     /// Show what is in the journal, the event log or the snapshots.
@@ -103,6 +108,8 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::AdminKey(args) => serve::admin_key(args),
         Command::Replay(args) => replay::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Export(args) => export::run(args),
+        Command::CheckExport(args) => export::run_check(args),
         Command::Addresses(args) => addresses::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Follower(args) => rewind::run(args),

@@ -226,7 +226,7 @@ fn master_key_path(data: &Path) -> PathBuf {
 }
 
 /// The key that seals API secrets; absent before the first start.
-fn read_master_key(data: &Path) -> anyhow::Result<Option<MasterKey>> {
+pub(crate) fn read_master_key(data: &Path) -> anyhow::Result<Option<MasterKey>> {
     let path = master_key_path(data);
     match std::fs::read(&path) {
         Ok(bytes) => {

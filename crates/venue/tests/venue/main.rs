@@ -21,6 +21,7 @@ mod standby;
 mod overload;
 mod wrong_rows;
 mod verify_beside;
+mod export;
 mod full_disk;
 mod shutdown;
 mod restart;

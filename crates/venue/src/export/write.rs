@@ -1,0 +1,214 @@
+//! Writes an export: one file for each day of UTC.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use domain::ids::{Checkpoint, VenueId};
+use domain::units::{Seq, UnixNanos};
+use projector::rows::AuditRow;
+use sha2::{Digest as _, Sha256};
+use zstd::stream::write::Encoder;
+
+use super::check::file_name;
+use super::dates::{self, Day};
+use super::manifest::{FORMAT, Link, Manifest, Part};
+use super::record;
+
+/// Compression: about as fast as records are read.
+const LEVEL: i32 = 3;
+
+/// Takes all records of the archive in their order, and keeps those of a range.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    directory: PathBuf,
+    range: (UnixNanos, UnixNanos),
+    /// The record before.
+    last: Option<Link>,
+    before: Option<Link>,
+    head: Option<Link>,
+    is_complete: bool,
+    open: Option<DayFile>,
+    files: Vec<Part>,
+}
+
+impl Writer {
+    /// Into a directory that is there and empty.
+    pub(crate) fn new(directory: &Path, range: (UnixNanos, UnixNanos)) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            range,
+            last: None,
+            before: None,
+            head: None,
+            is_complete: false,
+            open: None,
+            files: Vec::new(),
+        }
+    }
+
+    /// The next record.
+    pub(crate) fn take(&mut self, row: &AuditRow) -> anyhow::Result<()> {
+        let expected = self.last.as_ref().map_or(1, |last| last.seq + 1);
+        anyhow::ensure!(
+            row.seq.0 == expected,
+            "record {expected} is missing in the archive: the next one is {}",
+            row.seq.0
+        );
+        let link = Link::new(row.seq, &row.block);
+        let before = self.last.replace(link.clone());
+        if row.time >= self.range.1 {
+            self.is_complete = true;
+        } else if row.time >= self.range.0 {
+            if self.head.is_none() {
+                self.before = before;
+            }
+            self.head = Some(link);
+            self.file_of(Day::of(row.time))?.write(row)?;
+        }
+        Ok(())
+    }
+
+    fn file_of(&mut self, day: Day) -> anyhow::Result<&mut DayFile> {
+        if self.open.as_ref().is_some_and(|open| open.day != day) {
+            self.close()?;
+        }
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => DayFile::create(&self.directory, day)?,
+        };
+        Ok(self.open.insert(open))
+    }
+
+    fn close(&mut self) -> anyhow::Result<()> {
+        if let Some(open) = self.open.take() {
+            self.files.push(open.finish()?);
+        }
+        Ok(())
+    }
+
+    /// No more come: what was written.
+    pub(crate) fn finish(mut self, venue: VenueId, archive: &Checkpoint) -> anyhow::Result<Manifest> {
+        self.close()?;
+        let last = self.last.as_ref().map_or(0, |last| last.seq);
+        anyhow::ensure!(
+            Seq(last) == archive.seq,
+            "record {} is missing in the archive, whose checkpoint is {}",
+            last + 1,
+            archive.seq.0
+        );
+        Ok(Manifest {
+            format: FORMAT,
+            venue: hex::encode(venue.0),
+            from: dates::text(self.range.0),
+            to: dates::text(self.range.1),
+            archive: Link::new(archive.seq, &archive.hash),
+            is_complete: self.is_complete,
+            records: self.files.iter().map(|part| part.records).sum(),
+            before: self.before,
+            head: self.head,
+            files: self.files,
+        })
+    }
+}
+
+/// The file that is being written.
+struct DayFile {
+    day: Day,
+    name: String,
+    encoder: Encoder<'static, Hashed<File>>,
+    lines: Sha256,
+    lines_bytes: u64,
+    records: u64,
+    seqs: Option<(Seq, Seq)>,
+    line: Vec<u8>,
+}
+
+impl std::fmt::Debug for DayFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DayFile").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl DayFile {
+    fn create(directory: &Path, day: Day) -> anyhow::Result<Self> {
+        let name = file_name(day);
+        let path = directory.join(&name);
+        let file = File::create_new(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let mut encoder = Encoder::new(Hashed::new(file), LEVEL)?;
+        encoder.include_checksum(true)?;
+        let (lines, line) = (Sha256::new(), Vec::new());
+        Ok(Self { day, name, encoder, lines, lines_bytes: 0, records: 0, seqs: None, line })
+    }
+
+    fn write(&mut self, row: &AuditRow) -> anyhow::Result<()> {
+        self.line.clear();
+        record::write(row, &mut self.line).with_context(|| format!("record {} is broken in the archive", row.seq.0))?;
+        self.encoder.write_all(&self.line)?;
+        self.lines.update(&self.line);
+        self.lines_bytes += u64::try_from(self.line.len())?;
+        self.records += 1;
+        self.seqs = Some((self.seqs.map_or(row.seq, |(first, _)| first), row.seq));
+        Ok(())
+    }
+
+    fn finish(self) -> anyhow::Result<Part> {
+        let (first, last) = self.seqs.unwrap_or_default();
+        let (file, sha256, bytes) = self.encoder.finish()?.into_parts();
+        file.sync_all()?;
+        Ok(Part {
+            name: self.name,
+            first_seq: first.0,
+            last_seq: last.0,
+            records: self.records,
+            sha256,
+            bytes,
+            lines_sha256: hex::encode(self.lines.finalize()),
+            lines_bytes: self.lines_bytes,
+        })
+    }
+}
+
+/// Hashes and counts what goes through, in either direction.
+pub(crate) struct Hashed<T> {
+    inner: T,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<T> Hashed<T> {
+    pub(crate) fn new(inner: T) -> Self {
+        Self { inner, hash: Sha256::new(), bytes: 0 }
+    }
+
+    /// What is behind it, the hash in hexadecimal, and how many bytes went through.
+    pub(crate) fn into_parts(self) -> (T, String, u64) {
+        (self.inner, hex::encode(self.hash.finalize()), self.bytes)
+    }
+
+    fn count(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    }
+}
+
+impl<T: Write> Write for Hashed<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.count(bytes.get(..written).unwrap_or(bytes));
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl<T: io::Read> io::Read for Hashed<T> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(bytes)?;
+        self.count(bytes.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}
