@@ -14,7 +14,7 @@ struct Case {
     names: &'static [&'static str],
 }
 
-const CASES: [Case; 14] = [
+const CASES: [Case; 21] = [
     Case {
         file: "hot.db",
         change: "UPDATE balances SET free = '1' WHERE user_id = 3 AND asset_id = 1",
@@ -86,6 +86,42 @@ const CASES: [Case; 14] = [
         file: "archive.db",
         change: "UPDATE completed_trades SET quantity = quantity + 1 WHERE trade_id = 1 AND symbol_id = 0",
         names: &["WRONG archive/trades", "different: Trade"],
+    },
+    Case {
+        file: "hot.db",
+        change: "DELETE FROM users WHERE user_id = 5",
+        names: &["WRONG hot/reference", "missing: User"],
+    },
+    Case {
+        file: "archive.db",
+        change: "UPDATE klines SET high = high + 1 WHERE symbol_id = 0 AND bucket_seconds = 86400",
+        names: &["WRONG archive/klines", "different: Kline"],
+    },
+    Case {
+        file: "archive.db",
+        change: "DELETE FROM historical_positions WHERE user_id = (SELECT min(user_id) FROM historical_positions)",
+        names: &["WRONG archive/historical_positions", "missing: PositionHistory"],
+    },
+    Case {
+        file: "archive.db",
+        change: "UPDATE market_snapshots SET trades = trades + 1 WHERE symbol_id = 0",
+        names: &["WRONG archive/market_snapshots", "different: MarketSnapshot"],
+    },
+    Case {
+        file: "archive.db",
+        change: "UPDATE leaderboards SET fills = fills + 1 WHERE user_id = (SELECT min(user_id) FROM leaderboards)",
+        names: &["WRONG archive/leaderboards", "different: Leaderboard"],
+    },
+    Case {
+        file: "archive.db",
+        change: "INSERT INTO analytics SELECT scope, scope_id, bucket_seconds, bucket_start - 86400000000000, trades, active_users,
+                 volume, quote_volume, base_fees, fees, last_seq FROM analytics WHERE scope = 'venue' AND bucket_seconds = 86400",
+        names: &["WRONG archive/analytics", "orphan", "Analytics"],
+    },
+    Case {
+        file: "archive.db",
+        change: "DELETE FROM active_users WHERE user_id = (SELECT min(user_id) FROM active_users)",
+        names: &["WRONG archive/analytics", "missing: ActiveUser"],
     },
 ];
 
