@@ -1,6 +1,7 @@
 //! `postgres`: a venue and its PostgreSQL shards under load that lasts, all of it on this machine: how many orders a second, how fast
 //! they are acknowledged meanwhile, how far SQL is behind an acknowledgement, and what an order costs in CPU time, stage by stage.
 
+mod outage;
 mod stages;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::followers::FollowerStatus;
 use crate::live::{Beside, Live};
 use crate::load::{PLACED_PERCENT, World};
 use crate::meter::{Counts, Meter};
+use outage::{Outage, Parts};
 use stages::Stages;
 
 /// One stretch of the load until the flow is even.
@@ -47,6 +49,10 @@ pub(crate) struct Options {
     /// Where `rate` is 0: commands that are kept on their way to the shards.
     #[arg(long, default_value_t = 20_000)]
     behind: u64,
+    /// After the measurement, the last shard's server is killed and away for so many seconds of the same load (with `--rate`, and two
+    /// shards or more); 0: it is not.
+    #[arg(long, default_value_t = 0)]
+    outage: u64,
     /// What is traded, and by how many.
     #[command(flatten)]
     world: World,
@@ -62,12 +68,18 @@ struct Measured {
     /// Commands the archive was behind at the end.
     archive_behind: u64,
     stages: Stages,
+    outage: Option<Outage>,
 }
 
 /// Measures, and prints.
 pub(super) fn run(options: &Options, as_json: bool) -> anyhow::Result<()> {
     anyhow::ensure!((1..=16).contains(&options.shards), "shards are from 1 to 16");
     anyhow::ensure!(options.seconds > 0 && options.behind > 0, "seconds and behind begin at one");
+    let outage = options.outage > 0;
+    anyhow::ensure!(
+        !outage || (options.rate > 0 && options.shards > 1),
+        "an outage is measured at a --rate, with two --shards or more"
+    );
     let measured = measure(options)?;
     let report = measured.report(options);
     let machine = report::machine();
@@ -90,7 +102,7 @@ pub(super) fn run(options: &Options, as_json: bool) -> anyhow::Result<()> {
 
 fn measure(options: &Options) -> anyhow::Result<Measured> {
     let temporary = tempfile::Builder::new().prefix("buttonwood-bench-").tempdir()?;
-    let private = Private::start(options.shards)?;
+    let mut private = Private::start(options.shards)?;
     let shards = private.urls().into_iter().enumerate();
     let shards: Vec<_> = shards.map(|(index, url)| Shard::at(&format!("shard-{}", index + 1), &url)).collect();
     let names: Vec<_> = shards.iter().map(|shard| shard.name.clone()).collect();
@@ -109,6 +121,8 @@ fn measure(options: &Options) -> anyhow::Result<Measured> {
     let of_shards = |follower: &&Arc<FollowerStatus>| names.iter().any(|name| follower.name.starts_with(name.as_str()));
     let followers: Vec<_> = live.status.followers.all().iter().filter(of_shards).cloned().collect();
     let probe = Probe::start(Arc::clone(&live.status), followers.clone())?;
+    let away = names.last().map(|name| format!("{name}/")).unwrap_or_default();
+    let (away, others) = followers.iter().cloned().partition(|follower| follower.name.starts_with(&away));
 
     let mut driver = Driver::new(&live, &meter, &mut load);
     let mut steering = Steering::new(Arc::clone(&live.status), followers, options.behind);
@@ -130,10 +144,24 @@ fn measure(options: &Options) -> anyhow::Result<Measured> {
     let stages = Stages::now(&private)?.since(&before);
     let (commands, overloaded) = (driver.sent - sent, driver.overloaded - overloaded);
     let archive_behind = archive_behind(&live)?;
-    driver.finish();
     probe.stop();
+    let outage = if let (1.., Some(server)) = (options.outage, private.servers.last_mut()) {
+        let mut due = at_rate(meter.now(), per_second);
+        // Level: behind by no more than a second's orders.
+        let parts = Parts { away, others };
+        Some(Outage::measure(
+            &mut driver,
+            &mut due,
+            (server, parts),
+            Duration::from_secs(options.outage),
+            options.rate,
+        )?)
+    } else {
+        None
+    };
+    driver.finish();
     live.shutdown()?;
-    Ok(Measured { took, commands, counts, lag, overloaded, archive_behind, stages })
+    Ok(Measured { took, commands, counts, lag, overloaded, archive_behind, stages, outage })
 }
 
 fn archive_behind(live: &Live) -> anyhow::Result<u64> {
@@ -175,7 +203,8 @@ impl Measured {
             "cpu": self.stages.by_process(),
             "cpu_us_per_order": self.stages.per_order_us(orders),
         });
-        let Value::Object(report) = report else { unreachable!("written as an object") };
+        let Value::Object(mut report) = report else { unreachable!("written as an object") };
+        report.extend(self.outage.iter().flat_map(Outage::report));
         report
     }
 }
