@@ -108,6 +108,7 @@ impl Trader {
                 Ok(())
             }
             Placed::Refused | Placed::NotTaken => Ok(()),
+            Placed::TooManyOpen => self.cancel_all(),
             Placed::Unknown => Err(End::Gone(Some(Unknown { client_id, query }))),
         }
     }
@@ -139,7 +140,9 @@ impl Trader {
             Placed::Acknowledged(again, _) => {
                 Err(End::Wrong(anyhow::anyhow!("{last:?} was placed a second time: {again:?}")))
             }
-            Placed::Refused => Err(End::Wrong(anyhow::anyhow!("{last:?} was refused the second time"))),
+            Placed::Refused | Placed::TooManyOpen => {
+                Err(End::Wrong(anyhow::anyhow!("{last:?} was refused the second time")))
+            }
             Placed::NotTaken => Ok(()),
             // It is acknowledged already, so nothing about it is unknown.
             Placed::Unknown => Err(End::Gone(None)),
@@ -174,6 +177,30 @@ impl Trader {
             // Somebody was faster and took it.
             (_, Some(-2011)) => self.look(index),
             (status, _) => Err(End::Wrong(anyhow::anyhow!("cancel {name}: {status} {}", answer.body))),
+        }
+    }
+
+    /// Cancels all its orders on a symbol, those of earlier rounds as well.
+    fn cancel_all(&mut self) -> Result<(), End> {
+        let symbol = SYMBOLS[usize::from(self.random.below(2) == 1)];
+        let answer = self.client.ask("DELETE", "/api/v3/openOrders", &format!("symbol={symbol}"));
+        let answer = answer.map_err(|_broken| End::Gone(None))?;
+        match (answer.status, answer.code()) {
+            (200, _) => {
+                for canceled in answer.body.as_array().context("a list of canceled orders")? {
+                    let canceled = Order::canceled(canceled)?;
+                    if let Some(order) = self.log.orders.iter_mut().find(|order| order.id == canceled.id) {
+                        order.update(&canceled)?;
+                    }
+                    self.log.cancels += 1;
+                }
+                self.acknowledged(answer.sequence.unwrap_or(0));
+                Ok(())
+            }
+            (_, Some(-1006 | -1007)) => Err(End::Gone(None)),
+            // Shutting down, or none of them is on this symbol.
+            (503, _) | (_, Some(-2011)) => Ok(()),
+            (status, _) => Err(End::Wrong(anyhow::anyhow!("cancel all on {symbol}: {status} {}", answer.body))),
         }
     }
 
@@ -219,6 +246,8 @@ pub(crate) enum Placed {
     Acknowledged(Order, u64),
     /// The engine has said no: not enough money, nobody to trade with, the name is in use.
     Refused,
+    /// The same, because of how many of the user's orders are open.
+    TooManyOpen,
     /// The venue did not take it: overloaded, or shutting down. Nothing was recorded.
     NotTaken,
     /// Nobody knows.
@@ -236,6 +265,9 @@ impl Placed {
             (_, Some(-1006 | -1007)) => Ok(Self::Unknown),
             (503, _) => Ok(Self::NotTaken),
             (_, Some(-2010)) => Ok(Self::Refused),
+            (_, Some(-1013)) if answer.body["msg"] == "Filter failure: EXCHANGE_MAX_NUM_ORDERS" => {
+                Ok(Self::TooManyOpen)
+            }
             (status, _) => anyhow::bail!("{query}: {status} {}", answer.body),
         }
     }
