@@ -45,6 +45,18 @@ impl Peer {
     }
 }
 
+/// Why there are no executions to give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoExecutions {
+    /// They are no longer kept.
+    Purged {
+        /// The oldest that is; absent: none is.
+        oldest: Option<ExecutionNumber>,
+    },
+    /// The event log could not be read; what it said.
+    Failed(String),
+}
+
 /// What the venue knows about itself and about its users' past beyond the read model.
 pub trait Records: Send + Sync + fmt::Debug {
     /// How far everybody is. Must not block.
@@ -54,7 +66,7 @@ pub trait Records: Send + Sync + fmt::Debug {
     fn moves(&self) -> Vec<Moving>;
 
     /// What happened to a user from execution number `from` on: at most `limit` events, in order, without gaps. May block.
-    fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError>;
+    fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, NoExecutions>;
 
     /// The events of a command, out of the event log; absent where that does not have them yet, or not any more. May block.
     fn events_of(&self, seq: Seq) -> Result<Option<CommandEvents>, ReadError>;

@@ -15,13 +15,13 @@ use tokio::sync::Semaphore;
 
 use crate::auth::{AHEAD_NS_MAX, Authority, Caller, bad_key};
 use crate::door::{Addresses, Door, Peer, Records};
-use crate::endpoint::{self, Endpoint, NotFound, Security};
+use crate::endpoint::{self, Admin, Endpoint, NotFound, Security};
 use crate::error::Error;
 use crate::openapi::parameters::parameters_of;
 use crate::params::{Params, without_signature};
 use crate::replays::{Replays, Seen};
 use crate::reply::Reply;
-use crate::request::{Call, read_body};
+use crate::request::{Call, failed_beside, read_body};
 use crate::secrets::MasterKey;
 use crate::trade::names::Names;
 use crate::{account, market, openapi, trade, venue};
@@ -88,6 +88,8 @@ pub struct Gateway {
     /// A request stamped up to here may have been taken before this start, and nobody remembers its signature.
     taken_before: Option<UnixNanos>,
     pub(crate) history_reads: Arc<Semaphore>,
+    /// The part of these that anybody may take: it must not keep users from their own history.
+    pub(crate) public_reads: Arc<Semaphore>,
     pub(crate) names: Names,
     pub(crate) settings: Settings,
     weights: Weights,
@@ -109,6 +111,7 @@ impl Gateway {
             replays: Replays::new(settings.signatures_max),
             taken_before,
             history_reads: Arc::new(Semaphore::new(settings.history_reads_max)),
+            public_reads: Arc::new(Semaphore::new(settings.history_reads_max.div_ceil(4))),
             names: Names::new()?,
             settings,
             weights: Weights::new(),
@@ -117,11 +120,17 @@ impl Gateway {
 
     /// Answers one request. With a [`Peer`] among its extensions, request weights are counted per address, and commands say where
     /// they come from.
-    pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
+    pub async fn handle(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
         let seq = self.model.seq();
         let (head, body) = request.into_parts();
         let path = head.uri.path();
         let (weight, reply) = match endpoint::find(&head.method, path) {
+            Ok(endpoint @ Endpoint::Admin(Admin::Shards)) => {
+                // Several steps, each of which has to be followed by the next: they are taken even if the client leaves.
+                let (gateway, head) = (Arc::clone(self), head.clone());
+                let whole = tokio::spawn(async move { gateway.answer(endpoint, &head, body, seq).await });
+                (endpoint.weight(), whole.await.unwrap_or_else(|error| Err(failed_beside(&error))))
+            }
             Ok(endpoint) => (endpoint.weight(), self.answer(endpoint, &head, body, seq).await),
             Err(NotFound::Path) => (1, Err(Error::new(StatusCode::NOT_FOUND, -1000, "There is no such path."))),
             Err(NotFound::Method) => {

@@ -6,6 +6,7 @@ use domain::reject::RejectReason;
 use projector::history::ReadError;
 use readmodel::merged::HistoryError;
 
+use crate::door::NoExecutions;
 use crate::error::Error;
 
 /// What a refused command had asked: Binance has a code for each.
@@ -118,6 +119,21 @@ impl From<HistoryError> for Error {
                     .with_detail("missingTo", &to.0.to_string())
             }
             HistoryError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NoExecutions> for Error {
+    fn from(why: NoExecutions) -> Self {
+        match why {
+            NoExecutions::Failed(what) => ReadError::Failed(what).into(),
+            NoExecutions::Purged { oldest: Some(oldest) } => {
+                let message = format!("Executions before number {} are no longer kept.", oldest.0);
+                Self::new(StatusCode::GONE, -5024, message).with_detail("oldest", &oldest.0.to_string())
+            }
+            NoExecutions::Purged { oldest: None } => {
+                Self::new(StatusCode::GONE, -5024, "Executions of this user are no longer kept.")
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use readmodel::model::ReadModel;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use tokio::task::JoinError;
 
 use crate::auth::{Caller, bad_key};
 use crate::door::CommandEvents;
@@ -95,12 +96,15 @@ impl Call<'_> {
         &self,
         read: impl FnOnce(&ReadModel, &dyn History) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Error> {
-        let Ok(permit) = Arc::clone(&self.gateway.history_reads).try_acquire_owned() else {
-            return Err(Error::unavailable(-1008, "Too many reads of history at once. Please try again."));
-        };
+        let too_many = || Error::unavailable(-1008, "Too many reads of history at once. Please try again.");
+        let public = Arc::clone(&self.gateway.public_reads);
+        let public =
+            self.caller.is_none().then(|| public.try_acquire_owned()).transpose().map_err(|_full| too_many())?;
+        let reads = Arc::clone(&self.gateway.history_reads);
+        let permits = (reads.try_acquire_owned().map_err(|_full| too_many())?, public);
         let (model, history) = (Arc::clone(&self.gateway.model), Arc::clone(&self.gateway.history));
         let read = self.block(move || {
-            let _permit = permit;
+            let _permits = permits;
             read(&model, &*history)
         });
         read.await?.map_err(Into::into)
@@ -108,17 +112,7 @@ impl Call<'_> {
 
     /// Does something on a thread that may block.
     pub(crate) async fn block<T: Send + 'static>(&self, act: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-        match tokio::task::spawn_blocking(act).await {
-            Ok(done) => Ok(done),
-            Err(error) => {
-                tracing::error!(error = %error, "what a request did beside the event loop failed");
-                Err(Error::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    -1000,
-                    "An unknown error occurred while processing the request.",
-                ))
-            }
-        }
+        tokio::task::spawn_blocking(act).await.map_err(|error| failed_beside(&error))
     }
 
     /// What came of an earlier command, where the event log has it. For answers that are due whatever is at hand.
@@ -159,4 +153,10 @@ pub(crate) async fn read_body(mut body: Body, bytes_max: usize) -> Result<Bytes,
         }
     }
     Ok(if all.is_empty() { first } else { all.into() })
+}
+
+/// What a request did in a task of its own has failed.
+pub(crate) fn failed_beside(error: &JoinError) -> Error {
+    tracing::error!(%error, "what a request did beside its connection failed");
+    Error::new(StatusCode::INTERNAL_SERVER_ERROR, -1000, "An unknown error occurred while processing the request.")
 }

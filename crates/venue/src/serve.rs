@@ -13,7 +13,7 @@ use domain::event::Event;
 use domain::ids::{ExecutionNumber, UserId};
 use domain::text::ShardName;
 use domain::units::{Seq, UnixNanos};
-use gateway::door::{CommandEvents, Door, Execution, Follower, Moving, Records, StandbyStatus, Status};
+use gateway::door::{CommandEvents, Door, Execution, Follower, Moving, NoExecutions, Records, StandbyStatus, Status};
 use gateway::gateway::{Gateway, Ground, Settings};
 use gateway::secrets::MasterKey;
 use journal::read::SegmentSource;
@@ -22,6 +22,7 @@ use readmodel::answer::Answer;
 use readmodel::model::ReadModel;
 use sequencer::batch::ReplyTo;
 use sequencer::execution_index::ExecutionIndex;
+use sequencer::execution_index::read::ExecutionsError;
 use sequencer::queue::Entrance;
 use sequencer::sequencer::Controls;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -391,9 +392,14 @@ impl Records for VenueRecords {
         self.status.moves.all()
     }
 
-    fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError> {
+    fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, NoExecutions> {
         let read = self.executions.read_executions(&self.event_log, user, from, limit);
-        let events = read.map_err(|error| ReadError::Failed(error.to_string()))?;
+        let events = read.map_err(|error| match error {
+            ExecutionsError::Purged { oldest } => NoExecutions::Purged { oldest },
+            ExecutionsError::Read(_) | ExecutionsError::Decode(_) | ExecutionsError::Index(_) => {
+                NoExecutions::Failed(error.to_string())
+            }
+        })?;
         let first = from.0.max(1);
         let execution = |(number, (seq, time, event)): (u64, (Seq, UnixNanos, Event))| Execution {
             number: ExecutionNumber(number),

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use domain::command::Action;
+use domain::command::OrderRef;
 use domain::command::replace_order::{ReplaceMode, ReplaceOnlyIf, ReplaceOrder};
 use domain::event::{Event, RefusedPart};
 use domain::order::CloseReason;
@@ -37,6 +38,13 @@ pub(crate) async fn replace(call: &Call<'_>) -> Result<Reply, Error> {
         return Err(Error::invalid_data("orderRateLimitExceededMode"));
     }
     call.params.all_read()?;
+    if matches!(&cancel, OrderRef::Client(name) if *name == ticket.order.client_order_id) {
+        // Sent again, it would cancel the order that the first one placed, and place another.
+        return Err(Error::bad(
+            -1130,
+            "Data sent for parameter 'newClientOrderId' is not valid: it must not be the name of the order to cancel.",
+        ));
+    }
     let action = ReplaceOrder { cancel, only_if, mode, place: ticket.order };
     let answer = call.submit(Action::ReplaceOrder(Box::new(action))).await.map_err(|error| named(error, &ticket))?;
     let halves = Halves::of(&answer)?;

@@ -1,5 +1,8 @@
 //! `/v1/admin`: every request is done once, however often it comes.
 
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
 use axum::http::Method;
 use serde_json::json;
 
@@ -82,6 +85,29 @@ async fn shards_are_added_changed_and_listed() {
     assert_eq!((&first["configured"], &second["configured"]), (&json!(true), &json!(false)));
     let refused = venue.signed(&client, Method::GET, "/v1/admin/shards", "").await;
     assert_eq!(refused.error().0, 401);
+}
+
+#[tokio::test]
+async fn a_shard_is_followed_though_its_client_has_left() {
+    let (venue, _, _) = Venue::trading().await;
+    let inside = &venue.inside;
+    let looking = inside.looking.lock().await;
+    let asked = async {
+        while inside.prepared.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = venue.admin("shards", r#"{"requestId":"shard-1","name":"store"}"#) => panic!("it was answered before it was looked at"),
+        () = asked => {}
+    }
+    drop(looking);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while inside.followed.lock().unwrap().is_empty() {
+        assert!(Instant::now() < deadline, "nobody follows a shard that is in the map");
+        tokio::task::yield_now().await;
+    }
+    assert!(inside.model.shard_map().shard_by_name("store").is_some());
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Reads under `/v1`: positions, ledger, executions, status; and reads of a sequence.
 
+use std::sync::atomic::Ordering;
+
 use axum::http::Method;
 use serde_json::{Value, json};
 
@@ -81,6 +83,10 @@ async fn executions_are_numbered_without_gaps() {
     assert_eq!((&said["executions"][0]["event"], &said["next"]), (&json!("DEPOSITED"), &json!(3)));
     let said = venue.signed(&client, Method::GET, "/v1/executions", "from=1000").await.ok();
     assert_eq!((&said["executions"], &said["next"]), (&json!([]), &json!(1_000)));
+    venue.inside.oldest_execution.store(3, Ordering::Relaxed);
+    let said = venue.signed(&client, Method::GET, "/v1/executions", "from=2").await;
+    assert_eq!(said.error(), (410, -5024, "Executions before number 3 are no longer kept."));
+    assert_eq!(said.body["oldest"], "3", "{}", said.body);
 }
 
 #[tokio::test]

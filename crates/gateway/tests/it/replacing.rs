@@ -55,6 +55,9 @@ async fn both_halves_of_a_replacement_are_told() {
     let only = format!("{BUY}{stop}&cancelOrigClientOrderId=three&cancelRestrictions=ONLY_PARTIALLY_FILLED");
     let said = replace(&venue, &client, &only).await;
     assert_eq!(said.body["data"]["cancelResponse"]["msg"], "Order was not canceled due to cancel restrictions.");
+    let same = format!("{BUY}{stop}&cancelOrigClientOrderId=three&newClientOrderId=three");
+    let said = replace(&venue, &client, &same).await;
+    assert_eq!((said.error().0, said.error().1), (400, -1130), "sent again, it would replace its own order");
     for wrong in ["&cancelReplaceMode=SOMETIMES&cancelOrderId=1", "&cancelOrderId=1", stop] {
         let said = replace(&venue, &client, &format!("{BUY}{wrong}")).await;
         assert_eq!(said.status, 400, "{wrong}");

@@ -15,7 +15,7 @@ use domain::ids::{AddressId, ExecutionNumber, UserId};
 use domain::text::{RequestId, ShardName};
 use domain::units::{Seq, UnixNanos};
 use engine::Engine;
-use gateway::door::{Addresses, CommandEvents, Door, Execution, Follower, Moving, Records, Status};
+use gateway::door::{Addresses, CommandEvents, Door, Execution, Follower, Moving, NoExecutions, Records, Status};
 use gateway::gateway::{Gateway, Ground, Settings};
 use gateway::secrets::MasterKey;
 use hmac::{Hmac, KeyInit, Mac};
@@ -62,6 +62,12 @@ pub(crate) struct Inside {
     kept: Mutex<Vec<oneshot::Sender<Answer>>>,
     /// Shards that the gateway said are to be followed.
     pub(crate) followed: Mutex<Vec<ShardName>>,
+    /// Held by a test that lets no database be looked at meanwhile.
+    pub(crate) looking: tokio::sync::Mutex<()>,
+    /// How many were asked to be looked at.
+    pub(crate) prepared: AtomicU64,
+    /// Executions before this one are no longer kept.
+    pub(crate) oldest_execution: AtomicU64,
 }
 
 impl fmt::Debug for Inside {
@@ -163,6 +169,8 @@ impl Records for Inside {
     }
 
     fn prepare_shard(&self, shard: ShardName) -> Result<(), String> {
+        self.prepared.fetch_add(1, Ordering::Relaxed);
+        drop(self.looking.blocking_lock());
         if shard.as_str() == "full" { Err("it is not empty".to_owned()) } else { Ok(()) }
     }
 
@@ -182,7 +190,11 @@ impl Records for Inside {
         Ok(seq.0.checked_sub(1).and_then(|index| state.logged.get(usize::try_from(index).unwrap()).cloned()))
     }
 
-    fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, ReadError> {
+    fn executions(&self, user: UserId, from: ExecutionNumber, limit: usize) -> Result<Vec<Execution>, NoExecutions> {
+        let oldest = ExecutionNumber(self.oldest_execution.load(Ordering::Relaxed));
+        if from < oldest {
+            return Err(NoExecutions::Purged { oldest: Some(oldest) });
+        }
         let state = self.state.lock().unwrap();
         let own = state.executions.iter().filter(|execution| execution_of(&execution.event).unwrap().0 == user);
         Ok(own.filter(|execution| execution.number >= from).take(limit).cloned().collect())
@@ -241,7 +253,7 @@ impl Said {
 
 /// A venue with a gateway before it.
 pub(crate) struct Venue {
-    pub(crate) gateway: Gateway,
+    pub(crate) gateway: Arc<Gateway>,
     pub(crate) inside: Arc<Inside>,
     pub(crate) admin: Client,
     pub(crate) master: MasterKey,
@@ -294,6 +306,9 @@ impl Venue {
             event_log_at_hand: AtomicBool::new(true),
             clock: settings.clock,
             followed: Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
+            prepared: AtomicU64::new(0),
+            oldest_execution: AtomicU64::new(1),
             kept: Mutex::new(Vec::new()),
         });
         let roles = Roles { read: true, trade: true, admin: true, audit: true };
@@ -309,7 +324,7 @@ impl Venue {
             history,
             master_key: master.clone(),
         };
-        Self { gateway: Gateway::new(ground, settings).unwrap(), inside, admin, master }
+        Self { gateway: Arc::new(Gateway::new(ground, settings).unwrap()), inside, admin, master }
     }
 
     /// With BTCUSDT (tick 0.01, lot 0.0001, 0.1 % fees) and two users with money: ids 1 and 2.
