@@ -27,7 +27,7 @@ use crate::migrate;
 use crate::shard;
 use crate::store::{SELECT_CHECKPOINT, checkpoint_of};
 use crate::units::Units;
-use crate::write::int;
+use crate::write::asked;
 
 /// How long a caller waits for a connection, free or new.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
@@ -156,14 +156,14 @@ impl Snapshot<'_> {
     async fn first_at(&self, sql: &str, time: Option<u64>, default: i64) -> Result<i64, Fault> {
         let Some(time) = time else { return Ok(default) };
         let statement = self.transaction.prepare_cached(sql).await?;
-        Ok(self.transaction.query_one(&statement, &[&int(time.min(i64::MAX.cast_unsigned()))]).await?.get(0))
+        Ok(self.transaction.query_one(&statement, &[&asked(time)]).await?.get(0))
     }
 
     /// Ids of the times and from the first one asked for on: from, and below which.
     async fn span(&self, sql: &str, selection: &Selection<u64>) -> Result<(i64, i64), Fault> {
         let from = self.first_at(sql, selection.time.from.map(|from| from.0), 0).await?;
         let to = self.first_at(sql, selection.time.to.map(|to| to.0.saturating_add(1)), i64::MAX).await?;
-        Ok((from.max(selection.first.map_or(0, int)), to))
+        Ok((from.max(selection.first.map_or(0, asked)), to))
     }
 }
 

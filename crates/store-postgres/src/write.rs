@@ -15,6 +15,11 @@ pub(crate) const fn int(value: u64) -> i64 {
     value.cast_signed()
 }
 
+/// A bound that somebody asked for, which may be anything: past the last there can be, it is behind all rows.
+pub(crate) fn asked(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
 /// Ids below 2^31; see the limits of `domain`.
 pub(crate) fn small(value: u32) -> Result<i32, Fault> {
     i32::try_from(value).map_err(|error| Fault::Misuse(format!("{value}: {error}")))

@@ -16,6 +16,11 @@ pub(crate) const fn int(value: u64) -> i64 {
     value.cast_signed()
 }
 
+/// A bound that somebody asked for, which may be anything: past the last there can be, it is behind all rows.
+pub(crate) fn asked(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
 /// A statement that must find its row: the checkpoint says that it was written.
 fn one(changed: usize, row: impl FnOnce() -> String) -> Result<(), Fault> {
     if changed == 1 { Ok(()) } else { Err(Fault::Missing(row())) }

@@ -107,7 +107,8 @@ pub fn orders_are_those_of_a_slow_reader(history: &dyn OrderHistory, slow: &Slow
         assert_eq!(page.through, through);
 
         let order = (dice.below(2) == 0).then(|| dice.order(slow));
-        let selection = dice.selection(ends, |dice| TradeId(dice.below(40)));
+        let selection =
+            dice.selection(ends, |dice| TradeId(if dice.below(10) == 0 { u64::MAX } else { dice.below(40) }));
         let page = history.fills(&FillsQuery { user, symbol, order, selection }).expect("the store answers");
         let mine = |row: &&FillRow| row.user == user && row.symbol == symbol;
         let matching = slow.fills.iter().filter(mine).filter(|row| order.is_none_or(|order| row.order == order));
@@ -246,7 +247,12 @@ impl Dice {
 
     fn times(&mut self, [first, last]: [UnixNanos; 2]) -> TimeRange {
         let from = first.0 - 1_000;
-        let mut time = || (self.below(2) == 0).then(|| UnixNanos(from + self.below(last.0 + 1_001 - from)));
+        let mut time = || match self.below(16) {
+            0..8 => None,
+            // Whoever asks may name any time.
+            8 => Some(UnixNanos(u64::MAX)),
+            _ => Some(UnixNanos(from + self.below(last.0 + 1_001 - from))),
+        };
         TimeRange { from: time(), to: time() }
     }
 

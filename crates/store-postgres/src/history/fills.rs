@@ -7,7 +7,7 @@ use projector::rows::FillRow;
 use super::{Snapshot, limit_of, newest_first, oldest_first};
 use crate::decode::symbols::{self, select_fills};
 use crate::fault::Fault;
-use crate::write::{int, small};
+use crate::write::{asked, small};
 
 const FIRST_AT: &str = "SELECT first_fill_at($1, $2, $3)";
 const OF_USER: &str = select_fills!(
@@ -27,7 +27,7 @@ const OF_USER_AND_ORDER_NEWEST: &str = select_fills!(
 
 pub(super) async fn of_order(snapshot: &mut Snapshot<'_>, order: OrderId) -> Result<Vec<FillRow>, Fault> {
     let sql = select_fills!("WHERE order_id = $1 ORDER BY trade_id");
-    snapshot.all(sql, &[&int(order.0)], symbols::fill).await
+    snapshot.all(sql, &[&asked(order.0)], symbols::fill).await
 }
 
 pub(super) async fn of_user(snapshot: &mut Snapshot<'_>, query: &FillsQuery) -> Result<Vec<FillRow>, Fault> {
@@ -46,10 +46,10 @@ async fn of_user_and_order(
     newest_first: bool,
 ) -> Result<Vec<FillRow>, Fault> {
     let selection = &query.selection;
-    let (order, user, symbol) = (int(order.0), small(query.user.0)?, small(query.symbol.0)?);
-    let (first, limit) = (selection.first.map_or(0, |first| int(first.0)), limit_of(selection.limit));
-    let from = selection.time.from.map_or(0, |from| int(from.0));
-    let to = selection.time.to.map_or(i64::MAX, |to| int(to.0));
+    let (order, user, symbol) = (asked(order.0), small(query.user.0)?, small(query.symbol.0)?);
+    let (first, limit) = (selection.first.map_or(0, |first| asked(first.0)), limit_of(selection.limit));
+    let from = selection.time.from.map_or(0, |from| asked(from.0));
+    let to = selection.time.to.map_or(i64::MAX, |to| asked(to.0));
     let sql = if newest_first { OF_USER_AND_ORDER_NEWEST } else { OF_USER_AND_ORDER };
     snapshot.all(sql, &[&order, &user, &symbol, &first, &from, &to, &limit], symbols::fill).await
 }
@@ -62,13 +62,13 @@ async fn of_user_and_symbol(
     let selection = &query.selection;
     let (user, symbol, limit) = (small(query.user.0)?, small(query.symbol.0)?, limit_of(selection.limit));
     let first_at = snapshot.transaction.prepare_cached(FIRST_AT).await?;
-    let (mut from, mut to) = (selection.first.map_or(0, |first| int(first.0)), i64::MAX);
+    let (mut from, mut to) = (selection.first.map_or(0, |first| asked(first.0)), i64::MAX);
     if let Some(time) = selection.time.from {
-        let at: i64 = snapshot.transaction.query_one(&first_at, &[&user, &symbol, &int(time.0)]).await?.get(0);
+        let at: i64 = snapshot.transaction.query_one(&first_at, &[&user, &symbol, &asked(time.0)]).await?.get(0);
         from = from.max(at);
     }
     if let Some(time) = selection.time.to {
-        let after = int(time.0.saturating_add(1));
+        let after = asked(time.0.saturating_add(1));
         to = snapshot.transaction.query_one(&first_at, &[&user, &symbol, &after]).await?.get(0);
     }
     let sql = if newest_first { OF_USER_NEWEST } else { OF_USER };

@@ -8,7 +8,7 @@ use projector::rows::OrderRow;
 use super::{Snapshot, limit_of, newest_first, oldest_first};
 use crate::decode::symbols::{self, select_orders};
 use crate::fault::Fault;
-use crate::write::{int, small};
+use crate::write::{asked, small};
 
 const FIRST_AT: &str = "SELECT first_order_at($1)";
 const OF_USER: &str = select_orders!(
@@ -19,7 +19,7 @@ const OF_USER_NEWEST: &str = select_orders!(
 );
 
 pub(super) async fn by_id(snapshot: &mut Snapshot<'_>, order: OrderId) -> Result<Vec<OrderRow>, Fault> {
-    snapshot.all(select_orders!("WHERE order_id = $1"), &[&int(order.0)], symbols::order).await
+    snapshot.all(select_orders!("WHERE order_id = $1"), &[&asked(order.0)], symbols::order).await
 }
 
 /// Those that may have had the name last.

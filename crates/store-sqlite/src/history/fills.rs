@@ -9,11 +9,11 @@ use super::orders::limit_of;
 use super::walk::{Appended, Span, all, direction, newest_first};
 use crate::decode::{Scales, symbols};
 use crate::fault::Fault;
-use crate::write::int;
+use crate::write::asked;
 
 pub(super) fn of_order(scales: &mut Scales<'_>, order: OrderId) -> Result<Vec<FillRow>, Fault> {
     let sql = format!("{} WHERE order_id = ?1 ORDER BY trade_id, rowid", symbols::FILL);
-    all(scales, &sql, [int(order.0)], symbols::fill)
+    all(scales, &sql, [asked(order.0)], symbols::fill)
 }
 
 pub(super) fn of_user(scales: &mut Scales<'_>, query: &FillsQuery) -> Result<Vec<FillRow>, Fault> {
@@ -38,9 +38,9 @@ fn of_user_and_order(
          ORDER BY trade_id {direction}, rowid {direction} LIMIT ?7",
         symbols::FILL
     );
-    let first = query.selection.first.map_or(0, |first| int(first.0));
-    let (from, to, limit) = (int(span.from), int(span.to), limit_of(query.selection.limit));
-    let of = params![int(order.0), query.user.0, query.symbol.0, first, from, to, limit];
+    let first = query.selection.first.map_or(0, |first| asked(first.0));
+    let (from, to, limit) = (asked(span.from), asked(span.to), limit_of(query.selection.limit));
+    let of = params![asked(order.0), query.user.0, query.symbol.0, first, from, to, limit];
     let mut rows = all(scales, &sql, of, symbols::fill)?;
     if newest_first {
         rows.reverse();
@@ -61,10 +61,10 @@ fn of_user_and_symbol(
          ORDER BY trade_id {direction}, rowid {direction} LIMIT ?7",
         symbols::FILL
     );
-    let first = query.selection.first.map_or(0, |first| int(first.0));
+    let first = query.selection.first.map_or(0, |first| asked(first.0));
     table.walk(span, newest_first, query.selection.limit, |range, limit| {
-        let (from, to, limit) = (int(span.from), int(span.to), limit_of(limit));
-        let of = params![int(range), query.user.0, query.symbol.0, first, from, to, limit];
+        let (from, to, limit) = (asked(span.from), asked(span.to), limit_of(limit));
+        let of = params![asked(range), query.user.0, query.symbol.0, first, from, to, limit];
         all(scales, &sql, of, symbols::fill)
     })
 }

@@ -8,7 +8,7 @@ use super::orders::limit_of;
 use super::walk::{Appended, all, direction, newest_first};
 use crate::decode::{Scales, users};
 use crate::fault::Fault;
-use crate::write::int;
+use crate::write::asked;
 
 pub(super) fn of_user(scales: &mut Scales<'_>, query: &LedgerQuery) -> Result<Vec<LedgerRow>, Fault> {
     let selection = &query.selection;
@@ -22,7 +22,7 @@ pub(super) fn of_user(scales: &mut Scales<'_>, query: &LedgerQuery) -> Result<Ve
         direction(newest_first)
     );
     table.walk(span, newest_first, selection.limit, |range, limit| {
-        let (from, to, limit) = (int(span.from), int(span.to), limit_of(limit));
-        all(scales, &sql, params![int(range), query.user.0, from, to, limit], users::ledger)
+        let (from, to, limit) = (asked(span.from), asked(span.to), limit_of(limit));
+        all(scales, &sql, params![asked(range), query.user.0, from, to, limit], users::ledger)
     })
 }

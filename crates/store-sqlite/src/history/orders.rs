@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::walk::{Span, all, bisect, direction, newest_first, walk};
 use crate::decode::{Scales, symbols};
 use crate::fault::Fault;
-use crate::write::{client_hash, int};
+use crate::write::{asked, client_hash};
 
 /// Orders in a range of the indexes of `orders`; see `schema/hot_1.sql`.
 const ORDER_RANGE_BITS: u32 = 17;
@@ -17,7 +17,7 @@ const EVERYTHING: Span = Span { from: 0, to: u64::MAX >> 1 };
 
 pub(super) fn by_id(scales: &mut Scales<'_>, order: OrderId) -> Result<Vec<OrderRow>, Fault> {
     let sql = format!("{} WHERE order_id = ?1", symbols::ORDER);
-    all(scales, &sql, [int(order.0)], symbols::order)
+    all(scales, &sql, [asked(order.0)], symbols::order)
 }
 
 /// Those that may have had the name last: any range may have them.
@@ -30,7 +30,7 @@ pub(super) fn by_client(scales: &mut Scales<'_>, user: UserId, name: &ClientOrde
     let connection = scales.connection;
     let next = |range| next_range(connection, EVERYTHING, true, range);
     let rows = walk(true, usize::MAX, next, |range, _| {
-        all(scales, &sql, params![int(range), hash, user.0, name.as_str()], symbols::order)
+        all(scales, &sql, params![asked(range), hash, user.0, name.as_str()], symbols::order)
     })?;
     Ok(last_holders(rows))
 }
@@ -49,8 +49,8 @@ pub(super) fn of_user(scales: &mut Scales<'_>, query: &OrdersQuery) -> Result<Ve
     );
     let next = |range| next_range(connection, span, newest_first, range);
     walk(newest_first, selection.limit, next, |range, limit| {
-        let (from, to, limit) = (int(span.from), int(span.to), limit_of(limit));
-        let of = params![int(range), query.user.0, query.symbol.0, from, to, limit];
+        let (from, to, limit) = (asked(span.from), asked(span.to), limit_of(limit));
+        let of = params![asked(range), query.user.0, query.symbol.0, from, to, limit];
         all(scales, &sql, of, symbols::order)
     })
 }
@@ -81,7 +81,7 @@ fn next_range(
         "SELECT min(order_id) FROM orders WHERE order_id >= ?1 AND order_id < ?2"
     };
     let mut statement = connection.prepare_cached(sql)?;
-    let found: Option<i64> = statement.query_row([int(left.from), int(left.to)], |row| row.get(0))?;
+    let found: Option<i64> = statement.query_row([asked(left.from), asked(left.to)], |row| row.get(0))?;
     Ok(found.map(|order| order.cast_unsigned() >> ORDER_RANGE_BITS))
 }
 
@@ -92,7 +92,7 @@ fn first_placed_at(connection: &rusqlite::Connection, time: u64) -> Result<u64, 
     let mut statement = connection.prepare_cached(sql)?;
     bisect(last.map_or(0, |last| last.cast_unsigned() + 1), |order| {
         let long = |row: &Row<'_>, column| row.get::<_, i64>(column).map(i64::cast_unsigned);
-        let found = statement.query_row([int(order)], |row| Ok((long(row, 0)?, long(row, 1)? >= time)));
+        let found = statement.query_row([asked(order)], |row| Ok((long(row, 0)?, long(row, 1)? >= time)));
         Ok(found.optional()?)
     })
 }

@@ -11,7 +11,7 @@ use super::orders::limit_of;
 use super::walk::{Span, all, bisect, direction, newest_first};
 use crate::decode::{Scales, archive};
 use crate::fault::Fault;
-use crate::write::int;
+use crate::write::asked;
 
 const MINUTE_NS: u64 = 60_000_000_000;
 
@@ -24,7 +24,7 @@ pub(super) fn of_symbol(scales: &mut Scales<'_>, query: &TradesQuery) -> Result<
         archive::TRADE,
         direction(newest_first)
     );
-    let of = params![query.symbol.0, int(span.from), int(span.to), limit_of(selection.limit)];
+    let of = params![query.symbol.0, asked(span.from), asked(span.to), limit_of(selection.limit)];
     let mut rows = all(scales, &sql, of, archive::trade)?;
     if newest_first {
         rows.reverse();
@@ -46,7 +46,7 @@ pub(super) fn minutes(scales: &mut Scales<'_>, query: &MinutesQuery) -> Result<V
     );
     let connection = scales.connection;
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut found = statement.query(params![query.symbol.0, int(span.from), int(span.to)])?;
+    let mut found = statement.query(params![query.symbol.0, asked(span.from), asked(span.to)])?;
     let mut candles: Vec<Candle> = Vec::new();
     while let Some(row) = found.next()? {
         let trade = archive::trade(row, scales)?;
@@ -101,7 +101,7 @@ fn span(scales: &Scales<'_>, symbol: SymbolId, times: &TimeRange) -> Result<Span
         bisect(end, |trade| {
             let long = |row: &Row<'_>, column| row.get::<_, i64>(column).map(i64::cast_unsigned);
             let found =
-                statement.query_row(params![symbol.0, int(trade)], |row| Ok((long(row, 0)?, long(row, 1)? >= time)));
+                statement.query_row(params![symbol.0, asked(trade)], |row| Ok((long(row, 0)?, long(row, 1)? >= time)));
             Ok(found.optional()?)
         })
     })

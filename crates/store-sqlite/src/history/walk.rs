@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use crate::decode::Scales;
 use crate::fault::Fault;
-use crate::write::int;
+use crate::write::asked;
 
 /// Commands in a range of the indexes of `order_fills` and `ledger`; see `schema/hot_1.sql`.
 pub(super) const SEQ_RANGE_BITS: u32 = 20;
@@ -172,7 +172,7 @@ impl<'a> Appended<'a> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let long = |row: &Row<'_>, column| row.get::<_, i64>(column).map(i64::cast_unsigned);
         let found = statement
-            .query_row([int(row)], |row| Ok(Place { row: long(row, 0)?, seq: long(row, 1)?, time: long(row, 2)? }));
+            .query_row([asked(row)], |row| Ok(Place { row: long(row, 0)?, seq: long(row, 1)?, time: long(row, 2)? }));
         Ok(found.optional()?)
     }
 }
