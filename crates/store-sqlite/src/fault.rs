@@ -63,6 +63,17 @@ impl Fault {
         }
     }
 
+    /// What an operator can mend; absent where nothing is wrong, or nothing helps.
+    pub(crate) fn trouble(&self, file: &str) -> Option<String> {
+        let Self::Sqlite(error) = self else { return None };
+        let code = error.sqlite_error_code()?;
+        if code == ErrorCode::DiskFull {
+            return Some(format!("no room on the disk of {file}: make some"));
+        }
+        let locked = matches!(code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked);
+        locked.then(|| format!("{file} is locked by another program: end that one"))
+    }
+
     fn is_conflict(&self) -> bool {
         matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation))
     }

@@ -26,24 +26,31 @@ pub struct SqliteStore {
     pub(crate) connection: Connection,
     pub(crate) role: Role,
     pub(crate) units: Units,
+    /// Why the last batch was not taken, where that may pass.
+    trouble: Option<String>,
 }
 
 impl SqliteStore {
     /// Opens the file, makes it where there is none, and brings its schema up to date.
     pub fn open(path: &Path, role: Role) -> Result<Self, Fault> {
         let connection = schema::open_writer(path, role)?;
-        Ok(Self { connection, role, units: Units::default() })
+        Ok(Self { connection, role, units: Units::default(), trouble: None })
     }
 
     /// Opens a file that another process may be writing, to read it: every commit fails.
     pub fn open_to_read(path: &Path, role: Role) -> Result<Self, Fault> {
         let connection = schema::open_reader(path, role)?;
-        Ok(Self { connection, role, units: Units::default() })
+        Ok(Self { connection, role, units: Units::default(), trouble: None })
     }
 
     /// Which of the two files it is.
     pub const fn role(&self) -> Role {
         self.role
+    }
+
+    /// What keeps the file from being written at present, in words for an operator.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
     }
 
     /// Makes everything committed so far durable. Readers are not in its way.
@@ -106,7 +113,18 @@ impl Store for SqliteStore {
     }
 
     fn commit(&mut self, batch: &Batch) -> Outcome {
-        self.write(batch).unwrap_or_else(Outcome::from)
+        let written = self.write(batch);
+        let trouble =
+            written.as_ref().err().and_then(|fault| fault.trouble(self.connection.path().unwrap_or_default()));
+        if trouble != self.trouble {
+            if let Some(trouble) = &trouble {
+                tracing::warn!(role = ?self.role, trouble, "the store is tried again and again");
+            } else {
+                tracing::info!(role = ?self.role, "the store takes rows again");
+            }
+            self.trouble = trouble;
+        }
+        written.unwrap_or_else(Outcome::from)
     }
 
     fn recall(

@@ -144,8 +144,16 @@ pub(crate) fn start(
         missing: None,
     });
     let (lanes, shared, started) = (lanes.collect(), shared.clone(), Instant::now());
-    let mut runner =
-        Runner { lanes, store, shared, lineage, durability: Durability::default(), started, asked_to_stop: None };
+    let mut runner = Runner {
+        lanes,
+        store,
+        shared,
+        lineage,
+        durability: Durability::default(),
+        started,
+        asked_to_stop: None,
+        went_on: started,
+    };
     std::thread::Builder::new().name(name).spawn(move || runner.run())
 }
 
@@ -170,6 +178,8 @@ struct Runner {
     durability: Durability,
     started: Instant,
     asked_to_stop: Option<Instant>,
+    /// When a batch was last taken.
+    went_on: Instant,
 }
 
 impl Runner {
@@ -221,9 +231,10 @@ impl Runner {
     /// Whether a stop has waited long enough for a store that takes nothing.
     fn is_out_of_patience(&mut self, written: Seq) -> bool {
         let asked_to_stop = *self.asked_to_stop.get_or_insert_with(Instant::now);
-        let Some(trouble) = self.store.trouble().filter(|_| asked_to_stop.elapsed() > STOP_PATIENCE) else {
+        if asked_to_stop.max(self.went_on).elapsed() <= STOP_PATIENCE {
             return false;
-        };
+        }
+        let trouble = self.store.trouble().unwrap_or("the store takes nothing at present");
         for lane in &self.lanes {
             let (follower, behind) = (&lane.status.name, written.0.saturating_sub(lane.status.reached().0));
             tracing::warn!(
@@ -261,6 +272,7 @@ impl Runner {
                     // Where the follower reads on from, the source has the same history.
                     self.lineage.admit(lane.status.stream, checkpoint);
                     lane.reached(checkpoint.seq, &self.shared);
+                    self.went_on = Instant::now();
                     next = Next::AtOnce;
                 }
                 Step::Idle => {}

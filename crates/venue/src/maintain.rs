@@ -195,7 +195,8 @@ impl Maintainer {
         for follower in &followers {
             follower.want_durable();
         }
-        let followers = followers.iter().map(|follower| follower.durable());
+        // A store that came back without its tail has less than was durable once.
+        let followers = followers.iter().map(|follower| follower.durable().min(follower.reached()));
         let oldest = match self.snapshots.oldest_kept() {
             Ok(Some(seq)) => seq,
             Ok(None) => return,

@@ -63,7 +63,7 @@ impl Kept for SqliteStore {
     }
 
     fn trouble(&self) -> Option<&str> {
-        None
+        Self::trouble(self)
     }
 }
 

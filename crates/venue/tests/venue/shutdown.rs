@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use outside::client::{Client, Key};
 
-use crate::desk::{Desk, Market, find, limit, until};
+use crate::desk::{Desk, Market, find, limit, place, until};
 
 const TRADERS: u32 = 4;
 /// Orders acknowledged before the shutdown begins.
@@ -60,6 +60,28 @@ fn a_shutdown_under_load_keeps_everything_and_leaves_nothing_to_replay() {
         }
     }
     venue.stop().unwrap();
+}
+
+#[test]
+fn a_store_that_takes_nothing_is_named_and_does_not_hold_up_a_shutdown() {
+    let desk = Desk::new();
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue, 1);
+    let file = desk.data.join("store/hot.db");
+    let other = rusqlite::Connection::open(&file).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut client = venue.client(&market.traders[0]).unwrap();
+    place(&mut client, "BUY", 100, "waits");
+    until("the status says what is wrong", || {
+        let status = client.look("/v1/status").unwrap();
+        let followers = status["followers"].as_array().unwrap();
+        followers.iter().any(|follower| follower["trouble"].as_str().is_some_and(|why| why.contains("is locked by")))
+    });
+    venue.stop().unwrap();
+    assert!(desk.log().contains("not level at the stop"), "{}", desk.log());
+    drop(other);
+    desk.serve().stop().unwrap();
+    desk.verify();
 }
 
 #[test]
