@@ -9,7 +9,11 @@ use crate::workspace::Workspace;
 /// Runs one measurement, or with the name `all` every one that the venue has, one after the other.
 pub(crate) fn run(workspace: &Workspace, name: &str, arguments: &[String]) -> anyhow::Result<()> {
     let mut build = workspace.cargo();
-    process::run(build.args(["build", "--release", "--package", "venue", "--bin", "buttonwood"]))?;
+    build.args(["build", "--release", "--package", "venue", "--bin", "buttonwood"]);
+    if arguments.iter().any(|argument| argument.starts_with("--mongodb")) {
+        build.args(["--features", "venue/mongodb"]);
+    }
+    process::run(&mut build)?;
     let commit = commit(workspace);
     println!("{:12} {commit}", "commit");
 

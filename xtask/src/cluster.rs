@@ -1,6 +1,7 @@
-//! `cluster`: PostgreSQL servers of one's own, to serve with and to try things out on. They go on when this ends.
+//! `cluster`: PostgreSQL servers of one's own, and servers for the archive, to serve with and to try things out on. They go on when this ends.
 
 mod member;
+pub(crate) mod archive;
 mod place;
 
 use std::fs::File;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use clap::Subcommand;
 
+use self::archive::{Archive, ArchiveKind};
 use self::member::Shard;
 use self::place::Place;
 use crate::workspace::Workspace;
@@ -28,6 +30,9 @@ pub(crate) enum Action {
         /// Give each shard a standby that follows it
         #[arg(long)]
         standby: bool,
+        /// Keep the archive in servers too, of these kinds; those that are there already by default
+        #[arg(long, value_delimiter = ',')]
+        archive: Vec<ArchiveKind>,
     },
     /// Stop the servers; `up` starts them again with what they hold
     Down {
@@ -40,14 +45,14 @@ pub(crate) enum Action {
 }
 
 pub(crate) fn run(workspace: &Workspace, action: &Action) -> anyhow::Result<()> {
-    match *action {
-        Action::Up { shards, standby } => up(workspace, shards, standby),
-        Action::Down { remove } => down(workspace, remove),
+    match action {
+        Action::Up { shards, standby, archive } => up(workspace, *shards, *standby, archive),
+        Action::Down { remove } => down(workspace, *remove),
         Action::Status => status(workspace),
     }
 }
 
-fn up(workspace: &Workspace, shards: Option<usize>, standby: bool) -> anyhow::Result<()> {
+fn up(workspace: &Workspace, shards: Option<usize>, standby: bool, archive: &[ArchiveKind]) -> anyhow::Result<()> {
     place::install(workspace)?;
     let place = Place::choose(workspace)?;
     let there = place.shards()?.len();
@@ -59,11 +64,21 @@ fn up(workspace: &Workspace, shards: Option<usize>, standby: bool) -> anyhow::Re
     for number in 1..=shards {
         Shard::named(&place, number).up(standby)?;
     }
+    for kind in ArchiveKind::ALL {
+        let archive_of_kind = Archive::of(place.folder(), kind);
+        if archive.contains(&kind) || archive_of_kind.exists()? {
+            archive_of_kind.up()?;
+        }
+    }
     let shards = place.shards()?;
-    let configuration = write_configuration(place.folder(), &shards)?;
+    let archives = Archive::made(place.folder())?;
+    let configuration = write_configuration(place.folder(), &shards, &archives)?;
     println!("configuration to serve with: {}", configuration.display());
     for shard in shards {
         println!("look into {}: psql '{}'", shard.name, shard.url()?);
+    }
+    for archive in archives {
+        println!("look into {}: {}", archive.name(), archive.url()?);
     }
     Ok(())
 }
@@ -71,12 +86,18 @@ fn up(workspace: &Workspace, shards: Option<usize>, standby: bool) -> anyhow::Re
 fn down(workspace: &Workspace, remove: bool) -> anyhow::Result<()> {
     let place = Place::choose(workspace)?;
     let shards = place.shards()?;
-    if shards.is_empty() {
+    let archives = Archive::made(place.folder())?;
+    if shards.is_empty() && archives.is_empty() {
         println!("no servers");
     }
+    let what = if remove { "removed" } else { "stopped" };
     for shard in shards {
         shard.down()?;
-        println!("{} {}", shard.name, if remove { "removed" } else { "stopped" });
+        println!("{} {what}", shard.name);
+    }
+    for archive in archives {
+        archive.down()?;
+        println!("{} {what}", archive.name());
     }
     if remove {
         place.remove()?;
@@ -96,6 +117,9 @@ fn status(workspace: &Workspace) -> anyhow::Result<()> {
             println!("{line}");
         }
     }
+    for archive in Archive::made(place.folder())? {
+        println!("{}", archive.status()?);
+    }
     println!("configuration: {}", place.folder().join(CONFIGURATION).display());
     Ok(())
 }
@@ -103,12 +127,13 @@ fn status(workspace: &Workspace) -> anyhow::Result<()> {
 const CONFIGURATION: &str = "shards.toml";
 
 /// Readable by its owner only: it has the passwords.
-fn write_configuration(folder: &Path, shards: &[Shard]) -> anyhow::Result<PathBuf> {
+fn write_configuration(folder: &Path, shards: &[Shard], archives: &[Archive]) -> anyhow::Result<PathBuf> {
     let path = folder.join(CONFIGURATION);
     let mut text = String::from("# Written by `cargo xtask cluster up`.\n");
     for shard in shards {
         text.push_str(&shard.configuration()?);
     }
+    text.push_str(&archive::configuration(archives)?);
     // A new file, so that it never has an old one's permissions.
     if path.exists() {
         std::fs::remove_file(&path)?;

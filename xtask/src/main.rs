@@ -73,7 +73,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// PostgreSQL servers of one's own, in the target directory: to serve with, to look into
+    /// PostgreSQL servers of one's own, and servers for the archive, in the target directory: to serve with, to look into
     Cluster {
         #[command(subcommand)]
         action: cluster::Action,
@@ -95,6 +95,9 @@ enum Task {
         /// Move symbols and users from shard to shard meanwhile
         #[arg(long, requires = "postgres")]
         moves: bool,
+        /// Keep trades and audit log in document databases of these kinds, and kill their servers too
+        #[arg(long, value_delimiter = ',')]
+        archive: Vec<cluster::archive::ArchiveKind>,
     },
 }
 
@@ -118,8 +121,8 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Demo { arguments } => venue::demo(&workspace, &arguments),
         Task::Bench { name, arguments } => bench::run(&workspace, &name, &arguments),
         Task::Cluster { action } => cluster::run(&workspace, &action),
-        Task::Torture { rounds, seed, postgres, shards, moves } => {
-            venue::torture(&workspace, rounds, seed, postgres.then_some((shards, moves)))
+        Task::Torture { rounds, seed, postgres, shards, moves, archive } => {
+            venue::torture(&workspace, rounds, seed, postgres.then_some((shards, moves)), &archive)
         }
     }
 }

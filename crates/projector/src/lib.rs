@@ -14,6 +14,7 @@ pub mod changes;
 pub mod candle;
 pub mod book;
 pub mod history;
+pub mod minutes;
 pub mod words;
 pub mod decimal;
 pub mod block;

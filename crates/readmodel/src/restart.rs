@@ -7,7 +7,8 @@ use domain::command::{Command, Sequenced};
 use domain::event::{Event, OrderAmended, OrderClosed, OrderFilled};
 use domain::ids::{EventId, OrderId, SymbolId, TradeId, UserId};
 use domain::order::{MarketSize, OrderKind};
-use domain::units::{Seq, UnixNanos};
+use domain::units::{Seq, Ticks, UnixNanos};
+use projector::candle::Candle;
 use projector::history::{
     History, MinutesQuery, OrderKey, OrdersQuery, Page, ReadError, Selection, TimeRange, TradesQuery,
 };
@@ -34,6 +35,8 @@ pub struct Replay<'a> {
     seq: Seq,
     /// By symbol: the stored minutes have every trade through here.
     minutes_through: Vec<Seq>,
+    /// Why the archive gave no trades, if it did not: it is not asked again.
+    away: Option<ReadError>,
     /// Orders that are closed in the state but not yet where the replay is; absent inside: no store has them.
     closing: BTreeMap<OrderId, Option<OrderRow>>,
 }
@@ -41,14 +44,14 @@ pub struct Replay<'a> {
 impl ReadModel {
     /// Begins to replay the commands after `after`, before the model is read or written: `after` is the checkpoint of the store
     /// that is furthest behind, or later if earlier commands are not at hand (reads that need them then fail with the gap).
-    /// Takes last trades and the last day from the stores.
+    /// Takes last trades and the last day from the archive; where it is away, they begin here.
     pub fn replay<'a>(&'a self, history: &'a dyn History, after: Seq) -> Result<Replay<'a>, ReadError> {
         assert!(after <= self.seq(), "a store is not ahead of the state");
         for shard in &self.shards {
             lock(shard).begin_after(after);
         }
-        let mut replay =
-            Replay { model: self, history, after, seq: after, minutes_through: Vec::new(), closing: BTreeMap::new() };
+        let (minutes_through, closing) = (Vec::new(), BTreeMap::new());
+        let mut replay = Replay { model: self, history, after, seq: after, minutes_through, away: None, closing };
         for symbol in self.reference().symbols() {
             let through = replay.warm(symbol.instrument.id())?;
             replay.minutes_through.push(through);
@@ -225,40 +228,78 @@ impl Replay<'_> {
         Ok(())
     }
 
+    /// Why last trades and last day are not those of the archive, if they are not.
+    pub const fn without_archive(&self) -> Option<&ReadError> {
+        self.away.as_ref()
+    }
+
+    /// What the archive has of a symbol; of one that is away, nothing.
+    fn stored_market(&mut self, symbol: SymbolId, from: UnixNanos) -> Result<StoredMarket, ReadError> {
+        if self.away.is_some() {
+            return Ok(StoredMarket::default());
+        }
+        match StoredMarket::read(self.history, symbol, from) {
+            Err(error @ ReadError::Failed(_)) => {
+                self.away = Some(error);
+                Ok(StoredMarket::default())
+            }
+            read => read,
+        }
+    }
+
     /// Last trades and last day of a symbol; returns through where the minutes are complete.
-    fn warm(&self, symbol: SymbolId) -> Result<Seq, ReadError> {
+    fn warm(&mut self, symbol: SymbolId) -> Result<Seq, ReadError> {
         let market = self.model.market(symbol).expect("every symbol has a market");
         let now = self.model.time();
         if lock(&market).last_trade == TradeId(0) {
             lock(&market).trades = Tail::beginning_at(Place(1), Seq::ZERO);
             return Ok(Seq::ZERO);
         }
-        let newest = |to, limit| MinutesQuery { symbol, time: TimeRange { from: None, to }, limit };
         let from = earliest_kept(now);
-        let minutes_max = usize::try_from(RECENT_MINUTES).expect("a day has few minutes");
-        let minutes = self.history.minutes(&newest(None, minutes_max))?;
-        let before = self.history.minutes(&newest(Some(UnixNanos(from.0.saturating_sub(1))), 1))?;
-        let selection = Selection { first: None, time: TimeRange::default(), limit: RECENT_TRADES };
-        let trades = self.history.trades(&TradesQuery { symbol, selection })?;
+        let StoredMarket { through, minutes, close_before, trades } = self.stored_market(symbol, from)?;
 
         let mut market = lock(&market);
-        let first = trades.rows.first().map_or(TradeId(market.last_trade.0 + 1), |row| row.trade);
+        let first = trades.first().map_or(TradeId(market.last_trade.0 + 1), |row| row.trade);
         market.trades = Tail::beginning_at(Place(first.0), self.seq);
-        for row in &trades.rows {
+        for row in &trades {
             market.push_trade(*row, Seq::ZERO, &self.model.allow.trades);
             market.day.set_last_quantity(row.quantity);
         }
-        if trades.rows.is_empty() {
+        if trades.is_empty() {
             // Not even one is stored; the first that is replayed begins the row.
             market.trades = Tail::beginning_at(Place(0), self.seq);
         }
-        if minutes.through < self.seq {
+        if through < self.seq {
             market.day = Day::beginning_at(now, market.last_price);
-            return Ok(minutes.through);
+            return Ok(through);
         }
-        let inside = minutes.rows.into_iter().filter(|minute| minute.open_time >= from).collect();
-        market.day.fill(inside, from, before.rows.last().map(|minute| minute.close));
-        Ok(minutes.through)
+        let inside = minutes.into_iter().filter(|minute| minute.open_time >= from).collect();
+        market.day.fill(inside, from, close_before);
+        Ok(through)
+    }
+}
+
+/// Last minutes and trades of a symbol, as the archive has them.
+#[derive(Debug, Default)]
+struct StoredMarket {
+    /// The minutes have every trade through here.
+    through: Seq,
+    minutes: Vec<Candle>,
+    /// Last price before the last day.
+    close_before: Option<Ticks>,
+    trades: Vec<TradeRow>,
+}
+
+impl StoredMarket {
+    fn read(history: &dyn History, symbol: SymbolId, from: UnixNanos) -> Result<Self, ReadError> {
+        let newest = |to, limit| MinutesQuery { symbol, time: TimeRange { from: None, to }, limit };
+        let minutes_max = usize::try_from(RECENT_MINUTES).expect("a day has few minutes");
+        let minutes = history.minutes(&newest(None, minutes_max))?;
+        let before = history.minutes(&newest(Some(UnixNanos(from.0.saturating_sub(1))), 1))?;
+        let selection = Selection { first: None, time: TimeRange::default(), limit: RECENT_TRADES };
+        let trades = history.trades(&TradesQuery { symbol, selection })?.rows;
+        let close_before = before.rows.last().map(|minute| minute.close);
+        Ok(Self { through: minutes.through, minutes: minutes.rows, close_before, trades })
     }
 }
 

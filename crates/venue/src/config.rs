@@ -1,10 +1,13 @@
 //! Configuration: a TOML file, overridden by the environment, with a default for everything.
 
+pub(crate) mod archives;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use archives::{Archive, Routes};
 use domain::text::ShardName;
 use projector::buckets::Interval;
 use projector::settings::Settings;
@@ -57,6 +60,10 @@ pub(crate) struct Config {
     pub(crate) market_snapshot_ttl_hours: u32,
     /// Where this venue is, in the operator's words: only standbys of the same region are read; without it, all are.
     pub(crate) region: Option<String>,
+    /// The databases that collections of the archive are routed to.
+    pub(crate) archives: Vec<Archive>,
+    /// Which collection is in which of them.
+    pub(crate) archive: Routes,
     /// Threads of the gateway; 0: one per core.
     pub(crate) gateway_threads: usize,
     /// How long a request waits for its answer before it gets "unknown, ask again", in milliseconds.
@@ -161,6 +168,8 @@ impl Default for Config {
             market_snapshot_levels: 10,
             market_snapshot_ttl_hours: 24,
             region: None,
+            archives: Vec::new(),
+            archive: Routes::default(),
             gateway_threads: 0,
             answer_timeout_ms: 5_000,
             connections_max: 4_096,
@@ -205,6 +214,7 @@ impl Config {
         anyhow::ensure!(self.snapshot_every >= 1_000, "snapshot_every must be at least 1000");
         anyhow::ensure!(self.follower_lag_max >= 10_000, "follower_lag_max must be at least 10000");
         self.check_shards()?;
+        self.archive.check(&self.archives, &self.shards)?;
         anyhow::ensure!((1..=60_000).contains(&self.answer_timeout_ms), "answer_timeout_ms must be from 1 to 60000");
         anyhow::ensure!((1..=1 << 20).contains(&self.connections_max), "connections_max must be from 1 to 1048576");
         for (name, timeout_ms) in [("idle_timeout_ms", self.idle_timeout_ms), ("head_timeout_ms", self.head_timeout_ms)]

@@ -20,7 +20,7 @@ use sequencer::recovery::Places;
 
 use crate::config::Config;
 use crate::serve::read_master_key;
-use crate::stores::member::{Access, Role, open_present};
+use crate::stores::member::{Access, open_present};
 use manifest::{Manifest, signing_key};
 use write::Writer;
 
@@ -69,7 +69,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let key =
         read_master_key(&config.data)?.context("there is no master.key to sign with: the first `serve` makes it")?;
     let key = signing_key(&key);
-    let archive = open_present(&config, Access::Read)?.members.into_iter().find(|member| member.role == Role::Archive);
+    let mut members = open_present(&config, Access::Read)?.members.into_iter();
+    let archive = members.find(|member| member.streams.contains(&Stream::Audit));
     let mut archive = archive.context("there is no archive")?;
 
     fs::create_dir(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;

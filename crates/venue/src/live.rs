@@ -452,6 +452,9 @@ fn catch_up_memory(
     // A store that was lost after its commands were purged cannot be helped by them: reads that need those find the gap.
     let after = behind.max(logs.complete_after()?).min(read_model.seq());
     let mut replay = read_model.replay(history, after)?;
+    if let Some(why) = replay.without_archive() {
+        tracing::warn!(%why, "no trades could be read: the figures of the last day begin now, and are whole after a start with the archive");
+    }
     let mut source = Joined::new(logs.clone(), Arc::clone(written));
     source.start_after(after);
     while let Some(block) = source.next().map_err(|error| anyhow::anyhow!("{error:?}"))? {

@@ -73,7 +73,7 @@ enum Command {
     Inspect(inspect::Args),
     /// Where the stores are, and how to take them back after the journal was restored to an earlier point.
     Follower(rewind::Args),
-    /// Bring the schema of every PostgreSQL shard up to date.
+    /// Bring the schema of every PostgreSQL shard and every database of the archive up to date.
     Migrate(migrate::Args),
     /// The PostgreSQL shards as a whole.
     #[command(subcommand)]

@@ -82,7 +82,7 @@ fn status(config: &Config) -> anyhow::Result<()> {
     }
     for Member { name, streams, mut store, .. } in open_stores(config, Access::Read)? {
         for stream in streams {
-            match store.checkpoint(*stream)? {
+            match store.checkpoint(stream)? {
                 Some(at) => println!("{name}/{:<13} is at {} of epoch {}", stream.word(), at.seq.0, at.epoch.0),
                 None => println!("{name}/{:<13} is empty", stream.word()),
             }

@@ -3,6 +3,7 @@
 pub(crate) mod member;
 pub(crate) mod postgres;
 pub(crate) mod standby;
+pub(crate) mod archive;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -261,7 +262,7 @@ fn look(members: &mut [Member]) -> anyhow::Result<Vec<Found>> {
     let deadline = Instant::now() + REACH_WAIT;
     let mut all = Vec::new();
     for Member { name, shard, streams, store, lineage, .. } in members {
-        for stream in *streams {
+        for stream in streams.iter() {
             let name = name_of(name, *stream);
             let at = ask(store.as_mut(), *stream, deadline).with_context(|| format!("the store {name}"))?;
             if matches!(at, At::Unreachable) {
@@ -323,7 +324,10 @@ fn readers(config: &Config, members: &[Member]) -> anyhow::Result<(Orders, Arc<d
         };
         Orders::Shards(config.shards.iter().map(shard).collect::<Result<_, _>>()?)
     };
-    let lineage = lineage(&|member| member.role == Role::Archive);
-    let trades = SqliteTrades::open(&directory.join(member::ARCHIVE_FILE), READERS, lineage)?;
-    Ok((orders, Arc::new(trades)))
+    let lineage = lineage(&|member| member.streams.contains(&Stream::Trades));
+    let trades: Arc<dyn TradeHistory> = match archive::of(config, Stream::Trades) {
+        None => Arc::new(SqliteTrades::open(&directory.join(member::ARCHIVE_FILE), READERS, lineage)?),
+        Some(archive) => archive::trades(archive, lineage)?,
+    };
+    Ok((orders, trades))
 }

@@ -250,17 +250,17 @@ fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Sto
             let (mut rows, mut printer) = (Spool::default(), Printer::default());
             let mut printed = Ok(());
             // Before and after the rows: a venue that runs meanwhile may change it.
-            let (incoming, left) = around(store.as_mut(), *stream)?;
-            let checkpoint = store.read_stream(*stream, &mut |row| {
+            let (incoming, left) = around(store.as_mut(), stream)?;
+            let checkpoint = store.read_stream(stream, &mut |row| {
                 if printed.is_ok() {
                     printed = printer.take(&row, &mut |print| rows.push(print));
                 }
             })?;
             let printed = printed.and_then(|()| printer.end(&mut |print| rows.push(print)));
             printed.context("no room for what is compared; TMPDIR says where it goes")?;
-            let since = around(store.as_mut(), *stream)?;
+            let since = around(store.as_mut(), stream)?;
             let (shard_id, held) = (store.found_shard()?, &incoming & &since.0);
-            let of = Of { store: name.clone(), role, stream: *stream, shard: shard_id, held };
+            let of = Of { store: name.clone(), role, stream, shard: shard_id, held };
             let (incoming, left) = (&incoming | &since.0, &left | &since.1);
             match checkpoint {
                 Some(checkpoint) => {

@@ -20,15 +20,18 @@ const ARROWS: &[(&str, Allowed)] = &[
     ("prefetch", Allowed::Only(&[])),
     ("engine", Allowed::Only(&["domain", "prefetch"])),
     ("projector", Allowed::Only(&["domain", "codec", "journal"])),
+    ("documents", Allowed::Only(&["domain", "projector"])),
     ("readmodel", Allowed::Only(&["domain", "prefetch", "projector"])),
     ("sequencer", Allowed::Only(&["domain", "codec", "journal", "engine", "readmodel"])),
     ("gateway", Allowed::Only(&["domain", "codec", "readmodel", "projector"])),
     ("store-sqlite", Allowed::Only(&["domain", "codec", "projector"])),
+    ("store-mongodb", Allowed::Only(&["domain", "codec", "projector", "documents"])),
     ("pg-cluster", Allowed::Only(&[])),
+    ("archive-cluster", Allowed::Only(&[])),
     ("store-postgres", Allowed::Only(&["domain", "codec", "projector"])),
     ("sim", Allowed::AllBut(&["venue", "xtask"])),
     ("venue", Allowed::AllBut(&["xtask"])),
-    ("xtask", Allowed::Only(&["pg-cluster"])),
+    ("xtask", Allowed::Only(&["pg-cluster", "archive-cluster"])),
 ];
 
 /// An arrow that a crate's manifest draws.

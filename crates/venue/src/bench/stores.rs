@@ -4,6 +4,9 @@
 mod work;
 mod postgres;
 mod sqlite;
+#[cfg(feature = "mongodb")]
+mod archives;
+mod mongodb;
 
 use std::time::Duration;
 
@@ -35,10 +38,24 @@ pub(crate) struct Options {
     seed: u64,
     #[command(flatten)]
     postgres: postgres::Servers,
+    #[command(flatten)]
+    mongodb: mongodb::MongoServers,
 }
 
 /// All kinds of stores. A new one is a file beside the others and a line here.
-const STORES: [Measure; 2] = [postgres::measure, sqlite::measure];
+const STORES: [Measure; 3] = [postgres::measure, sqlite::measure, mongodb::measure];
+
+/// Flow that a day's cost is told for.
+const EVENTS_PER_S: u32 = 10_000;
+const SECONDS_PER_DAY: f64 = 86_400.0;
+
+/// Name for a place that is measured in, and dropped at the end.
+#[cfg(feature = "mongodb")]
+fn scratch_name() -> anyhow::Result<String> {
+    let mut bytes = [0; 6];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+    Ok(format!("buttonwood_bench_{}", hex::encode(bytes)))
+}
 
 /// Measures one kind of store; nothing where there is none to measure.
 type Measure = fn(&Options, &Work) -> anyhow::Result<Vec<Figure>>;
@@ -62,6 +79,8 @@ struct Figure {
     took: Took,
     /// Nanoseconds of each write.
     latency: Histogram<u64>,
+    /// What the service charges for the writes, in US dollars; absent: it does not charge by the write.
+    dollars: Option<f64>,
 }
 
 /// Measures every kind of store that is there.
@@ -89,7 +108,7 @@ pub(super) fn run(options: &Options, as_json: bool) -> anyhow::Result<()> {
 
 fn print_table(figures: &[Figure]) {
     println!(
-        "\n{:38} {:12} {:>6} {:>7} {:>7} {:>10} {:>10} {:>9} {:>9} {:>9} {:>9}",
+        "\n{:38} {:12} {:>6} {:>7} {:>7} {:>10} {:>10} {:>9} {:>9} {:>9} {:>9} {:>8}",
         "store",
         "way",
         "batch",
@@ -100,13 +119,14 @@ fn print_table(figures: &[Figure]) {
         "p50 ms",
         "p99 ms",
         "µs client",
-        "µs server"
+        "µs server",
+        "$/day"
     );
     for figure in figures {
         let server =
             figure.per_command(figure.took.server).map_or_else(|| "-".to_owned(), |micros| format!("{micros:.1}"));
         println!(
-            "{:38} {:12} {:>6} {:>7} {:>7} {:>10.0} {:>10.0} {:>9.2} {:>9.2} {:>9.1} {:>9}",
+            "{:38} {:12} {:>6} {:>7} {:>7} {:>10.0} {:>10.0} {:>9.2} {:>9.2} {:>9.1} {:>9} {:>8}",
             figure.store,
             figure.way,
             figure.batch,
@@ -118,10 +138,12 @@ fn print_table(figures: &[Figure]) {
             figure.quantile_ms(0.99),
             figure.per_command(Some(figure.took.client)).unwrap_or(0.0),
             server,
+            figure.dollars_per_day().map_or_else(|| "-".to_owned(), |dollars| format!("{dollars:.2}")),
         );
     }
     println!(
-        "\np50, p99: of one write. µs: CPU time for each command. `on disk`: a write waits for the disk before it is answered."
+        "\np50, p99: of one write. µs: CPU time for each command. `on disk`: a write waits for the disk before it is answered. \
+         $/day: at {EVENTS_PER_S} commands a second."
     );
 }
 
@@ -138,6 +160,12 @@ impl Figure {
         Some(time?.as_secs_f64() * 1e6 / super::accept::as_f64(self.commands.max(1)))
     }
 
+    /// At [`EVENTS_PER_S`].
+    fn dollars_per_day(&self) -> Option<f64> {
+        let each = self.dollars? / super::accept::as_f64(self.commands.max(1));
+        Some(each * f64::from(EVENTS_PER_S) * SECONDS_PER_DAY)
+    }
+
     fn json(&self) -> Value {
         json!({
             "store": self.store,
@@ -152,6 +180,7 @@ impl Figure {
             "write_p99_us": self.latency.value_at_quantile(0.99) / 1_000,
             "client_cpu_us_per_command": self.per_command(Some(self.took.client)),
             "server_cpu_us_per_command": self.per_command(self.took.server),
+            "dollars_per_day": self.dollars_per_day(),
         })
     }
 }

@@ -82,8 +82,8 @@ impl Shards {
         let map = self.shared.read_model.shard_map();
         let deadline = Instant::now() + REACH_WAIT;
         for member in &mut members {
-            for stream in member.streams {
-                match ask(member.store.as_mut(), *stream, deadline)? {
+            for stream in member.streams.clone() {
+                match ask(member.store.as_mut(), stream, deadline)? {
                     At::Unreachable => {
                         anyhow::bail!("not reached: {}", member.store.trouble().unwrap_or("it does not answer"))
                     }

@@ -48,12 +48,12 @@ impl Seeding {
             return Ok(());
         };
         for member in members {
-            for stream in member.streams {
-                if matches!(member.store.checkpoint(*stream), Ok(Some(_))) {
+            for stream in member.streams.clone() {
+                if matches!(member.store.checkpoint(stream), Ok(Some(_))) {
                     continue;
                 }
-                let batch = seed::empty_shard(*stream, &state, &map, at);
-                commit(member, &batch).with_context(|| name_of(&member.name, *stream))?;
+                let batch = seed::empty_shard(stream, &state, &map, at);
+                commit(member, &batch).with_context(|| name_of(&member.name, stream))?;
             }
         }
         tracing::info!(shard = %shard.name, seq = at.seq.0, "the empty database begins at a snapshot");

@@ -18,8 +18,9 @@ use store_postgres::moves::{Leftover, Watch};
 use store_sqlite::fault::Fault;
 use store_sqlite::store::SqliteStore;
 
-use super::postgres;
+use super::{archive, postgres};
 use crate::config::Config;
+use crate::config::archives::EMBEDDED;
 
 /// Names of the files in the store's directory.
 pub(crate) const HOT_FILE: &str = "hot.db";
@@ -97,32 +98,46 @@ pub(crate) struct Member {
     /// Of which shard it holds a stream, if of one.
     pub(crate) shard: Option<ShardName>,
     pub(crate) role: Role,
-    pub(crate) streams: &'static [Stream],
+    pub(crate) streams: Vec<Stream>,
     /// Tells whoever reads it which rows are this venue's.
     pub(crate) lineage: Arc<Lineage>,
     pub(crate) store: Box<dyn Kept>,
 }
 
-/// The files of the embedded store: the archive, and where there are no shards the hot one.
-pub(crate) fn files(config: &Config) -> Vec<(Role, PathBuf)> {
-    let directory = config.store_directory();
-    let hot = config.shards.is_empty().then(|| (Role::Hot, directory.join(HOT_FILE)));
-    hot.into_iter().chain([(Role::Archive, directory.join(ARCHIVE_FILE))]).collect()
+/// A file of the embedded store, and the streams it is fed.
+pub(crate) struct SqliteFile {
+    role: Role,
+    path: PathBuf,
+    streams: Vec<Stream>,
 }
 
-fn shards(config: &Config, access: Access) -> anyhow::Result<Vec<Member>> {
+/// The files of the embedded store: where there are no shards the hot one, and the archive unless everything of it is routed elsewhere.
+pub(crate) fn files(config: &Config) -> Vec<SqliteFile> {
+    let directory = config.store_directory();
+    let streams_of_hot = store_sqlite::store::Role::Hot.streams().to_vec();
+    let hot = SqliteFile { role: Role::Hot, path: directory.join(HOT_FILE), streams: streams_of_hot };
+    let stays = |stream: &Stream| *stream == Stream::Reference || config.archive.place_of(*stream) == EMBEDDED;
+    let streams: Vec<Stream> = store_sqlite::store::Role::Archive.streams().iter().copied().filter(stays).collect();
+    let archive = SqliteFile { role: Role::Archive, path: directory.join(ARCHIVE_FILE), streams };
+    let hot = Some(hot).filter(|_| config.shards.is_empty());
+    hot.into_iter().chain(Some(archive).filter(|archive| archive.streams.len() > 1)).collect()
+}
+
+/// The stores that are behind a network.
+fn servers(config: &Config, access: Access) -> anyhow::Result<Vec<Member>> {
     let mut members = Vec::new();
     for shard in &config.shards {
         members.extend(postgres::members(shard, access)?);
     }
+    members.extend(archive::members(config, access)?);
     Ok(members)
 }
 
 /// Opens the stores to write, and makes them where there are none.
 pub(crate) fn open(config: &Config) -> anyhow::Result<Vec<Member>> {
-    let mut members = shards(config, Access::Write)?;
-    for (role, path) in files(config) {
-        members.push(sqlite(role, &path, SqliteStore::open)?);
+    let mut members = servers(config, Access::Write)?;
+    for file in files(config) {
+        members.push(sqlite(file, SqliteStore::open)?);
     }
     Ok(members)
 }
@@ -133,12 +148,12 @@ pub(crate) fn open_present(config: &Config, access: Access) -> anyhow::Result<Pr
         Access::Write => SqliteStore::open,
         Access::Read => SqliteStore::open_to_read,
     };
-    let mut present = Present { members: shards(config, access)?, missing: Vec::new() };
-    for (role, path) in files(config) {
-        if path.exists() {
-            present.members.push(sqlite(role, &path, open)?);
+    let mut present = Present { members: servers(config, access)?, missing: Vec::new() };
+    for file in files(config) {
+        if file.path.exists() {
+            present.members.push(sqlite(file, open)?);
         } else {
-            present.missing.push(path.display().to_string());
+            present.missing.push(file.path.display().to_string());
         }
     }
     Ok(present)
@@ -162,18 +177,12 @@ pub(crate) struct Present {
 
 type OpenSqlite = fn(&Path, store_sqlite::store::Role) -> Result<SqliteStore, Fault>;
 
-fn sqlite(role: Role, path: &Path, open: OpenSqlite) -> anyhow::Result<Member> {
-    let store = open(path, role.of_sqlite()).with_context(|| format!("cannot open the store {}", path.display()))?;
+fn sqlite(file: SqliteFile, open: OpenSqlite) -> anyhow::Result<Member> {
+    let SqliteFile { role, path, streams } = file;
+    let store = open(&path, role.of_sqlite()).with_context(|| format!("cannot open the store {}", path.display()))?;
     let name = match role {
         Role::Hot => "hot",
         Role::Archive => "archive",
     };
-    Ok(Member {
-        name: name.to_owned(),
-        shard: None,
-        role,
-        streams: role.of_sqlite().streams(),
-        lineage: Arc::default(),
-        store: Box::new(store),
-    })
+    Ok(Member { name: name.to_owned(), shard: None, role, streams, lineage: Arc::default(), store: Box::new(store) })
 }

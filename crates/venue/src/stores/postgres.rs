@@ -49,7 +49,7 @@ pub(crate) fn members_of(shard: &Shard, access: Access, lineage: &Arc<Lineage>) 
             name: shard.name.clone(),
             shard: Some(shard.shard_name()),
             role: Role::Hot,
-            streams: std::slice::from_ref(stream),
+            streams: vec![*stream],
             lineage: Arc::clone(lineage),
             store: Box::new(OneStream { store, place: place.clone() }),
         })

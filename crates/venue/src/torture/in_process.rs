@@ -9,10 +9,12 @@ use outside::process::Running;
 use crate::ack::Ack;
 use crate::logs;
 use crate::rig::Rig;
-use crate::shards::Victim;
+use crate::servers::{Servers, Victim};
 
 /// Acknowledgements after which a load is killed: a power of two, up to this one.
 const ACKNOWLEDGED_LOG2_MAX: u64 = 16;
+/// The same where the archive is in a document database: the servers for tests take a few thousand a second.
+const DOCUMENTS_LOG2_MAX: u64 = 12;
 /// Of a hundred loads, those that are killed before their first acknowledgement.
 const STARTING_PERCENT: u64 = 10;
 /// How long after its beginning such a load is killed at the latest.
@@ -70,7 +72,7 @@ fn load(rig: &mut Rig, round: u64) -> anyhow::Result<(Vec<Ack>, String)> {
     let mut how = String::new();
     let (seed, first) = (rig.random.next().to_string(), (round << NUMBER_BITS).to_string());
     let data = rig.data.to_str().context("a path that is text")?;
-    let rate = if rig.shards.is_some() { RATE_WITH_SERVERS } else { "0" };
+    let rate = if rig.servers.is_some() { RATE_WITH_SERVERS } else { "0" };
     let command = rig.binary.command(&["load", "--data", data, "--seed", &seed, "--first", &first, "--rate", rate]);
     let mut load = Running::spawn(command, rig.data.with_extension("log"))?;
     let mut lines = Vec::new();
@@ -78,7 +80,9 @@ fn load(rig: &mut Rig, round: u64) -> anyhow::Result<(Vec<Ack>, String)> {
         std::thread::sleep(rig.moment(STARTING_MS));
         rig.kills.starting += 1;
     } else {
-        let goal = usize::try_from(1_u64 << rig.random.below(ACKNOWLEDGED_LOG2_MAX + 1))?;
+        let documents = rig.servers.as_ref().is_some_and(Servers::have_archives);
+        let log2_max = if documents { DOCUMENTS_LOG2_MAX } else { ACKNOWLEDGED_LOG2_MAX };
+        let goal = usize::try_from(1_u64 << rig.random.below(log2_max + 1))?;
         let kill_at = match victim {
             Victim::Venue => None,
             Victim::Servers => Some(goal / 2),

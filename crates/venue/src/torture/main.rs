@@ -15,8 +15,8 @@ mod ack;
 mod in_process;
 mod logs;
 mod forget;
-mod shards;
 mod moves;
+mod servers;
 #[path = "../random.rs"]
 mod random;
 
@@ -30,7 +30,7 @@ use clap::Parser;
 use in_process::InProcess;
 use rest::Rest;
 use rig::Rig;
-use shards::Shards;
+use servers::{ArchiveKind, Servers};
 
 /// Kill a venue in the middle of its work, restart it, and prove that nothing acknowledged is lost.
 #[derive(Debug, Parser)]
@@ -62,6 +62,9 @@ struct Args {
     /// Move symbols and users from shard to shard meanwhile.
     #[arg(long, requires = "postgres")]
     moves: bool,
+    /// Keep trades and audit log in document databases of these kinds, and kill their servers too.
+    #[arg(long, value_delimiter = ',')]
+    archive: Vec<ArchiveKind>,
     /// REST clients.
     #[arg(long, default_value_t = 6)]
     clients: u32,
@@ -88,13 +91,13 @@ fn run(args: &Args, seed: u64) -> anyhow::Result<()> {
     let directory = args.data.clone().unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
     anyhow::ensure!((1..=16).contains(&args.shards), "--shards must be from 1 to 16");
-    let shards = args.postgres.then(|| Shards::start(args.shards, &directory)).transpose()?;
-    let mut rig = Rig::new(&program, &directory, seed, shards, args.forget_in);
+    let servers = Servers::start(if args.postgres { args.shards } else { 0 }, &args.archive, &directory)?;
+    let mut rig = Rig::new(&program, &directory, seed, servers, args.forget_in);
     let outcome = rounds(args, &mut rig);
     // Whoever looks for the reason needs the files, and nobody writing to them.
     rig.drop_venue();
     if outcome.is_err() {
-        for folder in rig.shards.iter_mut().flat_map(Shards::keep) {
+        for folder in rig.servers.iter_mut().flat_map(Servers::keep) {
             eprintln!("torture: what is left of a server is kept in {}", folder.display());
         }
         if args.data.is_none() {
@@ -122,8 +125,8 @@ fn rounds(args: &Args, rig: &mut Rig) -> anyhow::Result<()> {
         }
     }
     let (orders, cancels, unknown) = rest.counts();
-    if let Some(shards) = &rig.shards {
-        let (all, between) = (shards.killed.all, shards.killed.between);
+    if let Some(servers) = &rig.servers {
+        let (all, between) = (servers.killed.all, servers.killed.between);
         println!(
             "torture: {all} servers killed, {between} times between rows and commit; {} moves begun",
             rest.moves()

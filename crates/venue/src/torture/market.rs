@@ -6,7 +6,7 @@ use outside::money::units;
 use serde_json::{Value, json};
 
 use crate::rig::Rig;
-use crate::shards::Shards;
+use crate::servers::Servers;
 
 pub(crate) const SYMBOLS: [&str; 2] = ["RBTCRUSD", "RETHRUSD"];
 const ASSETS: [(&str, &str); 3] = [("RBTC", "10000"), ("RETH", "10000"), ("RUSD", "1000000")];
@@ -70,14 +70,14 @@ impl Market {
     }
 
     /// Adds up what the shards say that they own: the same money, and each of so many orders once.
-    pub(crate) fn check_shards(&self, shards: &Shards, orders: usize) -> anyhow::Result<()> {
+    pub(crate) fn check_shards(&self, servers: &Servers, orders: usize) -> anyhow::Result<()> {
         let mut sums = [0; ASSETS.len()];
         for (sum, (asset, _)) in sums.iter_mut().zip(ASSETS) {
             let sql = format!(
                 "SELECT coalesce(sum(free + locked), 0) FROM owned_balances WHERE asset_id IN
                  (SELECT asset_id FROM assets WHERE code = '{asset}')"
             );
-            for text in shards.ask(&sql)? {
+            for text in servers.ask(&sql)? {
                 *sum += units(text.trim()).with_context(|| format!("an amount: {text}"))?;
             }
         }
@@ -87,7 +87,7 @@ impl Market {
             SYMBOLS.join("', '")
         );
         let mut found = 0;
-        for count in shards.ask(&sql)? {
+        for count in servers.ask(&sql)? {
             found += count.trim().parse::<usize>()?;
         }
         anyhow::ensure!(found == orders, "{orders} orders were acknowledged, over all shards there are {found}");

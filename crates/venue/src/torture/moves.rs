@@ -17,7 +17,7 @@ pub(crate) struct Moves {
 }
 
 impl Moves {
-    /// Between so many shards, named as [`crate::shards::Shards`] does.
+    /// Between so many shards, named as [`crate::servers::Servers`] does.
     pub(crate) fn new(shards: usize, admin: Key, users: Vec<u64>) -> anyhow::Result<Self> {
         anyhow::ensure!(shards > 1, "--moves needs two shards at least");
         Ok(Self { shards: u64::try_from(shards)?, admin, users, begun: 0 })

@@ -12,7 +12,7 @@ use crate::market::Market;
 use crate::moves::Moves;
 use crate::orders::Order;
 use crate::rig::Rig;
-use crate::shards::Victim;
+use crate::servers::Victim;
 use crate::trader::{Log, Trader};
 
 /// Acknowledgements of a round, at most.
@@ -155,7 +155,8 @@ impl Rest {
     /// The venue has shut down: what all shards own together is everything, once.
     pub(crate) fn check_shards(&self, rig: &Rig) -> anyhow::Result<()> {
         let (orders, _, _) = self.counts();
-        rig.shards.as_ref().map_or(Ok(()), |shards| self.market.check_shards(shards, orders))
+        let servers = rig.servers.as_ref().filter(|servers| servers.have_shards());
+        servers.map_or(Ok(()), |servers| self.market.check_shards(servers, orders))
     }
 }
 

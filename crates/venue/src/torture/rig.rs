@@ -9,7 +9,7 @@ use outside::process::{Binary, Running};
 
 use crate::forget::forget;
 use crate::random::Random;
-use crate::shards::{Shards, Victim};
+use crate::servers::{Servers, Victim};
 
 /// Commands between two snapshots: few, so that every few rounds begin from another one.
 const SNAPSHOT_EVERY: u64 = 5_000;
@@ -19,6 +19,10 @@ const SEGMENT_MIB: u64 = 16;
 const START_KILLED_PERCENT: u64 = 30;
 /// How long after its beginning a start is killed at the latest. Few take longer.
 const START_KILLED_MS: u64 = 300;
+
+/// How long the archive may take to catch up, and how often it is looked at.
+const LEVEL_PATIENCE: Duration = Duration::from_mins(10);
+const LEVEL_PAUSE: Duration = Duration::from_millis(50);
 
 /// How often the venue was killed.
 #[derive(Debug, Default)]
@@ -38,8 +42,8 @@ pub(crate) struct Rig {
     pub(crate) random: Random,
     pub(crate) kills: Kills,
     pub(crate) verified: u64,
-    /// The servers that hold orders and money; absent: they are in the embedded store.
-    pub(crate) shards: Option<Shards>,
+    /// The servers that hold orders, money, the archive; absent: everything is in the embedded store.
+    pub(crate) servers: Option<Servers>,
     /// The round in which what was acknowledged is thrown away.
     forget_in: Option<u64>,
     venue: Option<Running>,
@@ -50,7 +54,7 @@ impl Rig {
         program: &Path,
         directory: &Path,
         seed: u64,
-        shards: Option<Shards>,
+        servers: Option<Servers>,
         forget_in: Option<u64>,
     ) -> Self {
         let segments = directory.join("segments");
@@ -59,9 +63,9 @@ impl Rig {
             .with("SNAPSHOT_EVERY", SNAPSHOT_EVERY)
             .with("SEGMENT_STORE", segments.display())
             .with("GATEWAY_THREADS", 2);
-        let binary = match &shards {
+        let binary = match &servers {
             // What has moved away goes soon after.
-            Some(shards) => binary.with("CONFIG", shards.config.display()).with("MOVED_ROWS_KEPT_S", 1),
+            Some(servers) => binary.with("CONFIG", servers.config.display()).with("MOVED_ROWS_KEPT_S", 1),
             None => binary,
         };
         Self {
@@ -71,7 +75,7 @@ impl Rig {
             random: Random::new(seed),
             kills: Kills::default(),
             verified: 0,
-            shards,
+            servers,
             forget_in,
             venue: None,
         }
@@ -84,7 +88,7 @@ impl Rig {
 
     /// Whom a round kills: in turn, so that the rounds of each kind have all of them; the venue, where there are no servers.
     pub(crate) fn victim(&self, round: u64) -> Victim {
-        match (round % 3, &self.shards) {
+        match (round % 3, &self.servers) {
             (1, Some(_)) => Victim::Servers,
             (2, Some(_)) => Victim::Both,
             _ => Victim::Venue,
@@ -93,12 +97,12 @@ impl Rig {
 
     /// Kills a server or all; how, in words.
     pub(crate) fn kill_servers(&mut self) -> anyhow::Result<String> {
-        self.shards.as_mut().context("servers")?.kill(&mut self.random)
+        self.servers.as_mut().context("servers")?.kill(&mut self.random)
     }
 
     /// Starts the servers that do not run.
     pub(crate) fn restart_servers(&mut self) -> anyhow::Result<()> {
-        self.shards.as_mut().map_or(Ok(()), Shards::restart)
+        self.servers.as_mut().map_or(Ok(()), Servers::restart)
     }
 
     /// A random duration below so many milliseconds.
@@ -165,7 +169,26 @@ impl Rig {
 
     /// Shuts the running venue down, if there is one.
     pub(crate) fn stop(&mut self) -> anyhow::Result<()> {
+        if self.servers.as_ref().is_some_and(Servers::have_archives) {
+            self.wait_level()?;
+        }
         self.venue.take().map_or(Ok(()), Running::stop)
+    }
+
+    /// A shutdown waits for its followers, but not as long as the servers for tests take to catch up.
+    fn wait_level(&mut self) -> anyhow::Result<()> {
+        let Some(venue) = &mut self.venue else { return Ok(()) };
+        let mut client = venue.client(&Key { api_key: String::new(), secret: String::new() })?;
+        let deadline = Instant::now() + LEVEL_PATIENCE;
+        loop {
+            let status = client.look("/v1/status")?;
+            let followers = status["followers"].as_array().context("followers")?;
+            if followers.iter().all(|follower| follower["checkpoint"] == status["committed"]) {
+                return Ok(());
+            }
+            anyhow::ensure!(Instant::now() < deadline, "not level: {status}");
+            std::thread::sleep(LEVEL_PAUSE);
+        }
     }
 
     /// Kills what is still running, without asking.

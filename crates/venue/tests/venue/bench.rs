@@ -1,5 +1,6 @@
 //! Measurements, as short as they get: that they run, say what they should, and leave nothing behind.
 
+use archive_cluster::server::{Kind, Server as Archive};
 use outside::process::said;
 use pg_cluster::options::Options;
 use pg_cluster::server::Server;
@@ -16,12 +17,14 @@ fn bench(arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn stores_are_compared_and_the_server_is_left_as_it_was() {
+fn stores_are_compared_and_the_servers_are_left_as_they_were() {
+    let documents = Archive::temporary(Kind::MongoDb).unwrap();
+    let named = format!("{}/archive", documents.url());
     let server = Server::temporary(&Options::default().without_fsync()).unwrap();
     let url = server.url("postgres");
     let flow = ["stores", "--commands", "1000", "--batch", "300,1000", "--users", "20", "--symbols", "2"];
-    let report =
-        bench(&[&flow[..], &["--postgres-seconds", "1", "--postgres-clients", "2", "--postgres", &url]].concat());
+    let postgres = ["--postgres-seconds", "1", "--postgres-clients", "2", "--postgres", &url];
+    let report = bench(&[&flow[..], &postgres, &["--mongodb", &named]].concat());
     let figures = report["figures"].as_array().unwrap();
     let of = |store: &str, way: &str| {
         let same = |figure: &&Value| figure["store"].as_str().unwrap().starts_with(store) && figure["way"] == way;
@@ -37,6 +40,13 @@ fn stores_are_compared_and_the_server_is_left_as_it_was() {
         assert_eq!(of("PostgreSQL 127.0.0.1:", way), 2, "{way}: {report}");
     }
     assert_eq!((of("SQLite, hot.db", "projector"), of("SQLite, archive.db", "projector")), (2, 2), "{report}");
+    assert_eq!(of("MongoDB 127.0.0.1:", "projector"), 2, "{report}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let names = runtime.block_on(async {
+        let client = mongodb::Client::with_uri_str(documents.url()).await.unwrap();
+        client.list_database_names().await.unwrap()
+    });
+    assert!(!names.iter().any(|name| name.contains("bench")), "{names:?}");
     let left = server.query("postgres", "SELECT datname FROM pg_database WHERE datname LIKE '%bench%'").unwrap();
     assert_eq!(left, "");
 }

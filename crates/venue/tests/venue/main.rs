@@ -18,6 +18,7 @@ mod import;
 mod troubles;
 mod failover;
 mod standby;
+mod archives;
 mod overload;
 mod wrong_rows;
 mod verify_beside;

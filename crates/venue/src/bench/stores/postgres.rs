@@ -132,6 +132,7 @@ impl Subject {
             commands: orders,
             took,
             latency,
+            dollars: None,
         })
     }
 
@@ -173,6 +174,7 @@ impl Subject {
                 commands: section.commands,
                 took: watch.stop(),
                 latency,
+                dollars: None,
             });
         }
         drop(stores);

@@ -38,6 +38,7 @@ pub(super) fn measure(_: &Options, work: &Work) -> anyhow::Result<Vec<Figure>> {
                 commands: section.commands,
                 took: watch.stop(),
                 latency,
+                dollars: None,
             });
         }
     }

@@ -1,0 +1,155 @@
+//! The collections of an archive, and how each is kept.
+
+use projector::batch::Stream;
+
+/// Documents of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Collection {
+    /// Assets: how many decimals an amount has.
+    Assets,
+    /// Symbols: what ticks and lots are.
+    Symbols,
+    /// Completed trades.
+    CompletedTrades,
+    /// Commands, and what became of them.
+    AuditLogs,
+    /// Candles of each symbol.
+    Klines,
+    /// Positions at the end of each stretch of time.
+    HistoricalPositions,
+    /// Markets at the end of each stretch of time; they expire.
+    MarketSnapshots,
+    /// What each user traded and earned.
+    Leaderboards,
+    /// What was traded, by how many.
+    Analytics,
+    /// Whom the analytics have counted.
+    ActiveUsers,
+}
+
+/// What may happen to a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It is added once and never changes: another one under the same id is another history. Documents are numbered without gaps.
+    Added,
+    /// It is as it was last written; a later `seq` replaces an earlier one, never the other way round.
+    State,
+}
+
+/// How documents are found other than by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Index {
+    /// Fields, ascending.
+    pub fields: &'static [&'static str],
+    /// Whether no two documents agree in all of them.
+    pub unique: bool,
+}
+
+impl Collection {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Assets,
+        Self::Symbols,
+        Self::CompletedTrades,
+        Self::AuditLogs,
+        Self::Klines,
+        Self::HistoricalPositions,
+        Self::MarketSnapshots,
+        Self::Leaderboards,
+        Self::Analytics,
+        Self::ActiveUsers,
+    ];
+
+    /// What a stream writes, in the order of [`projector::store::StoredRow`].
+    ///
+    /// Of the reference data an archive keeps what its numbers mean: no user, no credential.
+    pub const fn of(stream: Stream) -> &'static [Self] {
+        match stream {
+            Stream::Reference => &[Self::Assets, Self::Symbols],
+            Stream::Trades => &[Self::CompletedTrades],
+            Stream::Audit => &[Self::AuditLogs],
+            Stream::Klines => &[Self::Klines],
+            Stream::HistoricalPositions => &[Self::HistoricalPositions],
+            Stream::MarketSnapshots => &[Self::MarketSnapshots],
+            Stream::Leaderboards => &[Self::Leaderboards],
+            Stream::Analytics => &[Self::Analytics, Self::ActiveUsers],
+            Stream::Symbols | Stream::Users => &[],
+        }
+    }
+
+    /// Its name in every database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Assets => "assets",
+            Self::Symbols => "symbols",
+            Self::CompletedTrades => "completed_trades",
+            Self::AuditLogs => "audit_logs",
+            Self::Klines => "klines",
+            Self::HistoricalPositions => "historical_positions",
+            Self::MarketSnapshots => "market_snapshots",
+            Self::Leaderboards => "leaderboards",
+            Self::Analytics => "analytics",
+            Self::ActiveUsers => "active_users",
+        }
+    }
+
+    /// What may happen to its documents.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::CompletedTrades | Self::AuditLogs => Kind::Added,
+            Self::Assets
+            | Self::Symbols
+            | Self::Klines
+            | Self::HistoricalPositions
+            | Self::MarketSnapshots
+            | Self::Leaderboards
+            | Self::Analytics
+            | Self::ActiveUsers => Kind::State,
+        }
+    }
+
+    /// How its documents are found other than by id. The ids of derived documents begin with their bucket.
+    pub const fn indexes(self) -> &'static [Index] {
+        match self {
+            // Time does not go back with the trade number, so both orders are the same.
+            Self::CompletedTrades => &[
+                Index { fields: &["symbol_id", "trade_id"], unique: true },
+                Index { fields: &["symbol_id", "time", "trade_id"], unique: false },
+            ],
+            Self::HistoricalPositions => {
+                &[Index { fields: &["user_id", "symbol_id", "bucket_seconds", "bucket_start"], unique: false }]
+            }
+            Self::Assets
+            | Self::Symbols
+            | Self::AuditLogs
+            | Self::Klines
+            | Self::MarketSnapshots
+            | Self::Leaderboards
+            | Self::Analytics
+            | Self::ActiveUsers => &[],
+        }
+    }
+
+    /// Whether the id of a document begins with the bucket of time that it is of; see [`crate::rows::derived::bucket_prefix`].
+    pub const fn is_bucketed(self) -> bool {
+        match self {
+            Self::Assets | Self::Symbols | Self::CompletedTrades | Self::AuditLogs => false,
+            Self::Klines
+            | Self::HistoricalPositions
+            | Self::MarketSnapshots
+            | Self::Leaderboards
+            | Self::Analytics
+            | Self::ActiveUsers => true,
+        }
+    }
+
+    /// Whether its documents are deleted once they have expired.
+    pub const fn expires(self) -> bool {
+        matches!(self, Self::MarketSnapshots)
+    }
+}
+
+/// Whether an archive can hold a stream.
+pub const fn is_archived(stream: Stream) -> bool {
+    !Collection::of(stream).is_empty()
+}

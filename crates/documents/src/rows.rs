@@ -1,0 +1,104 @@
+//! Rows and the documents they are.
+
+pub(crate) mod assets;
+pub(crate) mod symbols;
+pub(crate) mod trades;
+pub(crate) mod audit;
+pub mod derived;
+
+use std::fmt;
+
+use domain::ids::EventId;
+use domain::units::Seq;
+use projector::store::StoredRow;
+
+use crate::collection::Collection;
+use crate::document::{Document, Malformed};
+use crate::units::{Units, Unknown};
+
+/// Why a document is not a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoRow {
+    /// It was never written.
+    Malformed(Malformed),
+    /// What its amounts are in is not known.
+    Unknown(Unknown),
+}
+
+/// The row that a document is.
+pub fn row(collection: Collection, document: &Document, units: &Units) -> Result<StoredRow, NoRow> {
+    Ok(match collection {
+        Collection::Assets => StoredRow::Asset(assets::row(document)?),
+        Collection::Symbols => StoredRow::Symbol(symbols::row(document)?),
+        Collection::CompletedTrades => StoredRow::Trade(trades::row(document, units)?),
+        Collection::AuditLogs => StoredRow::Audit(audit::row(document)?),
+        Collection::Klines => StoredRow::Kline(derived::kline_row(document, units)?),
+        Collection::HistoricalPositions => StoredRow::PositionHistory(derived::position_row(document, units)?),
+        Collection::MarketSnapshots => StoredRow::MarketSnapshot(derived::snapshot_row(document, units)?),
+        Collection::Leaderboards => StoredRow::Leaderboard(derived::leaderboard_row(document, units)?),
+        Collection::Analytics => StoredRow::Analytics(derived::analytics_row(document, units)?),
+        Collection::ActiveUsers => StoredRow::ActiveUser(derived::active_user_row(document)?),
+    })
+}
+
+/// Whether an archive has a collection for such rows.
+pub const fn keeps(row: &StoredRow) -> bool {
+    match row {
+        StoredRow::Asset(_)
+        | StoredRow::Symbol(_)
+        | StoredRow::Trade(_)
+        | StoredRow::Audit(_)
+        | StoredRow::Kline(_)
+        | StoredRow::PositionHistory(_)
+        | StoredRow::MarketSnapshot(_)
+        | StoredRow::Leaderboard(_)
+        | StoredRow::Analytics(_)
+        | StoredRow::ActiveUser(_) => true,
+        StoredRow::Venue(_)
+        | StoredRow::User(_)
+        | StoredRow::Key(_)
+        | StoredRow::Order(_)
+        | StoredRow::SymbolTenure(_)
+        | StoredRow::UserTenure(_)
+        | StoredRow::OpenOrder(_)
+        | StoredRow::Fill(_)
+        | StoredRow::Position(_)
+        | StoredRow::Balance(_)
+        | StoredRow::CreditLimit(_)
+        | StoredRow::Ledger(_)
+        | StoredRow::Withdrawal(_) => false,
+    }
+}
+
+/// The id of a document that is a command: sorted as text, ids are in the order of the commands.
+fn id_of_command(seq: Seq) -> String {
+    format!("{:020}", seq.0)
+}
+
+/// The id of a document that is an event: sorted as text, ids are in the order of the events.
+fn id_of_event(id: EventId) -> String {
+    format!("{:020}.{:06}", id.seq.0, id.index)
+}
+
+impl From<Malformed> for NoRow {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+impl From<Unknown> for NoRow {
+    fn from(unknown: Unknown) -> Self {
+        Self::Unknown(unknown)
+    }
+}
+
+impl fmt::Display for NoRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(malformed) => malformed.fmt(f),
+            Self::Unknown(unknown) => unknown.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for NoRow {}

@@ -1,0 +1,265 @@
+//! What goes wrong with a database, and what the caller should do about it.
+
+use std::error::Error;
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use documents::document::Malformed;
+use documents::rows::NoRow;
+use documents::units::Unknown;
+use mongodb::error::ErrorKind;
+use projector::history::ReadError;
+use projector::store::{Divergence, Outcome, StoreError};
+
+/// How long to leave another writer alone.
+const CONFLICT_RETRY: Duration = Duration::from_millis(10);
+/// How long to wait for the `reference` stream of the same database.
+const REFERENCE_RETRY: Duration = Duration::from_millis(5);
+/// How long to wait for a server that is not there; whoever asks waits longer each time.
+const SERVER_RETRY: Duration = Duration::from_millis(100);
+/// How long to wait for an operator.
+const OPERATOR_RETRY: Duration = Duration::from_secs(1);
+
+/// The document would not be the only one with its id, or with its values of a unique index.
+pub(crate) const DUPLICATE_KEY: i64 = 11_000;
+
+/// The user may not do this, or is not who it says.
+const NOT_AUTHORIZED: [i64; 2] = [13, 18];
+
+/// Why a store could not do what was asked.
+#[derive(Debug)]
+pub enum Fault {
+    /// The server said no, or was not there.
+    Mongo(Box<mongodb::error::Error>),
+    /// The server did not take some documents.
+    Refused {
+        /// The server's number for the reason; 0: it said none.
+        code: i64,
+        /// Its words.
+        message: String,
+    },
+    /// Written, but not by enough members yet, or not in their journals.
+    NotReplicated(String),
+    /// The server did not answer within this time.
+    Silent(Duration),
+    /// The server's answer is not one.
+    Answer(String),
+    /// The collections are of an older program.
+    OlderSchema {
+        /// Version of the database; 0: there is none.
+        found: i64,
+        /// Latest version known here.
+        known: i64,
+    },
+    /// The collections are of a newer program.
+    NewerSchema {
+        /// Version of the database.
+        found: i64,
+        /// Latest version known here.
+        known: i64,
+    },
+    /// Collections or indexes are not as they were made.
+    Drifted(Vec<String>),
+    /// The database is not what it should be.
+    WrongDatabase(String),
+    /// A document does not say anything that was ever written.
+    Content(Malformed),
+    /// A document was to be changed that is not there.
+    Missing(String),
+    /// Another document is there under the same key.
+    Conflict(String),
+    /// Another writer came first.
+    Overtaken,
+    /// What the `reference` stream of this database does not have yet.
+    Unknown(Unknown),
+    /// A stream that this store does not hold, or a setting, checkpoint or state that does not fit.
+    Misuse(String),
+}
+
+/// What to do about a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Remedy {
+    /// Try again after this long: it passes, or somebody mends it.
+    Retry(Duration),
+    /// Another document under the same key.
+    Conflict,
+    /// No repetition changes it.
+    None,
+}
+
+impl Fault {
+    fn remedy(&self) -> Remedy {
+        match self {
+            Self::Mongo(error) if matches!(*error.kind, ErrorKind::Authentication { .. }) => {
+                Remedy::Retry(OPERATOR_RETRY)
+            }
+            Self::Mongo(error) => code_of(error).map_or(Remedy::Retry(SERVER_RETRY), remedy_of),
+            Self::Refused { code, .. } => remedy_of(*code),
+            Self::NotReplicated(_) | Self::Silent(_) => Remedy::Retry(SERVER_RETRY),
+            Self::Answer(_)
+            | Self::OlderSchema { .. }
+            | Self::NewerSchema { .. }
+            | Self::Drifted(_)
+            | Self::WrongDatabase(_) => Remedy::Retry(OPERATOR_RETRY),
+            Self::Overtaken => Remedy::Retry(CONFLICT_RETRY),
+            Self::Unknown(_) => Remedy::Retry(REFERENCE_RETRY),
+            Self::Conflict(_) => Remedy::Conflict,
+            Self::Content(_) | Self::Missing(_) | Self::Misuse(_) => Remedy::None,
+        }
+    }
+
+    /// Whether what was found out about the database should be found out again.
+    pub(crate) const fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Mongo(_) | Self::Silent(_) | Self::Answer(_) | Self::Refused { .. } => true,
+            Self::NotReplicated(_)
+            | Self::OlderSchema { .. }
+            | Self::NewerSchema { .. }
+            | Self::Drifted(_)
+            | Self::WrongDatabase(_)
+            | Self::Content(_)
+            | Self::Missing(_)
+            | Self::Conflict(_)
+            | Self::Overtaken
+            | Self::Unknown(_)
+            | Self::Misuse(_) => false,
+        }
+    }
+
+    /// Whether it is a part of normal work, and nobody needs to be told.
+    pub(crate) const fn is_ordinary(&self) -> bool {
+        matches!(self, Self::Unknown(_) | Self::Overtaken)
+    }
+
+    /// The server's number for the reason, where it gave one.
+    pub(crate) fn code(&self) -> Option<i64> {
+        if let Self::Mongo(error) = self {
+            return code_of(error);
+        }
+        if let Self::Refused { code, .. } = self { Some(*code) } else { None }
+    }
+}
+
+fn code_of(error: &mongodb::error::Error) -> Option<i64> {
+    if let ErrorKind::Command(command) = &*error.kind { Some(command.code.into()) } else { None }
+}
+
+/// What a server's number says about trying again. What is not listed passes or is mended by an operator: a batch is never skipped, and
+/// a server that is restored, repaired or given room takes it.
+const fn remedy_of(code: i64) -> Remedy {
+    match code {
+        // A document that is too large, or a command that this program gets wrong.
+        2 | 9 | 14 | 10_334 => Remedy::None,
+        // Steps down, shuts down, comes up; interrupted, out of time, asked too much at once.
+        6 | 7 | 50 | 89 | 91 | 189 | 262 | 9_001 | 10_107 | 11_600 | 11_602 | 13_435 | 13_436 | 16_500 => {
+            Remedy::Retry(SERVER_RETRY)
+        }
+        // Among them: 13 not authorized, 18 wrong password, 64 write concern, 14031 disk full.
+        _ => Remedy::Retry(OPERATOR_RETRY),
+    }
+}
+
+/// What an operator can do, where the server's words do not say it.
+fn advice(error: &mongodb::error::Error) -> Option<&'static str> {
+    if matches!(*error.kind, ErrorKind::Authentication { .. }) {
+        return Some("mend user and password in the URL, or authSource");
+    }
+    if matches!(*error.kind, ErrorKind::InvalidTlsConfig { .. }) {
+        return Some("mend ca_file");
+    }
+    let refused = code_of(error).is_some_and(|code| NOT_AUTHORIZED.contains(&code));
+    refused.then_some("the user needs the role readWrite, and dbAdmin to make indexes, on this database")
+}
+
+/// An error with what caused it.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+impl From<mongodb::error::Error> for Fault {
+    fn from(error: mongodb::error::Error) -> Self {
+        Self::Mongo(Box::new(error))
+    }
+}
+
+impl From<Malformed> for Fault {
+    fn from(malformed: Malformed) -> Self {
+        Self::Content(malformed)
+    }
+}
+
+impl From<Unknown> for Fault {
+    fn from(unknown: Unknown) -> Self {
+        Self::Unknown(unknown)
+    }
+}
+
+impl From<NoRow> for Fault {
+    fn from(no_row: NoRow) -> Self {
+        match no_row {
+            NoRow::Malformed(malformed) => malformed.into(),
+            NoRow::Unknown(unknown) => unknown.into(),
+        }
+    }
+}
+
+impl From<Fault> for Outcome {
+    fn from(fault: Fault) -> Self {
+        match fault.remedy() {
+            Remedy::Retry(after) => Self::Retry(after),
+            Remedy::Conflict => Self::Diverged(Divergence::Row(fault.to_string())),
+            Remedy::None => Self::Fatal(fault.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault.remedy() {
+            Remedy::Retry(after) => Self::Retry(after),
+            Remedy::Conflict | Remedy::None => Self::Fatal(fault.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for ReadError {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault.to_string())
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mongo(error) => {
+                f.write_str(&chain(error.as_ref()))?;
+                advice(error).map_or(Ok(()), |advice| write!(f, ": {advice}"))
+            }
+            Self::Refused { code, message } => write!(f, "the server refused documents: {message} (code {code})"),
+            Self::NotReplicated(what) => write!(f, "not enough members have the documents yet: {what}"),
+            Self::Silent(time) => write!(f, "the server did not answer within {} s", time.as_secs_f32()),
+            Self::Answer(what) => write!(f, "the server's answer cannot be understood: {what}"),
+            Self::OlderSchema { found, known } => {
+                write!(f, "the database has version {found}, this program needs {known}: run `buttonwood migrate`")
+            }
+            Self::NewerSchema { found, known } => {
+                write!(f, "the database has version {found}, this program knows {known}: use a newer program")
+            }
+            Self::Drifted(differences) => write!(f, "the database was changed by hand: {}", differences.join("; ")),
+            Self::Content(malformed) => malformed.fmt(f),
+            Self::Missing(id) => write!(f, "there is no document {id} to change"),
+            Self::Conflict(id) => f.write_str(id),
+            Self::Overtaken => f.write_str("another writer came first"),
+            Self::Unknown(unknown) => unknown.fmt(f),
+            Self::WrongDatabase(what) | Self::Misuse(what) => f.write_str(what),
+        }
+    }
+}
+
+impl Error for Fault {}

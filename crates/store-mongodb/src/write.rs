@@ -1,0 +1,107 @@
+//! The documents of a batch.
+
+use std::collections::HashMap;
+
+use documents::batch::{Documents, Writes};
+use documents::collection::{Collection, Kind};
+use documents::document::Document;
+use documents::units::Units;
+use mongodb::bson::rawdoc;
+
+use crate::encode::{decode, encode};
+use crate::fault::{DUPLICATE_KEY, Fault};
+use crate::session::{Replacement, Session, WriteError};
+
+/// Writes them. Where it is interrupted some are there; written again they meet themselves.
+pub(crate) async fn write(session: &Session, units: &Units, writes: &Writes<'_>) -> Result<(), Fault> {
+    for set in &writes.sets {
+        let mut begin = 0;
+        while begin < set.count() {
+            let end = set.count().min(begin + session.documents_max);
+            write_some(session, units, set, begin..end).await?;
+            begin = end;
+        }
+    }
+    for change in &writes.changed {
+        let id = change.id();
+        let found = session.find_ids(change.collection().name(), [id.as_str()].into_iter()).await?.pop();
+        let stored = found.ok_or(Fault::Missing(id)).and_then(|found| Ok(decode(found)?))?;
+        if let Some(document) = change.apply(&stored)? {
+            put(session, change.collection(), &[&document]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes so many documents with one command.
+async fn write_some(
+    session: &Session,
+    units: &Units,
+    set: &Documents<'_>,
+    which: std::ops::Range<usize>,
+) -> Result<(), Fault> {
+    let documents = which.map(|index| set.document(index, units)).collect::<Result<Vec<_>, _>>()?;
+    let documents: Vec<&Document> = documents.iter().collect();
+    match set.collection().kind() {
+        Kind::Added => add(session, set.collection(), &documents).await,
+        Kind::State => put(session, set.collection(), &documents).await,
+    }
+}
+
+/// Adds documents that never change.
+async fn add(session: &Session, collection: Collection, documents: &[&Document]) -> Result<(), Fault> {
+    let encoded = documents.iter().map(|document| encode(document)).collect::<Result<Vec<_>, _>>()?;
+    let written = session.insert(collection.name(), encoded).await?;
+    check_repeated(session, collection, documents, written.errors, |stored, own| stored == own).await
+}
+
+/// Writes documents over earlier ones.
+async fn put(session: &Session, collection: Collection, documents: &[&Document]) -> Result<(), Fault> {
+    let statement = |document: &&Document| {
+        let query = rawdoc! { "_id": document.id.as_ref(), "seq": { "$lt": document.seq.0.cast_signed() } };
+        Ok::<_, Fault>(Replacement { query, document: encode(document)?, adds: true })
+    };
+    let statements = documents.iter().map(statement).collect::<Result<Vec<_>, _>>()?;
+    let written = session.replace(collection.name(), statements).await?;
+    // Where there is one that is not older, the server tried to add a second one.
+    let is_same = |stored: &Document, own: &Document| stored.seq > own.seq || stored == own;
+    check_repeated(session, collection, documents, written.errors, is_same).await
+}
+
+/// Documents that were not written because there is one with that id already: is it the same?
+async fn check_repeated(
+    session: &Session,
+    collection: Collection,
+    documents: &[&Document],
+    errors: Vec<WriteError>,
+    is_same: impl Fn(&Document, &Document) -> bool,
+) -> Result<(), Fault> {
+    let mut repeated = Vec::new();
+    for error in errors {
+        match documents.get(error.index) {
+            Some(document) if error.code == DUPLICATE_KEY => repeated.push(*document),
+            Some(_) | None => return Err(error.into()),
+        }
+    }
+    if repeated.is_empty() {
+        return Ok(());
+    }
+    let found = session.find_ids(collection.name(), repeated.iter().map(|document| document.id.as_ref())).await?;
+    let mut stored = HashMap::new();
+    for found in found {
+        let document = decode(found)?;
+        stored.insert(document.id.clone(), document);
+    }
+    for own in repeated {
+        let name = collection.name();
+        match stored.get(&own.id) {
+            Some(stored) if is_same(stored, own) => {}
+            Some(_) => return Err(Fault::Conflict(format!("{name} {}", own.id))),
+            None => {
+                let what = format!("{name} {}: a document with another id has its place in a unique index", own.id);
+                return Err(Fault::Conflict(what));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! Where the collections of the archive are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+
+use projector::batch::Stream;
+use serde::Deserialize;
+
+use super::{RESERVED, Shard};
+
+/// What a route says that leads to the embedded store.
+pub(crate) const EMBEDDED: &str = "sqlite";
+
+/// The streams of an archive, in the order in which it should be fed after `reference`, and what each is called in a route.
+const COLLECTIONS: [(&str, Stream); 7] = [
+    ("completed_trades", Stream::Trades),
+    ("audit_logs", Stream::Audit),
+    ("klines", Stream::Klines),
+    ("historical_positions", Stream::HistoricalPositions),
+    ("market_snapshots", Stream::MarketSnapshots),
+    ("leaderboards", Stream::Leaderboards),
+    ("analytics", Stream::Analytics),
+];
+
+/// A database that collections can be routed to.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(
+    not(feature = "mongodb"),
+    expect(dead_code, reason = "without any driver, name and kind are enough to say so")
+)]
+pub(crate) struct Archive {
+    /// Its name, for people and in routes.
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    /// `mongodb://user:password@host1,host2/database?replicaSet=rs`.
+    pub(crate) url: String,
+    /// Certificate authorities to trust, as PEM; the public ones by default.
+    #[serde(default)]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Whether a start makes missing collections and indexes; otherwise `buttonwood migrate` does.
+    #[serde(default = "super::yes")]
+    pub(crate) migrate: bool,
+}
+
+/// Which database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    MongoDb,
+}
+
+impl Kind {
+    /// The word for it in the configuration, which is also the feature that it needs.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::MongoDb => "mongodb",
+        }
+    }
+
+    /// What the operator of a program without the driver can do.
+    pub(crate) fn missing(self) -> String {
+        let kind = self.word();
+        format!(
+            "the kind {kind}, which this program was built without: build it with \
+             `cargo build --release --features venue/{kind}`"
+        )
+    }
+}
+
+/// The database of each collection, by name; those that are not named are in the embedded store.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Routes(BTreeMap<String, String>);
+
+impl Routes {
+    /// The streams of a database, in the order in which it should be fed.
+    pub(crate) fn streams_of(&self, archive: &str) -> Vec<Stream> {
+        let routed = COLLECTIONS.into_iter().filter(|(collection, _)| self.place(collection) == archive);
+        let mut streams: Vec<Stream> = routed.map(|(_, stream)| stream).collect();
+        if !streams.is_empty() {
+            // What its numbers are in.
+            streams.insert(0, Stream::Reference);
+        }
+        streams
+    }
+
+    /// Where a stream is.
+    pub(crate) fn place_of(&self, stream: Stream) -> &str {
+        let known = COLLECTIONS.into_iter().find(|(_, known)| *known == stream);
+        known.map_or(EMBEDDED, |(collection, _)| self.place(collection))
+    }
+
+    fn place(&self, collection: &str) -> &str {
+        self.0.get(collection).map_or(EMBEDDED, String::as_str)
+    }
+
+    pub(super) fn check(&self, archives: &[Archive], shards: &[Shard]) -> anyhow::Result<()> {
+        let known: Vec<&str> = COLLECTIONS.into_iter().map(|(collection, _)| collection).collect();
+        for (collection, place) in &self.0 {
+            anyhow::ensure!(
+                known.contains(&collection.as_str()),
+                "[archive]: there is no collection {collection:?}; those there are: {}",
+                known.join(", ")
+            );
+            let there = place == EMBEDDED || archives.iter().any(|archive| archive.name == *place);
+            anyhow::ensure!(there, "[archive]: {collection} is routed to {place:?}, which no [[archives]] entry is");
+        }
+        let shards = shards.iter().map(|shard| shard.name.as_str());
+        let mut names: BTreeSet<&str> = RESERVED.into_iter().chain([EMBEDDED]).chain(shards).collect();
+        for archive in archives {
+            let name = archive.name.as_str();
+            anyhow::ensure!(!name.is_empty() && names.insert(name), "[[archives]]: the name {name:?} is taken");
+            anyhow::ensure!(
+                self.0.values().any(|place| place == name),
+                "[[archives]]: nothing is routed to {name}; add a line to [archive], or take the entry away"
+            );
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Archive {
+    /// Without the URL, which may have a password in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Archive").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn load(text: &str) -> anyhow::Result<Config> {
+        Config::from_parts(text, std::iter::empty())
+    }
+
+    const TWO: &str = "[archive]\naudit_logs = \"a\"\ncompleted_trades = \"b\"\n
+        [[archives]]\nname = \"a\"\nkind = \"mongodb\"\nurl = \"mongodb://127.0.0.1/a\"\n
+        [[archives]]\nname = \"b\"\nkind = \"mongodb\"\nurl = \"mongodb://127.0.0.1/b\"\n";
+
+    #[test]
+    fn collections_are_where_they_are_routed() {
+        let config = load(TWO).unwrap();
+        assert_eq!(config.archive.streams_of("a"), [Stream::Reference, Stream::Audit]);
+        assert_eq!(config.archive.streams_of("b"), [Stream::Reference, Stream::Trades]);
+        assert_eq!(config.archive.place_of(Stream::Klines), EMBEDDED);
+        assert_eq!((config.archive.place_of(Stream::Trades), config.archive.place_of(Stream::Users)), ("b", EMBEDDED));
+        assert_eq!(Config::default().archive.place_of(Stream::Audit), EMBEDDED);
+    }
+
+    #[test]
+    fn a_route_that_leads_nowhere_says_which() {
+        let says = |text: &str| format!("{:#}", load(text).unwrap_err());
+        assert!(says("[archive]\naudit = \"sqlite\"").contains("those there are: completed_trades, audit_logs"));
+        assert!(says("[archive]\naudit_logs = \"c\"").contains("routed to \"c\""));
+        assert!(says(&TWO.replace("audit_logs = \"a\"", "")).contains("nothing is routed to a"));
+        assert!(says(&TWO.replace("\"b\"", "\"a\"")).contains("\"a\" is taken"));
+        assert!(says(&TWO.replace("\"mongodb\"", "\"oracle\"")).contains("oracle"));
+        let shard = "[[shards]]\nname = \"b\"\nurl = \"postgres://localhost/b\"\n";
+        assert!(says(&format!("{TWO}{shard}")).contains("\"b\" is taken"));
+    }
+}

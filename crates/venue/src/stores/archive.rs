@@ -1,0 +1,82 @@
+//! The databases of the archive: a member for each stream that is routed to one, each with connections of its own.
+
+#[cfg(feature = "mongodb")]
+mod mongodb;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use projector::batch::Stream;
+use projector::history::TradeHistory;
+use projector::lineage::Lineage;
+
+use super::member::{Access, Kept, Member, Role};
+use crate::config::Config;
+use crate::config::archives::{Archive, Kind};
+
+/// The members of all databases. None of them connects before it is asked something.
+pub(crate) fn members(config: &Config, access: Access) -> anyhow::Result<Vec<Member>> {
+    let mut members = Vec::new();
+    for archive in &config.archives {
+        let lineage = Arc::new(Lineage::default());
+        for stream in config.archive.streams_of(&archive.name) {
+            let store = store(archive, stream, access).with_context(|| format!("archive {}", archive.name))?;
+            let (name, lineage) = (archive.name.clone(), Arc::clone(&lineage));
+            members.push(Member { name, shard: None, role: Role::Archive, streams: vec![stream], lineage, store });
+        }
+    }
+    Ok(members)
+}
+
+/// The database that a stream is routed to; absent: the embedded store has it.
+pub(crate) fn of(config: &Config, stream: Stream) -> Option<&Archive> {
+    config.archives.iter().find(|archive| archive.name == config.archive.place_of(stream))
+}
+
+fn store(archive: &Archive, stream: Stream, access: Access) -> anyhow::Result<Box<dyn Kept>> {
+    match archive.kind {
+        #[cfg(feature = "mongodb")]
+        Kind::MongoDb => mongodb::store(archive, stream, access),
+        #[cfg(not(feature = "mongodb"))]
+        Kind::MongoDb => missing(archive, stream, access),
+    }
+}
+
+/// Reads the trades that are in a database.
+pub(crate) fn trades(archive: &Archive, lineage: Option<Arc<Lineage>>) -> anyhow::Result<Arc<dyn TradeHistory>> {
+    match archive.kind {
+        #[cfg(feature = "mongodb")]
+        Kind::MongoDb => mongodb::trades(archive, lineage),
+        #[cfg(not(feature = "mongodb"))]
+        Kind::MongoDb => missing(archive, lineage, ()),
+    }
+}
+
+/// Makes what a database lacks; in words for an operator.
+pub(crate) fn migrate(archive: &Archive) -> anyhow::Result<String> {
+    match archive.kind {
+        #[cfg(feature = "mongodb")]
+        Kind::MongoDb => mongodb::migrate(archive),
+        #[cfg(not(feature = "mongodb"))]
+        Kind::MongoDb => missing(archive, (), ()),
+    }
+}
+
+#[cfg_attr(all(feature = "mongodb", not(test)), expect(dead_code, reason = "no driver is missing"))]
+fn missing<T, A, B>(archive: &Archive, _: A, _: B) -> anyhow::Result<T> {
+    anyhow::bail!("{} is of {}", archive.name, archive.kind.missing())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_without_the_driver_says_how_to_get_it() {
+        let (name, url) = ("mongo-1".to_owned(), "mongodb://127.0.0.1/a".to_owned());
+        let archive = Archive { name, kind: Kind::MongoDb, url, ca_file: None, migrate: true };
+        let said = missing::<(), _, _>(&archive, (), ()).unwrap_err().to_string();
+        assert!(said.starts_with("mongo-1 is of the kind mongodb"), "{said}");
+        assert!(said.ends_with("`cargo build --release --features venue/mongodb`"), "{said}");
+    }
+}
