@@ -30,6 +30,11 @@ pub(crate) enum Endpoint {
     Account,
     Commission,
     Positions,
+    PositionHistory,
+    MarketSnapshots,
+    Leaderboards,
+    Analytics,
+    Audit,
     Ledger,
     Executions,
     Status,
@@ -74,6 +79,8 @@ pub(crate) enum Security {
     Read,
     /// A key that may read its own account, or anybody's.
     Audit,
+    /// A key that may read anybody's account.
+    Auditor,
     /// A key that may trade.
     Trade,
     /// A key that may administer.
@@ -95,6 +102,7 @@ impl Endpoint {
             | Self::BookTicker
             | Self::PriceTicker
             | Self::DayTicker
+            | Self::MarketSnapshots
             | Self::Status
             | Self::OpenApi => Security::Public,
             Self::QueryOrder
@@ -102,8 +110,11 @@ impl Endpoint {
             | Self::AllOrders
             | Self::MyTrades
             | Self::Account
-            | Self::Commission => Security::Read,
-            Self::Positions | Self::Ledger | Self::Executions => Security::Audit,
+            | Self::Commission
+            | Self::Leaderboards
+            | Self::Analytics => Security::Read,
+            Self::Positions | Self::PositionHistory | Self::Ledger | Self::Executions => Security::Audit,
+            Self::Audit => Security::Auditor,
             Self::PlaceOrder
             | Self::TestOrder
             | Self::CancelOrder
@@ -117,7 +128,7 @@ impl Endpoint {
     /// Whether the venue is another after it: such a request is taken once.
     pub(crate) fn changes(self) -> bool {
         match self.security() {
-            Security::Public | Security::Read | Security::Audit => false,
+            Security::Public | Security::Read | Security::Audit | Security::Auditor => false,
             Security::Trade => self != Self::TestOrder,
             Security::Admin => !matches!(self, Self::Shards | Self::Moves | Self::ShardSubjects),
         }
@@ -136,7 +147,16 @@ impl Endpoint {
             Self::QueryOrder | Self::AmendOrder | Self::AggregateTrades => 4,
             Self::OpenOrders => 6,
             Self::AveragePrice | Self::Klines | Self::BookTicker | Self::PriceTicker | Self::DayTicker => 2,
-            Self::Shards | Self::Depth | Self::Positions | Self::Ledger | Self::Executions => 5,
+            Self::Shards
+            | Self::Depth
+            | Self::Positions
+            | Self::PositionHistory
+            | Self::MarketSnapshots
+            | Self::Leaderboards
+            | Self::Analytics
+            | Self::Audit
+            | Self::Ledger
+            | Self::Executions => 5,
             Self::Ping
             | Self::Time
             | Self::PlaceOrder
@@ -201,6 +221,11 @@ pub(crate) const ROUTES: &[Route] = &{
         ("/api/v3/ticker/price", &[(Method::GET, E::PriceTicker)]),
         ("/api/v3/ticker/24hr", &[(Method::GET, E::DayTicker)]),
         ("/v1/positions", &[(Method::GET, E::Positions)]),
+        ("/v1/positions/history", &[(Method::GET, E::PositionHistory)]),
+        ("/v1/market/snapshots", &[(Method::GET, E::MarketSnapshots)]),
+        ("/v1/leaderboards", &[(Method::GET, E::Leaderboards)]),
+        ("/v1/analytics", &[(Method::GET, E::Analytics)]),
+        ("/v1/audit", &[(Method::GET, E::Audit)]),
         ("/v1/ledger", &[(Method::GET, E::Ledger)]),
         ("/v1/executions", &[(Method::GET, E::Executions)]),
         ("/v1/status", &[(Method::GET, E::Status)]),

@@ -9,11 +9,14 @@ use axum::http::request::Parts as Head;
 use axum::http::{Method, Request, Response, StatusCode};
 use domain::ids::AddressId;
 use domain::units::{Seq, UnixNanos};
+use projector::archive::ArchiveHistory;
+use projector::buckets::Interval;
 use projector::history::History;
 use readmodel::model::ReadModel;
 use tokio::sync::Semaphore;
 
 use crate::auth::{AHEAD_NS_MAX, Authority, Caller, bad_key};
+use crate::cache::Cache;
 use crate::door::{Addresses, Door, Peer, Records};
 use crate::endpoint::{self, Admin, Endpoint, NotFound, Security};
 use crate::error::Error;
@@ -41,6 +44,8 @@ pub struct Ground {
     pub earlier: Option<UnixNanos>,
     /// Everything older.
     pub history: Arc<dyn History>,
+    /// Derived collections and audit log.
+    pub archive: Arc<dyn ArchiveHistory>,
     /// Opens the secrets of API keys.
     pub master_key: MasterKey,
 }
@@ -58,6 +63,8 @@ pub struct Settings {
     pub history_reads_max: usize,
     /// Signatures remembered so that none is taken twice; where they do not suffice, requests are refused.
     pub signatures_max: usize,
+    /// How far market snapshots are apart.
+    pub snapshots: Interval,
     /// The time of day.
     pub clock: fn() -> UnixNanos,
 }
@@ -70,6 +77,7 @@ impl Default for Settings {
             body_bytes_max: 64 * 1024,
             history_reads_max: 64,
             signatures_max: 4_000_000,
+            snapshots: projector::settings::Settings::default().snapshots,
             clock: time_of_day,
         }
     }
@@ -83,6 +91,8 @@ pub struct Gateway {
     addresses: Arc<dyn Addresses>,
     pub(crate) model: Arc<ReadModel>,
     pub(crate) history: Arc<dyn History>,
+    pub(crate) archive: Arc<dyn ArchiveHistory>,
+    pub(crate) cache: Arc<Cache>,
     pub(crate) authority: Authority,
     pub(crate) replays: Replays,
     /// A request stamped up to here may have been taken before this start, and nobody remembers its signature.
@@ -98,7 +108,7 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway on that ground. Fails if the system has no randomness.
     pub fn new(ground: Ground, settings: Settings) -> Result<Self, getrandom::Error> {
-        let Ground { door, records, addresses, model, earlier, history, master_key } = ground;
+        let Ground { door, records, addresses, model, earlier, history, archive, master_key } = ground;
         // Block time may be behind the clock that requests are checked with, or ahead of it.
         let taken_before = earlier.map(|last| last.max((settings.clock)()).plus(AHEAD_NS_MAX));
         Ok(Self {
@@ -106,6 +116,8 @@ impl Gateway {
             records,
             addresses,
             history,
+            archive,
+            cache: Arc::new(Cache::new()),
             authority: Authority::new(Arc::clone(&model), master_key, settings.clock),
             model,
             replays: Replays::new(settings.signatures_max),
@@ -150,7 +162,7 @@ impl Gateway {
         let params = Params::parse(query, if is_form { text } else { "" })?.of(parameters_of(endpoint));
         let mut caller = match endpoint.security() {
             Security::Public => None,
-            Security::Read | Security::Audit | Security::Trade | Security::Admin => {
+            Security::Read | Security::Audit | Security::Auditor | Security::Trade | Security::Admin => {
                 let (query, query_rest) = without_signature(query);
                 let (form, form_rest) = if is_form { without_signature(text) } else { (text, "") };
                 let api_key = head.headers.get("x-mbx-apikey").map(axum::http::HeaderValue::as_bytes);
@@ -210,9 +222,10 @@ impl Gateway {
             Security::Read if caller.roles.read => {}
             Security::Audit if caller.roles.read || caller.roles.audit => {}
             Security::Trade if caller.roles.trade => {}
+            Security::Auditor if caller.roles.audit => {}
             Security::Admin if caller.roles.admin => {}
             Security::Read | Security::Audit | Security::Trade => return Err(bad_key()),
-            Security::Admin => {
+            Security::Auditor | Security::Admin => {
                 return Err(Error::unauthorized(-1002, "You are not authorized to execute this request."));
             }
         }
@@ -267,6 +280,11 @@ async fn route(endpoint: Endpoint, call: &Call<'_>) -> Result<Reply, Error> {
         Endpoint::PriceTicker => market::tickers::price(call),
         Endpoint::DayTicker => market::tickers::day(call),
         Endpoint::Positions => venue::positions::positions(call),
+        Endpoint::PositionHistory => venue::archive::positions::history(call).await,
+        Endpoint::MarketSnapshots => venue::archive::snapshots::snapshots(call).await,
+        Endpoint::Leaderboards => venue::archive::leaderboards::leaderboard(call).await,
+        Endpoint::Analytics => venue::archive::analytics::analytics(call).await,
+        Endpoint::Audit => venue::archive::audit::audit(call).await,
         Endpoint::Ledger => venue::ledger::ledger(call).await,
         Endpoint::Executions => venue::executions::executions(call).await,
         Endpoint::Status => venue::status::status(call),

@@ -31,3 +31,4 @@ mod trade;
 mod account;
 mod market;
 mod venue;
+mod cache;

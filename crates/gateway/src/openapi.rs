@@ -89,7 +89,7 @@ fn operation(path: &str, method: &Method, endpoint: Endpoint, schemas: &mut Sche
     let role = match security {
         Security::Public => None,
         Security::Read => Some("read"),
-        Security::Audit => Some("audit"),
+        Security::Audit | Security::Auditor => Some("audit"),
         Security::Trade => Some("trade"),
         Security::Admin => Some("admin"),
     };
@@ -179,6 +179,11 @@ fn summary(endpoint: Endpoint) -> &'static str {
         Endpoint::Account => "Balances",
         Endpoint::Commission => "Fees of a symbol",
         Endpoint::Positions => "Positions with profit and loss",
+        Endpoint::PositionHistory => "A position at the end of each stretch of time",
+        Endpoint::MarketSnapshots => "What a market looked like",
+        Endpoint::Leaderboards => "Who traded or earned most, and the caller's own rank",
+        Endpoint::Analytics => "What was traded, by how many",
+        Endpoint::Audit => "Commands, and what became of them",
         Endpoint::Ledger => "Movements of money",
         Endpoint::Executions => "What happened to a user, by number and without gaps",
         Endpoint::Status => "How far journal and followers are",

@@ -4,6 +4,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::StatusCode;
 use domain::command::{Action, Command};
 use domain::units::{Seq, UnixNanos};
+use projector::archive::ArchiveHistory;
 use projector::history::History;
 use readmodel::answer::Answer;
 use readmodel::model::ReadModel;
@@ -96,16 +97,33 @@ impl Call<'_> {
         &self,
         read: impl FnOnce(&ReadModel, &dyn History) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Error> {
+        let (model, history) = (Arc::clone(&self.gateway.model), Arc::clone(&self.gateway.history));
+        self.read_blocking(move || read(&model, &*history)).await
+    }
+
+    /// Reads the archive on a thread that may block.
+    pub(crate) async fn read_archive<T: Send + 'static, E: Into<Error> + Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn ArchiveHistory) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Error> {
+        let archive = Arc::clone(&self.gateway.archive);
+        self.read_blocking(move || read(&*archive)).await
+    }
+
+    /// So many at once, and no more.
+    pub(crate) async fn read_blocking<T: Send + 'static, E: Into<Error> + Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Error> {
         let too_many = || Error::unavailable(-1008, "Too many reads of history at once. Please try again.");
         let public = Arc::clone(&self.gateway.public_reads);
         let public =
             self.caller.is_none().then(|| public.try_acquire_owned()).transpose().map_err(|_full| too_many())?;
         let reads = Arc::clone(&self.gateway.history_reads);
         let permits = (reads.try_acquire_owned().map_err(|_full| too_many())?, public);
-        let (model, history) = (Arc::clone(&self.gateway.model), Arc::clone(&self.gateway.history));
         let read = self.block(move || {
             let _permits = permits;
-            read(&model, &*history)
+            read()
         });
         read.await?.map_err(Into::into)
     }

@@ -12,6 +12,7 @@ pub(crate) mod admin;
 pub(crate) mod read;
 pub(crate) mod bodies;
 pub(crate) mod keys;
+pub(crate) mod archive;
 
 use domain::ids::UserId;
 

@@ -15,6 +15,7 @@ pub mod candle;
 pub mod book;
 pub mod history;
 pub mod minutes;
+pub mod archive;
 pub mod words;
 pub mod decimal;
 pub mod block;

@@ -5,6 +5,7 @@ mod orders;
 mod fills;
 mod ledger;
 mod trades;
+mod archive;
 
 use std::fmt;
 use std::path::Path;

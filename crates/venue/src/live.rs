@@ -19,6 +19,7 @@ use journal::error::OpenError;
 use journal::journal::Journal;
 use journal::read::SegmentSource;
 use journal::storage::Directory;
+use projector::archive::ArchiveHistory;
 use projector::follower::Source;
 use projector::history::History;
 use readmodel::model::ReadModel;
@@ -85,6 +86,7 @@ pub(crate) struct Live {
     pub(crate) entrance: Entrance,
     pub(crate) read_model: Arc<ReadModel>,
     pub(crate) history: Option<Arc<dyn History>>,
+    pub(crate) archive: Option<Arc<dyn ArchiveHistory>>,
     pub(crate) executions: Arc<ExecutionIndex>,
     pub(crate) controls: Arc<Controls>,
     pub(crate) status: Arc<Status>,
@@ -142,6 +144,7 @@ impl Live {
         let written = Arc::clone(event_log.progress());
         let executions = Arc::clone(event_log.index().context("the event log was recovered without its index")?);
         let stop = Arc::new(AtomicBool::new(false));
+        let archive = stores.as_ref().map(|stores| Arc::clone(&stores.archive));
         let (mut history, mut routed, mut learner) = (None, None, None);
         if let Some(stores) = &mut stores {
             stores.meet(&read_model.shard_map())?;
@@ -191,6 +194,7 @@ impl Live {
             entrance,
             read_model,
             history,
+            archive,
             executions,
             controls,
             status,

@@ -133,6 +133,7 @@ impl Served {
         let master_key = master_key(&config.data, live)?;
         let first_key = first_key(live, &master_key)?;
         let history = live.history.clone().context("the venue runs without a store")?;
+        let archive = live.archive.clone().context("the venue runs without a store")?;
         let ground = Ground {
             door: Arc::new(FrontDoor { entrance: live.entrance.clone() }),
             records: Arc::new(VenueRecords::of(live)),
@@ -140,10 +141,14 @@ impl Served {
             model: Arc::clone(&live.read_model),
             earlier: live.earlier,
             history,
+            archive,
             master_key: master_key.clone(),
         };
-        let settings =
-            Settings { answer_timeout: Duration::from_millis(config.answer_timeout_ms), ..Settings::default() };
+        let settings = Settings {
+            answer_timeout: Duration::from_millis(config.answer_timeout_ms),
+            snapshots: config.derived().snapshots,
+            ..Settings::default()
+        };
         let gateway = Gateway::new(ground, settings).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
 
         let mut builder = tokio::runtime::Builder::new_multi_thread();

@@ -4,6 +4,7 @@ pub(crate) mod member;
 pub(crate) mod postgres;
 pub(crate) mod standby;
 pub(crate) mod archive;
+mod embedded;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use domain::ids::{Checkpoint, ShardId, VenueId};
 use domain::shard_map::ShardMap;
 use domain::text::ShardName;
 use domain::units::Seq;
+use projector::archive::ArchiveHistory;
 use projector::batch::Stream;
 use projector::follower::{Source, SourceError};
 use projector::history::{Halves, History, OrderHistory, TradeHistory};
@@ -27,6 +29,7 @@ use store_sqlite::history::{SqliteOrders, SqliteTrades};
 
 use crate::config::{self, Config};
 use crate::followers::name_of;
+use crate::stores::embedded::Embedded;
 use crate::stores::member::{Kept, Member, Role};
 use crate::stores::standby::Watched;
 
@@ -40,6 +43,8 @@ pub(crate) const READERS: usize = 4;
 pub(crate) struct Stores {
     orders: Orders,
     trades: Arc<dyn TradeHistory>,
+    /// Derived collections and audit log.
+    pub(crate) archive: Arc<dyn ArchiveHistory>,
     found: Vec<Found>,
     pub(crate) members: Vec<Member>,
 }
@@ -76,9 +81,10 @@ impl Stores {
         let directory = config.store_directory();
         std::fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
         let mut members = member::open(config)?;
-        let (orders, trades) = readers(config, &members).context("cannot read the store")?;
+        let orders = readers(config, &members).context("cannot read the store")?;
+        let (trades, archive) = archive_readers(config, &members).context("cannot read the archive")?;
         let found = look(&mut members)?;
-        Ok(Self { orders, trades, found, members })
+        Ok(Self { orders, trades, archive: Arc::new(archive), found, members })
     }
 
     /// Tells the databases of shards which they are, and refuses those that know better.
@@ -308,26 +314,44 @@ pub(crate) fn check_shard(map: &ShardMap, name: ShardName, says: Option<ShardId>
     Ok(())
 }
 
-fn readers(config: &Config, members: &[Member]) -> anyhow::Result<(Orders, Arc<dyn TradeHistory>)> {
+fn readers(config: &Config, members: &[Member]) -> anyhow::Result<Orders> {
     let lineage = |is: &dyn Fn(&&Member) -> bool| members.iter().find(is).map(|member| Arc::clone(&member.lineage));
-    let directory = config.store_directory();
-    let orders = if config.shards.is_empty() {
-        let lineage = lineage(&|member| member.role == Role::Hot);
-        Orders::Embedded(Arc::new(SqliteOrders::open(&directory.join(member::HOT_FILE), READERS, lineage)?))
-    } else {
-        let shard = |shard: &config::Shard| {
-            let name = shard.shard_name();
-            let lineage = lineage(&|member| member.shard == Some(name));
-            let orders = Arc::new(PostgresOrders::open(&postgres::place(shard)?, READERS, lineage.clone())?);
-            let standbys = shard.standby.iter().map(|standby| Watched::open(config, shard, standby, lineage.clone()));
-            anyhow::Ok(ShardReaders { name, orders, standbys: standbys.collect::<Result<_, _>>()? })
-        };
-        Orders::Shards(config.shards.iter().map(shard).collect::<Result<_, _>>()?)
+    if config.shards.is_empty() {
+        let (file, lineage) =
+            (config.store_directory().join(member::HOT_FILE), lineage(&|member| member.role == Role::Hot));
+        return Ok(Orders::Embedded(Arc::new(SqliteOrders::open(&file, READERS, lineage)?)));
+    }
+    let shard = |shard: &config::Shard| {
+        let name = shard.shard_name();
+        let lineage = lineage(&|member| member.shard == Some(name));
+        let orders = Arc::new(PostgresOrders::open(&postgres::place(shard)?, READERS, lineage.clone())?);
+        let standbys = shard.standby.iter().map(|standby| Watched::open(config, shard, standby, lineage.clone()));
+        anyhow::Ok(ShardReaders { name, orders, standbys: standbys.collect::<Result<_, _>>()? })
     };
-    let lineage = lineage(&|member| member.streams.contains(&Stream::Trades));
-    let trades: Arc<dyn TradeHistory> = match archive::of(config, Stream::Trades) {
-        None => Arc::new(SqliteTrades::open(&directory.join(member::ARCHIVE_FILE), READERS, lineage)?),
-        Some(archive) => archive::trades(archive, lineage)?,
+    Ok(Orders::Shards(config.shards.iter().map(shard).collect::<Result<_, _>>()?))
+}
+
+/// The trades, wherever they are, and what else of the archive is embedded.
+fn archive_readers(config: &Config, members: &[Member]) -> anyhow::Result<(Arc<dyn TradeHistory>, Embedded)> {
+    let lineage = |stream| {
+        let member = members.iter().find(|member| member.streams.contains(&stream));
+        member.map(|member| Arc::clone(&member.lineage))
     };
-    Ok((orders, trades))
+    let is_archived = |stream: &Stream| stream.is_derived() || matches!(stream, Stream::Trades | Stream::Audit);
+    let (mut embedded, mut elsewhere) = (None, BTreeMap::new());
+    for stream in Stream::ALL.into_iter().filter(is_archived) {
+        match archive::of(config, stream) {
+            None => embedded = Some(stream),
+            Some(archive) => drop(elsewhere.insert(stream, archive.name.clone())),
+        }
+    }
+    let file = config.store_directory().join(member::ARCHIVE_FILE);
+    let open = |stream| SqliteTrades::open(&file, READERS, lineage(stream)).map(Arc::new);
+    let store = embedded.map(open).transpose()?;
+    let trades: Arc<dyn TradeHistory> = match (archive::of(config, Stream::Trades), &store) {
+        (Some(archive), _) => archive::trades(archive, lineage(Stream::Trades))?,
+        (None, Some(store)) => Arc::<SqliteTrades>::clone(store),
+        (None, None) => anyhow::bail!("trades are in no archive"),
+    };
+    Ok((trades, Embedded { store, elsewhere }))
 }

@@ -40,6 +40,16 @@ impl Interval {
         }
     }
 
+    /// The longest stored interval that fits into this one.
+    pub(crate) fn stored(self) -> projector::buckets::Interval {
+        use projector::buckets::Interval as Stored;
+        match self {
+            Self::Seconds { length, .. } if length < 3_600 => Stored::MINUTE,
+            Self::Seconds { length, .. } if length < DAY => Stored::HOUR,
+            Self::Seconds { .. } | Self::Month => Stored::DAY,
+        }
+    }
+
     /// Beginning of the stretch that `time` is in.
     pub(crate) fn begin(self, time: UnixNanos) -> UnixNanos {
         let seconds = time.0 / SECOND_NS;

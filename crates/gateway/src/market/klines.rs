@@ -1,9 +1,11 @@
 //! `GET /api/v3/klines` and `uiKlines`: folds of one-minute candles.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::ids::SymbolId;
 use domain::units::{Amount, Ticks, UnixNanos};
+use projector::archive::{ArchiveHistory, BucketsQuery};
 use projector::candle::Candle;
 use projector::history::{History, MinutesQuery, TimeRange};
 use readmodel::model::ReadModel;
@@ -39,7 +41,9 @@ pub(crate) async fn klines(call: &Call<'_>) -> Result<Reply, Error> {
         now: call.now().max(call.model().time()),
     };
     call.params.all_read()?;
-    let klines = call.read_history(move |model, history| asked.read(model, history)).await?;
+    let (model, history) = (Arc::clone(&call.gateway.model), Arc::clone(&call.gateway.history));
+    let archive = Arc::clone(&call.gateway.archive);
+    let klines = call.read_blocking(move || asked.read(&model, &*history, &*archive)).await?;
     Ok(Reply::ok(|json| {
         json.array(|json| klines.iter().for_each(|kline| write_kline(json, &units, interval, kline)));
     }))
@@ -55,12 +59,18 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(self, model: &ReadModel, history: &dyn History) -> Result<Vec<Candle>, Error> {
+    fn read(
+        self,
+        model: &ReadModel,
+        history: &dyn History,
+        archive: &dyn ArchiveHistory,
+    ) -> Result<Vec<Candle>, Error> {
         let Some((first, end)) = self.range(model, history)? else { return Ok(Vec::new()) };
         let mut close = self.close_before(model, history, first)?;
         let mut klines = Vec::new();
         let mut begin = first;
-        let mut minutes = Minutes { asked: self, model, history, from: first, end, started: Instant::now() };
+        let started = Instant::now();
+        let mut minutes = Minutes { asked: self, model, history, archive: Some(archive), from: first, end, started };
         let mut page = minutes.next()?.into_iter().peekable();
         while begin < end && klines.len() < self.limit {
             let next = self.interval.next(begin);
@@ -131,6 +141,8 @@ struct Minutes<'a> {
     asked: Asked,
     model: &'a ReadModel,
     history: &'a dyn History,
+    /// Has candles that are over; absent: all of them were read.
+    archive: Option<&'a dyn ArchiveHistory>,
     /// Everything before was read.
     from: UnixNanos,
     end: UnixNanos,
@@ -142,6 +154,13 @@ impl Minutes<'_> {
         if self.started.elapsed() > READ_MAX {
             return Err(Error::unavailable(-5022, "These klines take too long to add up; ask for fewer."));
         }
+        if let Some(archive) = self.archive {
+            let settled = self.settled(archive);
+            if !settled.is_empty() {
+                return Ok(settled);
+            }
+            self.archive = None;
+        }
         let time = TimeRange { from: Some(self.from), to: Some(last_before(self.end)) };
         let page = self.asked.minutes(self.model, self.history, time, MINUTES_PER_READ)?;
         self.from = match page.last() {
@@ -149,6 +168,32 @@ impl Minutes<'_> {
             Some(_) | None => self.end,
         };
         Ok(page)
+    }
+}
+
+impl Minutes<'_> {
+    /// The next stored candles that are certainly over. The last that the archive has up to its checkpoint may still change; a store
+    /// may have newer ones, too. What it does not say is added up from trades.
+    fn settled(&mut self, archive: &dyn ArchiveHistory) -> Vec<Candle> {
+        let query = BucketsQuery {
+            key: self.asked.symbol,
+            interval: self.asked.interval.stored(),
+            time: TimeRange { from: Some(self.from), to: Some(last_before(self.end)) },
+            limit: MINUTES_PER_READ,
+        };
+        let page = match archive.klines(&query) {
+            Ok(page) => page,
+            Err(error) => {
+                tracing::debug!(%error, "klines are added up from trades");
+                return Vec::new();
+            }
+        };
+        let mut rows: Vec<Candle> =
+            page.rows.iter().take_while(|row| row.last_seq <= page.through).map(|row| row.candle).collect();
+        if let Some(last) = rows.pop() {
+            self.from = last.open_time;
+        }
+        rows
     }
 }
 

@@ -39,10 +39,13 @@ pub(crate) const SIGNED: &[Parameter] =
 
 const SYMBOL: Parameter = required("symbol", Kind::Text);
 const ONE_SYMBOL: Parameter = optional("symbol", Kind::Text);
+const ASSET: Parameter = optional("asset", Kind::Text);
+const INTERVAL: Parameter = optional("interval", Kind::Text);
 const SYMBOLS: Parameter = optional("symbols", Kind::Text);
 const SYMBOL_STATUS: Parameter = optional("symbolStatus", Kind::Words(&["TRADING", "HALT", "BREAK"]));
 const LIMIT: Parameter = optional("limit", Kind::Integer);
 const FROM_ID: Parameter = optional("fromId", Kind::Integer);
+const FROM_SEQUENCE: Parameter = optional("fromSequence", Kind::Integer);
 const FROM: Parameter = optional("startTime", Kind::Time);
 const TO: Parameter = optional("endTime", Kind::Time);
 const ORDER_ID: Parameter = optional("orderId", Kind::Integer);
@@ -50,6 +53,17 @@ const CLIENT_ID: Parameter = optional("origClientOrderId", Kind::Text);
 const NEW_CLIENT_ID: Parameter = optional("newClientOrderId", Kind::Text);
 const USER: Parameter = optional("userId", Kind::Integer);
 const RESTRICTIONS: Parameter = optional("cancelRestrictions", Kind::Words(&["ONLY_NEW", "ONLY_PARTIALLY_FILLED"]));
+
+/// Which board, and what of it.
+const BOARD: &[Parameter] = &[
+    ONE_SYMBOL,
+    ASSET,
+    optional("period", Kind::Words(&["day", "week", "all"])),
+    optional("by", Kind::Words(&["volume", "realised"])),
+    optional("time", Kind::Time),
+    optional("fromRank", Kind::Integer),
+    LIMIT,
+];
 
 /// What an order is.
 macro_rules! order_and {
@@ -126,7 +140,12 @@ pub(crate) fn parameters_of(endpoint: Endpoint) -> &'static [Parameter] {
         Endpoint::Moves => &[ONE_SYMBOL, USER],
         Endpoint::ShardSubjects => const { &[required("shard", Kind::Text), LIMIT] },
         Endpoint::Positions => &[USER, ONE_SYMBOL],
-        Endpoint::Ledger => const { &[USER, optional("fromSequence", Kind::Integer), FROM, TO, LIMIT] },
+        Endpoint::PositionHistory => const { &[USER, SYMBOL, INTERVAL, FROM, TO, LIMIT] },
+        Endpoint::MarketSnapshots => &[SYMBOL, INTERVAL, FROM, TO, LIMIT],
+        Endpoint::Leaderboards => BOARD,
+        Endpoint::Analytics => &[ONE_SYMBOL, ASSET, INTERVAL, FROM, TO, LIMIT],
+        Endpoint::Audit => const { &[USER, optional("action", Kind::Text), FROM_SEQUENCE, FROM, TO, LIMIT] },
+        Endpoint::Ledger => &[USER, FROM_SEQUENCE, FROM, TO, LIMIT],
         Endpoint::Executions => const { &[USER, optional("from", Kind::Integer), LIMIT] },
     }
 }

@@ -11,6 +11,7 @@ mod market;
 mod klines;
 mod administration;
 mod records;
+mod archive;
 mod openapi;
 mod unknown;
 mod rubbish;

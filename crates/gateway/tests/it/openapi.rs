@@ -42,6 +42,7 @@ fn example(name: &str) -> &'static str {
         "cancelRestrictions" => "ONLY_NEW",
         "orderRateLimitExceededMode" => "DO_NOTHING",
         "interval" => "1m",
+        "asset" => "USDT",
         "timeZone" => "0",
         "permissions" => "SPOT",
         "omitZeroBalances" | "showPermissionSets" | "computeCommissionRates" => "true",
@@ -62,6 +63,7 @@ fn least(path: &str, operation: &Value) -> Vec<&'static str> {
             names.extend(["timeInForce", "quantity", "price"]);
         }
         "/api/v3/order" | "/api/v3/order/amend/keepPriority" => names.push("orderId"),
+        "/v1/leaderboards" => names.push("asset"),
         "/api/v3/order/cancelReplace" => names.extend(["timeInForce", "quantity", "price", "cancelOrderId"]),
         _ => {}
     }
@@ -81,8 +83,8 @@ async fn code(venue: &Venue, client: &Client, method: Method, path: &str, names:
 
 fn is_public(path: &str) -> bool {
     let signed = ["order", "openOrders", "allOrders", "myTrades", "account"];
-    !path.starts_with("/v1/admin")
-        && !["/v1/positions", "/v1/ledger", "/v1/executions"].contains(&path)
+    let own = ["admin", "positions", "ledger", "executions", "leaderboards", "analytics", "audit"];
+    !own.iter().any(|first| path.strip_prefix("/v1/").is_some_and(|rest| rest.starts_with(first)))
         && !signed.iter().any(|first| path.strip_prefix("/api/v3/").is_some_and(|rest| rest.starts_with(first)))
 }
 

@@ -322,6 +322,7 @@ impl Venue {
             model,
             earlier,
             history,
+            archive: Arc::new(Absent::Empty),
             master_key: master.clone(),
         };
         Self { gateway: Arc::new(Gateway::new(ground, settings).unwrap()), inside, admin, master }

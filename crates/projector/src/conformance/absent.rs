@@ -1,14 +1,17 @@
 //! Stores that have nothing to say: for whoever must do without them.
 
-use domain::ids::OrderId;
-use domain::units::Seq;
+use domain::ids::{OrderId, SymbolId, UserId};
+use domain::units::{Seq, UnixNanos};
 
+use crate::archive::{ArchiveHistory, AuditQuery, BucketsQuery};
+use crate::buckets::{Bucket, Scope};
 use crate::candle::Candle;
 use crate::history::{
     FillsQuery, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, TradeHistory,
     TradesQuery,
 };
-use crate::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
+use crate::rows::derived::{AnalyticsRow, KlineRow, LeaderboardRow, MarketSnapshotRow, PositionHistoryRow};
+use crate::rows::{AuditRow, FillRow, LedgerRow, OrderRow, TradeRow};
 
 /// A store without rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,27 @@ impl TradeHistory for Absent {
         self.page()
     }
     fn minutes(&self, _: &MinutesQuery) -> Result<Page<Candle>, ReadError> {
+        self.page()
+    }
+}
+
+impl ArchiveHistory for Absent {
+    fn klines(&self, _: &BucketsQuery<SymbolId>) -> Result<Page<KlineRow>, ReadError> {
+        self.page()
+    }
+    fn positions(&self, _: &BucketsQuery<(UserId, SymbolId)>) -> Result<Page<PositionHistoryRow>, ReadError> {
+        self.page()
+    }
+    fn snapshots(&self, _: &BucketsQuery<SymbolId>, _: UnixNanos) -> Result<Page<MarketSnapshotRow>, ReadError> {
+        self.page()
+    }
+    fn leaderboard(&self, _: Scope, _: Bucket) -> Result<Page<LeaderboardRow>, ReadError> {
+        self.page()
+    }
+    fn analytics(&self, _: &BucketsQuery<Scope>) -> Result<Page<AnalyticsRow>, ReadError> {
+        self.page()
+    }
+    fn audit(&self, _: &AuditQuery) -> Result<Page<AuditRow>, ReadError> {
         self.page()
     }
 }

@@ -28,5 +28,6 @@ mod shutdown;
 mod restart;
 mod arguments;
 mod addresses;
+mod archive_reads;
 mod sockets;
 mod bench;
