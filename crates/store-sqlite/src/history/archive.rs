@@ -77,8 +77,9 @@ fn by_bucket<K, P: Params, T>(
     key: impl Fn(i64, i64, i64) -> P,
     decode: impl Fn(&Row<'_>, &mut Scales<'_>) -> Result<T, Fault>,
 ) -> Result<Vec<T>, Fault> {
-    let from = query.time.from.map_or(0, |from| int(from.0));
-    let to = query.time.to.map_or(i64::MAX, |to| i64::try_from(to.0).unwrap_or(i64::MAX));
+    // No bucket begins past 2^63.
+    let bound = |time: UnixNanos| i64::try_from(time.0).unwrap_or(i64::MAX);
+    let (from, to) = (query.time.from.map_or(0, bound), query.time.to.map_or(i64::MAX, bound));
     let newest_first = query.newest_first();
     let sql = format!(
         "{select} WHERE {of} AND bucket_seconds = ?1 AND bucket_start >= ?2 AND bucket_start <= ?3

@@ -163,6 +163,7 @@ fn pages_are_all_rows_and_expired_ones_are_left_out() {
     let middle = of_symbol[2].expires_at;
     assert_eq!(read(None, 1_000, middle).rows, of_symbol[3..], "what expires at this moment has expired");
     assert_eq!(read(None, 1_000, of_symbol[of_symbol.len() - 1].expires_at).rows, []);
+    assert_eq!(read(Some(UnixNanos(u64::MAX)), 1_000, UnixNanos(0)).rows, [], "nothing begins so late");
 
     let klines: Vec<_> = rows(&mut archive, Stream::Klines)
         .into_iter()
