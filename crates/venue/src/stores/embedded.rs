@@ -57,3 +57,24 @@ impl ArchiveHistory for Embedded {
         self.of(Stream::Audit)?.audit(query)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use domain::units::UnixNanos;
+    use projector::archive::ArchiveHistory as _;
+    use projector::batch::Stream;
+    use projector::buckets::{Interval, Scope};
+    use projector::history::ReadError;
+
+    use super::Embedded;
+
+    #[test]
+    fn a_collection_in_another_archive_is_said_to_be_there() {
+        let elsewhere = BTreeMap::from([(Stream::Leaderboards, "mongo".to_owned())]);
+        let embedded = Embedded { store: None, elsewhere };
+        let board = embedded.leaderboard(Scope::Venue, Interval::DAY.bucket(UnixNanos(0)));
+        assert_eq!(board.unwrap_err(), ReadError::Elsewhere("mongo".into()));
+    }
+}
