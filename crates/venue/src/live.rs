@@ -42,7 +42,7 @@ use crate::followers::roster::Roster;
 use crate::learner::Learner;
 use crate::maintain::{self, Watch};
 use crate::moves::{self, Moves};
-use crate::priority::{go_first, take_turns};
+use crate::priority::{Outweigh, go_first, take_turns};
 use crate::retention::{KeptLog, Retention};
 use crate::sharding::running::Shards;
 use crate::sharding::seeding::Seeding;
@@ -255,6 +255,7 @@ struct Core {
     sequencer: JoinHandle<JournalLog>,
     release: JoinHandle<()>,
     event_log: JoinHandle<EventLog>,
+    weight: Outweigh,
 }
 
 impl Core {
@@ -289,6 +290,7 @@ impl Core {
             entrance,
             controls,
             committed,
+            weight: Outweigh::start(),
         })
     }
 
@@ -297,6 +299,7 @@ impl Core {
         self.entrance.admission().close();
         let log = join(self.sequencer);
         join(self.release);
+        drop(self.weight);
         (log, join(self.event_log))
     }
 }

@@ -10,6 +10,63 @@ const ORDER_PATH_SLICE_NS: u64 = 100_000;
 /// The kernel's own choice.
 const DEFAULT_SLICE_NS: u64 = 0;
 
+/// Nice value of the session that a venue runs in: some nine times the weight of another one.
+const VENUE: i32 = -10;
+
+/// The scheduler's group of the session (`sched(7)`, "the autogroup feature"): what it is called, and its nice value.
+const AUTOGROUP: &str = "/proc/self/autogroup";
+
+/// Until it is dropped, the session of the process weighs more than others on the machine.
+///
+/// Linux shares cores between sessions first and between the threads of each after that, and each backend of a PostgreSQL server is a
+/// session of its own: with six of them beside it, all threads of a venue together get a seventh of the machine, whatever their own
+/// nice values are. Where services have control groups (systemd, containers) those count and this does nothing.
+#[derive(Debug)]
+pub(crate) struct Outweigh {
+    /// Nice value to go back to.
+    before: Option<i32>,
+}
+
+impl Outweigh {
+    /// Needs a kernel with autogroups and the right to raise a priority; without them nothing changes.
+    pub(crate) fn start() -> Self {
+        match outweigh() {
+            Ok(before) => Self { before },
+            Err(error) => {
+                tracing::debug!(%error, "the session keeps the weight of the others");
+                Self { before: None }
+            }
+        }
+    }
+}
+
+impl Drop for Outweigh {
+    fn drop(&mut self) {
+        if let Some(before) = self.before
+            && let Err(error) = std::fs::write(AUTOGROUP, before.to_string())
+        {
+            tracing::debug!(%error, "the session keeps the weight of a venue");
+        }
+    }
+}
+
+/// The nice value before, where it was lowered.
+fn outweigh() -> std::io::Result<Option<i32>> {
+    let before = autogroup_nice()?;
+    if before <= VENUE {
+        return Ok(None);
+    }
+    std::fs::write(AUTOGROUP, VENUE.to_string())?;
+    Ok(Some(before))
+}
+
+/// Nice value of the session's group.
+fn autogroup_nice() -> std::io::Result<i32> {
+    let text = std::fs::read_to_string(AUTOGROUP)?;
+    let value = text.split_ascii_whitespace().next_back().and_then(|word| word.parse().ok());
+    value.ok_or_else(|| std::io::Error::other(format!("{AUTOGROUP} says {text:?}")))
+}
+
 /// Puts the calling thread, and those it starts from now on, on the path of an order. An order passes three threads, and without this
 /// each may wait for the end of somebody's slice of some milliseconds. Linux before 6.12 has no such slices and ignores it.
 pub(crate) fn go_first() {
@@ -54,7 +111,7 @@ fn set_slice(slice_ns: u64) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{go_first, take_turns};
+    use super::{Outweigh, VENUE, autogroup_nice, go_first, take_turns};
 
     /// The slice in force; some kernels keep none.
     #[expect(unsafe_code, reason = "no crate of safe functions has sched_getattr")]
@@ -66,6 +123,17 @@ mod tests {
         let result = unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size, 0) };
         assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
         attributes.sched_runtime
+    }
+
+    /// Tests of this process share its session; no other one changes the weight of it.
+    #[test]
+    fn the_session_weighs_more_until_the_venue_ends() {
+        let Ok(before) = autogroup_nice() else { return };
+        let outweigh = Outweigh::start();
+        let raised = outweigh.before.is_some();
+        assert_eq!(autogroup_nice().unwrap(), if raised { VENUE } else { before });
+        drop(outweigh);
+        assert_eq!(autogroup_nice().unwrap(), before);
     }
 
     #[test]
