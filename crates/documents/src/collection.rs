@@ -116,17 +116,21 @@ impl Collection {
                 Index { fields: &["symbol_id", "trade_id"], unique: true },
                 Index { fields: &["symbol_id", "time", "trade_id"], unique: false },
             ],
+            // Commands of a user, and of a time.
+            Self::AuditLogs => &[
+                Index { fields: &["user_id", "seq"], unique: false },
+                Index { fields: &["time", "seq"], unique: false },
+            ],
+            Self::Klines | Self::MarketSnapshots => {
+                &[Index { fields: &["symbol_id", "bucket_seconds", "bucket_start"], unique: false }]
+            }
+            Self::Analytics => {
+                &[Index { fields: &["scope", "scope_id", "bucket_seconds", "bucket_start"], unique: false }]
+            }
             Self::HistoricalPositions => {
                 &[Index { fields: &["user_id", "symbol_id", "bucket_seconds", "bucket_start"], unique: false }]
             }
-            Self::Assets
-            | Self::Symbols
-            | Self::AuditLogs
-            | Self::Klines
-            | Self::MarketSnapshots
-            | Self::Leaderboards
-            | Self::Analytics
-            | Self::ActiveUsers => &[],
+            Self::Assets | Self::Symbols | Self::Leaderboards | Self::ActiveUsers => &[],
         }
     }
 

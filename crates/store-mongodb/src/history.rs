@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use documents::collection::Collection;
+use documents::document::Document;
 use documents::rows::row;
 use documents::units::Units;
 use domain::ids::SymbolId;
@@ -35,7 +36,7 @@ use crate::store::read_units;
 /// How long a command of a reader may take.
 const READ_MAX: Duration = Duration::from_secs(10);
 
-/// Readers of the trades of a database, for many threads.
+/// Readers of a database, for many threads: the trades here, everything else in [`crate::archive`].
 #[derive(Debug)]
 pub struct MongoTrades {
     link: Link,
@@ -60,8 +61,11 @@ impl MongoTrades {
     }
 
     /// Reads rows that are not later than the checkpoint, and the checkpoint.
-    fn read<T>(&self, rows: impl AsyncFnOnce(&Reader<'_>) -> Result<Vec<T>, Fault>) -> Result<Page<T>, ReadError> {
-        let stream = Stream::Trades;
+    pub(crate) fn read<T>(
+        &self,
+        stream: Stream,
+        rows: impl AsyncFnOnce(&Reader<'_>) -> Result<Vec<T>, Fault>,
+    ) -> Result<Page<T>, ReadError> {
         let (before, rows, after) = self.link.run(async |session| {
             if !self.checked.load(Ordering::Relaxed) {
                 migrate::check_not_newer(session).await?;
@@ -90,10 +94,10 @@ impl MongoTrades {
 
 /// Reads what a checkpoint covers.
 #[derive(Debug)]
-struct Reader<'a> {
-    session: &'a Session,
+pub(crate) struct Reader<'a> {
+    pub(crate) session: &'a Session,
     units: &'a Mutex<Units>,
-    through: Seq,
+    pub(crate) through: Seq,
 }
 
 /// Which trades of a symbol, and in which order.
@@ -116,14 +120,7 @@ impl Span {
         let mut filter = rawdoc! {
             "symbol_id": i64::from(self.symbol.0), "trade_id": ids, "seq": { "$lte": through.0.cast_signed() },
         };
-        let clamp = |time: UnixNanos| time.0.min(i64::MAX.cast_unsigned()).cast_signed();
-        let mut times = RawDocumentBuf::new();
-        if let Some(from) = self.time.from {
-            times.append(cstr!("$gte"), clamp(from));
-        }
-        if let Some(to) = self.time.to {
-            times.append(cstr!("$lte"), clamp(to));
-        }
+        let times = range_of(&self.time);
         if !times.is_empty() {
             filter.append(cstr!("time"), times);
         }
@@ -150,7 +147,51 @@ impl Span {
     }
 }
 
+/// A time as it is stored.
+pub(crate) const fn clamp(time: UnixNanos) -> i64 {
+    if time.0 > i64::MAX.cast_unsigned() { i64::MAX } else { time.0.cast_signed() }
+}
+
+/// What a field with a time must be for these times; empty: anything.
+pub(crate) fn range_of(time: &TimeRange) -> RawDocumentBuf {
+    let mut times = RawDocumentBuf::new();
+    if let Some(from) = time.from {
+        times.append(cstr!("$gte"), clamp(from));
+    }
+    if let Some(to) = time.to {
+        times.append(cstr!("$lte"), clamp(to));
+    }
+    times
+}
+
 impl Reader<'_> {
+    /// Rows of a collection, with the ids of their documents.
+    pub(crate) async fn rows(&self, collection: Collection, find: Find) -> Result<Vec<(String, StoredRow)>, Fault> {
+        let mut rows = Vec::new();
+        for found in self.session.find(collection.name(), find).await? {
+            let document = decode(found)?;
+            let row = self.row(collection, &document).await?;
+            rows.push((document.id.into_owned(), row));
+        }
+        Ok(rows)
+    }
+
+    async fn row(&self, collection: Collection, document: &Document) -> Result<StoredRow, Fault> {
+        let read = |units: &Units| row(collection, document, units).map_err(Fault::from);
+        let known = read(&self.units.lock().unwrap_or_else(PoisonError::into_inner));
+        match known {
+            Err(Fault::Unknown(_)) => {
+                // Listed since they were last read.
+                let mut units = Units::default();
+                read_units(self.session, &mut units).await?;
+                let found = read(&units);
+                *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
+                found
+            }
+            known => known,
+        }
+    }
+
     /// Visits the trades until there are no more, or the visitor has enough.
     async fn trades(&self, mut span: Span, mut visit: impl FnMut(TradeRow) -> bool, limit: usize) -> Result<(), Fault> {
         let mut left = limit;
@@ -174,20 +215,7 @@ impl Reader<'_> {
     }
 
     async fn trade(&self, document: mongodb::bson::Document) -> Result<TradeRow, Fault> {
-        let document = decode(document)?;
-        let read = |units: &Units| row(Collection::CompletedTrades, &document, units).map_err(Fault::from);
-        let known = read(&self.units.lock().unwrap_or_else(PoisonError::into_inner));
-        let found = match known {
-            Err(Fault::Unknown(_)) => {
-                // Listed since they were last read.
-                let mut units = Units::default();
-                read_units(self.session, &mut units).await?;
-                let found = read(&units);
-                *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
-                found?
-            }
-            known => known?,
-        };
+        let found = self.row(Collection::CompletedTrades, &decode(document)?).await?;
         let StoredRow::Trade(trade) = found else {
             return Err(Fault::Misuse(format!("{found:?} is not a trade")));
         };
@@ -196,7 +224,7 @@ impl Reader<'_> {
 }
 
 /// Whether the newest of the matching rows are asked for.
-const fn newest_first<Id>(selection: &Selection<Id>) -> bool {
+pub(crate) const fn newest_first<Id>(selection: &Selection<Id>) -> bool {
     selection.first.is_none() && selection.time.from.is_none()
 }
 
@@ -206,7 +234,7 @@ impl TradeHistory for MongoTrades {
         let newest_first = newest_first(selection);
         let from = selection.first.map_or(0, |first| first.0);
         let span = Span { symbol: query.symbol, from, to: None, time: selection.time, newest_first };
-        let mut page = self.read(async |reader| {
+        let mut page = self.read(Stream::Trades, async |reader| {
             let mut rows = Vec::new();
             let mut keep = |trade| {
                 rows.push(trade);
@@ -224,10 +252,10 @@ impl TradeHistory for MongoTrades {
     fn minutes(&self, query: &MinutesQuery) -> Result<Page<Candle>, ReadError> {
         let mut minutes = Minutes::new(query);
         let Some(time) = minutes.times() else {
-            return self.read(async |_| Ok(Vec::new()));
+            return self.read(Stream::Trades, async |_| Ok(Vec::new()));
         };
         let span = Span { symbol: query.symbol, from: 0, to: None, time, newest_first: minutes.newest_first() };
-        self.read(async |reader| {
+        self.read(Stream::Trades, async |reader| {
             reader.trades(span, |trade| minutes.add(&trade), usize::MAX).await?;
             Ok(minutes.candles())
         })

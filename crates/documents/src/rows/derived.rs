@@ -30,6 +30,11 @@ fn id_of_scope(bucket: &Bucket, scope: Scope) -> String {
     format!("{}{word}.{id:010}", bucket_prefix(bucket))
 }
 
+/// How the ids of everybody on a board begin.
+pub fn board_prefix(bucket: &Bucket, scope: Scope) -> String {
+    format!("{}.", id_of_scope(bucket, scope))
+}
+
 fn of_bucket(bucket: &Bucket) -> [(&'static str, Value); 2] {
     [("bucket_seconds", bucket.interval.number().into()), ("bucket_start", bucket.start.0.into())]
 }
