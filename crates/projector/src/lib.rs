@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod audit;
 pub mod fold;
 pub mod store;
+pub mod fault;
 pub mod follower;
 pub mod lineage;
 pub mod memory;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mongodb::options::{ClientOptions, ServerAddress, Tls, TlsOptions};
 use tokio::runtime::Builder;
 
-use crate::fault::{Fault, chain};
+use crate::fault::Fault;
 
 /// How long to look for a server that takes writes.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ impl MongoConfig {
         }
         let runtime = Builder::new_current_thread().build().map_err(|error| broken(error.to_string()))?;
         let parsed = runtime.block_on(async { ClientOptions::parse(url).await });
-        let mut client = parsed.map_err(|error| broken(chain(&error)))?;
+        let mut client = parsed.map_err(|error| broken(projector::fault::chain(&error)))?;
         let database = client.default_database.clone().filter(|name| !name.is_empty());
         let database = database.ok_or_else(|| broken("it names no database".into()))?;
         client.app_name.get_or_insert_with(|| "buttonwood".into());

@@ -1,15 +1,16 @@
 //! What goes wrong with a database, and what the caller should do about it.
 
 use std::error::Error;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::Duration;
 
 use documents::document::Malformed;
 use documents::rows::NoRow;
 use documents::units::Unknown;
 use mongodb::error::ErrorKind;
+use projector::fault::{Remedy, chain};
 use projector::history::ReadError;
-use projector::store::{Divergence, Outcome, StoreError};
+use projector::store::{Outcome, StoreError};
 
 /// How long to leave another writer alone.
 const CONFLICT_RETRY: Duration = Duration::from_millis(10);
@@ -74,17 +75,6 @@ pub enum Fault {
     Unknown(Unknown),
     /// A stream that this store does not hold, or a setting, checkpoint or state that does not fit.
     Misuse(String),
-}
-
-/// What to do about a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Remedy {
-    /// Try again after this long: it passes, or somebody mends it.
-    Retry(Duration),
-    /// Another document under the same key.
-    Conflict,
-    /// No repetition changes it.
-    None,
 }
 
 impl Fault {
@@ -171,17 +161,6 @@ fn advice(error: &mongodb::error::Error) -> Option<&'static str> {
     refused.then_some("the user needs the role readWrite, and dbAdmin to make indexes, on this database")
 }
 
-/// An error with what caused it.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
-}
-
 impl From<mongodb::error::Error> for Fault {
     fn from(error: mongodb::error::Error) -> Self {
         Self::Mongo(Box::new(error))
@@ -211,20 +190,13 @@ impl From<NoRow> for Fault {
 
 impl From<Fault> for Outcome {
     fn from(fault: Fault) -> Self {
-        match fault.remedy() {
-            Remedy::Retry(after) => Self::Retry(after),
-            Remedy::Conflict => Self::Diverged(Divergence::Row(fault.to_string())),
-            Remedy::None => Self::Fatal(fault.to_string()),
-        }
+        fault.remedy().outcome(&fault)
     }
 }
 
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
-        match fault.remedy() {
-            Remedy::Retry(after) => Self::Retry(after),
-            Remedy::Conflict | Remedy::None => Self::Fatal(fault.to_string()),
-        }
+        fault.remedy().error(&fault)
     }
 }
 

@@ -41,7 +41,7 @@ impl PostgresConfig {
     /// in the URL a server on this machine is spoken to in clear, every other one under TLS.
     pub fn new(url: &str, ca_file: Option<&PathBuf>) -> Result<Self, Fault> {
         let mut server: tokio_postgres::Config = url.parse().map_err(|error: tokio_postgres::Error| {
-            Fault::Misuse(format!("not a URL of a PostgreSQL database: {}", crate::fault::chain(&error)))
+            Fault::Misuse(format!("not a URL of a PostgreSQL database: {}", projector::fault::chain(&error)))
         })?;
         if server.get_hosts().is_empty() && server.get_hostaddrs().is_empty() {
             return Err(Fault::Misuse("the URL of the database names no host".into()));

@@ -35,7 +35,7 @@ impl<'a> Columns<'a> {
         self.next += 1;
         self.row
             .try_get(column)
-            .map_err(|error| Fault::Content(format!("column {column}: {}", crate::fault::chain(&error))))
+            .map_err(|error| Fault::Content(format!("column {column}: {}", projector::fault::chain(&error))))
     }
 
     pub(crate) fn long(&mut self) -> Result<u64, Fault> {

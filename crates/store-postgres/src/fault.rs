@@ -1,12 +1,13 @@
 //! What goes wrong with a database, and what the caller should do about it.
 
 use std::error::Error;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::Duration;
 
 use domain::ids::{AssetId, SymbolId};
+use projector::fault::{Remedy, chain};
 use projector::history::ReadError;
-use projector::store::{Divergence, Outcome, StoreError};
+use projector::store::{Outcome, StoreError};
 use tokio_postgres::error::SqlState;
 
 /// How long to leave two transactions that met alone.
@@ -57,17 +58,6 @@ pub enum Fault {
     UnknownSymbol(SymbolId),
     /// A stream that this store does not hold, or a setting, checkpoint or state that does not fit.
     Misuse(String),
-}
-
-/// What to do about a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Remedy {
-    /// Try again after this long: it passes, or somebody mends it.
-    Retry(Duration),
-    /// Another row under the same key.
-    Conflict,
-    /// No repetition changes it.
-    None,
 }
 
 impl Fault {
@@ -150,17 +140,6 @@ fn advice(code: &SqlState) -> Option<&'static str> {
     known.into_iter().find(|(known, _)| known == code).map(|(_, advice)| advice)
 }
 
-/// An error with what caused it.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
-}
-
 impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Postgres(error)
@@ -169,20 +148,13 @@ impl From<tokio_postgres::Error> for Fault {
 
 impl From<Fault> for Outcome {
     fn from(fault: Fault) -> Self {
-        match fault.remedy() {
-            Remedy::Retry(after) => Self::Retry(after),
-            Remedy::Conflict => Self::Diverged(Divergence::Row(fault.to_string())),
-            Remedy::None => Self::Fatal(fault.to_string()),
-        }
+        fault.remedy().outcome(&fault)
     }
 }
 
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
-        match fault.remedy() {
-            Remedy::Retry(after) => Self::Retry(after),
-            Remedy::Conflict | Remedy::None => Self::Fatal(fault.to_string()),
-        }
+        fault.remedy().error(&fault)
     }
 }
 

@@ -99,7 +99,8 @@ impl PostgresOrders {
         rows: impl AsyncFnOnce(&mut Snapshot<'_>) -> Result<Vec<T>, Fault>,
     ) -> Result<Page<T>, ReadError> {
         let reading = async {
-            let mut client = self.pool.get().await.map_err(|error| ReadError::Failed(crate::fault::chain(&error)))?;
+            let mut client =
+                self.pool.get().await.map_err(|error| ReadError::Failed(projector::fault::chain(&error)))?;
             let read = self.read_with(&mut client, stream, rows).await;
             if read.as_ref().is_err_and(Fault::wants_another_connection) {
                 drop(deadpool_postgres::Object::take(client));

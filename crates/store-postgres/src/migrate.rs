@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 
 use crate::config::PostgresConfig;
-use crate::fault::{Fault, chain};
+use crate::fault::Fault;
 use crate::link::Link;
 
 refinery::embed_migrations!("migrations");
@@ -73,7 +73,7 @@ async fn migrate_locked(client: &mut Client) -> Result<Migrated, Fault> {
     }
     // All of them or none: a database between two versions belongs to nobody.
     let runner = migrations::runner().set_grouped(true);
-    runner.run_async(client).await.map_err(|error| Fault::Migration(chain(&error)))?;
+    runner.run_async(client).await.map_err(|error| Fault::Migration(projector::fault::chain(&error)))?;
     Ok(Migrated { from, to })
 }
 

@@ -4,8 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use domain::ids::{AssetId, SymbolId};
+use projector::fault::Remedy;
 use projector::history::ReadError;
-use projector::store::{Divergence, Outcome, StoreError};
+use projector::store::{Outcome, StoreError};
 use rusqlite::ErrorCode;
 
 /// How long to leave a locked file alone.
@@ -49,16 +50,19 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// How long to wait, where waiting helps.
-    fn retry_after(&self) -> Option<Duration> {
+    fn remedy(&self) -> Remedy {
         match self {
             // Everything else, failed syncs included, is not tried again: what the file then holds is not known.
-            Self::Sqlite(error) => {
-                RETRIES.into_iter().find(|(code, _)| Some(*code) == error.sqlite_error_code()).map(|(_, after)| after)
-            }
-            Self::UnknownAsset(_) | Self::UnknownSymbol(_) => Some(REFERENCE_RETRY),
+            Self::Sqlite(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::ConstraintViolation) => Remedy::Conflict,
+                code => {
+                    let retry = RETRIES.into_iter().find(|(known, _)| Some(*known) == code);
+                    retry.map_or(Remedy::None, |(_, after)| Remedy::Retry(after))
+                }
+            },
+            Self::UnknownAsset(_) | Self::UnknownSymbol(_) => Remedy::Retry(REFERENCE_RETRY),
             Self::NewerSchema { .. } | Self::WrongFile(_) | Self::Content(_) | Self::Missing(_) | Self::Misuse(_) => {
-                None
+                Remedy::None
             }
         }
     }
@@ -73,10 +77,6 @@ impl Fault {
         let locked = matches!(code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked);
         locked.then(|| format!("{file} is locked by another program: end that one"))
     }
-
-    fn is_conflict(&self) -> bool {
-        matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation))
-    }
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -87,17 +87,13 @@ impl From<rusqlite::Error> for Fault {
 
 impl From<Fault> for Outcome {
     fn from(fault: Fault) -> Self {
-        match fault.retry_after() {
-            Some(after) => Self::Retry(after),
-            None if fault.is_conflict() => Self::Diverged(Divergence::Row(fault.to_string())),
-            None => Self::Fatal(fault.to_string()),
-        }
+        fault.remedy().outcome(&fault)
     }
 }
 
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
-        fault.retry_after().map_or_else(|| Self::Fatal(fault.to_string()), Self::Retry)
+        fault.remedy().error(&fault)
     }
 }
 
