@@ -45,6 +45,16 @@ impl MongoStore {
         Ok(Self { config, stream, link: None, checked: false, units: Units::default(), trouble: None })
     }
 
+    /// Where it is.
+    pub const fn config(&self) -> &MongoConfig {
+        &self.config
+    }
+
+    /// The stream it writes.
+    pub const fn stream(&self) -> Stream {
+        self.stream
+    }
+
     /// What keeps it from writing at present, in words for an operator; nothing: the last attempt went well.
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()

@@ -60,7 +60,7 @@ impl PostgresStore {
     /// From now on the database is that of this shard: it says so with the next batch, and where it already says otherwise nothing is
     /// written.
     pub fn set_shard(&mut self, shard: ShardId) {
-        self.config.shard = Some(shard);
+        self.config = self.config.clone().of_shard(shard);
         self.link = None;
     }
 
@@ -68,6 +68,11 @@ impl PostgresStore {
     pub fn found_shard(&mut self) -> Result<Option<ShardId>, StoreError> {
         let read = self.link().and_then(|link| link.run(async |session| shard::found(&session.client).await));
         Ok(self.conclude(read)?)
+    }
+
+    /// Where it is.
+    pub const fn config(&self) -> &PostgresConfig {
+        &self.config
     }
 
     /// What keeps it from writing at present, in words for an operator; nothing: the last attempt went well.

@@ -1,16 +1,14 @@
 //! A PostgreSQL shard: three members, one for each stream, each with a connection of its own.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use domain::ids::{Checkpoint, ShardId};
 use domain::shards::Subject;
 use domain::state::State;
-use projector::batch::{Batch, Stream};
+use projector::batch::Stream;
 use projector::lineage::Lineage;
-use projector::share::Incoming;
-use projector::store::{Outcome, ReadStream, Store, StoreError, StoredRow};
+use projector::store::StoreError;
 use store_postgres::config::PostgresConfig;
 use store_postgres::moves::copy::Copying;
 use store_postgres::moves::{Leftover, Watch};
@@ -51,79 +49,39 @@ pub(crate) fn members_of(shard: &Shard, access: Access, lineage: &Arc<Lineage>) 
             role: Role::Hot,
             streams: vec![*stream],
             lineage: Arc::clone(lineage),
-            store: Box::new(OneStream { store, place: place.clone() }),
+            store: Box::new(store),
         })
     };
     STREAMS.iter().map(member).collect()
 }
 
-/// One stream of a shard.
-#[derive(Debug)]
-struct OneStream {
-    store: PostgresStore,
-    place: PostgresConfig,
-}
-
-impl Store for OneStream {
-    fn checkpoint(&mut self, stream: Stream) -> Result<Option<Checkpoint>, StoreError> {
-        self.store.checkpoint(stream)
-    }
-
-    fn commit(&mut self, batch: &Batch) -> Outcome {
-        self.store.commit(batch)
-    }
-
-    fn incoming(&mut self, stream: Stream) -> Result<Incoming, StoreError> {
-        self.store.incoming(stream)
-    }
-
-    fn commit_interval(&self) -> Duration {
-        self.store.commit_interval()
-    }
-
-    fn make_durable(&mut self) -> Result<(), StoreError> {
-        self.store.make_durable()
-    }
-}
-
-impl ReadStream for OneStream {
-    fn read_stream(
-        &mut self,
-        stream: Stream,
-        visit: &mut dyn FnMut(StoredRow),
-    ) -> Result<Option<Checkpoint>, StoreError> {
-        self.store.read_stream(stream, visit)
-    }
-}
-
-impl Kept for OneStream {
+impl Kept for PostgresStore {
     /// All streams of the database at once: the first of the three members takes the others along.
     fn rewind(&mut self, to: &Checkpoint, state: &State) -> anyhow::Result<Vec<Stream>> {
-        Ok(rewind::rewind(&self.place, to, state)?)
+        Ok(rewind::rewind(self.config(), to, state)?)
     }
 
     fn trouble(&self) -> Option<&str> {
-        self.store.trouble()
+        Self::trouble(self)
     }
 
     fn place(&self) -> Option<PostgresConfig> {
-        Some(self.place.clone())
+        Some(self.config().clone())
     }
 
     fn copy(&mut self, subject: Subject, source: &PostgresConfig, watch: &Watch) -> Result<Copying, StoreError> {
-        self.store.copy(subject, source, watch)
+        Self::copy(self, subject, source, watch)
     }
 
     fn leftovers(&mut self) -> Result<Vec<Leftover>, StoreError> {
-        self.store.leftovers()
+        Self::leftovers(self)
     }
 
     fn found_shard(&mut self) -> Result<Option<ShardId>, StoreError> {
-        self.store.found_shard()
+        Self::found_shard(self)
     }
 
     fn set_shard(&mut self, shard: ShardId) {
-        self.store.set_shard(shard);
-        self.place = self.place.clone().of_shard(shard);
+        Self::set_shard(self, shard);
     }
 }

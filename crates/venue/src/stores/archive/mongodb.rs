@@ -1,15 +1,12 @@
 //! MongoDB.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::ids::Checkpoint;
 use domain::state::State;
-use projector::batch::{Batch, Stream};
-use projector::buckets::Bucket;
+use projector::batch::Stream;
 use projector::history::TradeHistory;
 use projector::lineage::Lineage;
-use projector::store::{Outcome, ReadStream, Store, StoreError, StoredRow};
 use store_mongodb::config::MongoConfig;
 use store_mongodb::history::MongoTrades;
 use store_mongodb::rewind::rewind;
@@ -27,8 +24,7 @@ fn place(archive: &Archive) -> anyhow::Result<MongoConfig> {
 pub(super) fn store(archive: &Archive, stream: Stream, access: Access) -> anyhow::Result<Box<dyn Kept>> {
     let mut place = place(archive)?;
     place.migrates &= access == Access::Write;
-    let store = MongoStore::open(place.clone(), stream)?;
-    Ok(Box::new(OneStream { store, stream, place }))
+    Ok(Box::new(MongoStore::open(place, stream)?))
 }
 
 pub(super) fn trades(archive: &Archive, lineage: Option<Arc<Lineage>>) -> anyhow::Result<Arc<dyn TradeHistory>> {
@@ -43,58 +39,13 @@ pub(super) fn migrate(archive: &Archive) -> anyhow::Result<String> {
     })
 }
 
-/// One stream of a database.
-#[derive(Debug)]
-struct OneStream {
-    store: MongoStore,
-    stream: Stream,
-    place: MongoConfig,
-}
-
-impl Store for OneStream {
-    fn checkpoint(&mut self, stream: Stream) -> Result<Option<Checkpoint>, StoreError> {
-        self.store.checkpoint(stream)
-    }
-
-    fn commit(&mut self, batch: &Batch) -> Outcome {
-        self.store.commit(batch)
-    }
-
-    fn recall(
-        &mut self,
-        stream: Stream,
-        buckets: &[Bucket],
-        visit: &mut dyn FnMut(StoredRow),
-    ) -> Result<(), StoreError> {
-        self.store.recall(stream, buckets, visit)
-    }
-
-    fn commit_interval(&self) -> Duration {
-        self.store.commit_interval()
-    }
-
-    fn make_durable(&mut self) -> Result<(), StoreError> {
-        self.store.make_durable()
-    }
-}
-
-impl ReadStream for OneStream {
-    fn read_stream(
-        &mut self,
-        stream: Stream,
-        visit: &mut dyn FnMut(StoredRow),
-    ) -> Result<Option<Checkpoint>, StoreError> {
-        self.store.read_stream(stream, visit)
-    }
-}
-
-impl Kept for OneStream {
+impl Kept for MongoStore {
     fn rewind(&mut self, to: &Checkpoint, state: &State) -> anyhow::Result<Vec<Stream>> {
-        let moved = rewind(&self.place, self.stream, to, state)?;
-        Ok(if moved { vec![self.stream] } else { Vec::new() })
+        let moved = rewind(self.config(), self.stream(), to, state)?;
+        Ok(if moved { vec![self.stream()] } else { Vec::new() })
     }
 
     fn trouble(&self) -> Option<&str> {
-        self.store.trouble()
+        Self::trouble(self)
     }
 }
