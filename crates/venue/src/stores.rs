@@ -27,6 +27,7 @@ use readmodel::standby::Replicated;
 use store_postgres::history::PostgresOrders;
 use store_sqlite::history::{SqliteOrders, SqliteTrades};
 
+use crate::config::archives::EMBEDDED;
 use crate::config::{self, Config};
 use crate::followers::name_of;
 use crate::stores::embedded::Embedded;
@@ -337,17 +338,14 @@ fn archive_readers(config: &Config, members: &[Member]) -> anyhow::Result<(Arc<d
         let member = members.iter().find(|member| member.streams.contains(&stream));
         member.map(|member| Arc::clone(&member.lineage))
     };
-    let is_archived = |stream: &Stream| stream.is_derived() || matches!(stream, Stream::Trades | Stream::Audit);
-    let (mut embedded, mut elsewhere) = (None, BTreeMap::new());
-    for stream in Stream::ALL.into_iter().filter(is_archived) {
-        match archive::of(config, stream) {
-            None => embedded = Some(stream),
-            Some(archive) => drop(elsewhere.insert(stream, archive.name.clone())),
-        }
-    }
+    let of = |archive: &config::archives::Archive| {
+        let name = archive.name.clone();
+        config.archive.streams_of(&archive.name).into_iter().map(move |stream| (stream, name.clone()))
+    };
+    let elsewhere = config.archives.iter().flat_map(of).collect();
     let file = config.store_directory().join(member::ARCHIVE_FILE);
     let open = |stream| SqliteTrades::open(&file, READERS, lineage(stream)).map(Arc::new);
-    let store = embedded.map(open).transpose()?;
+    let store = config.archive.streams_of(EMBEDDED).pop().map(open).transpose()?;
     let trades: Arc<dyn TradeHistory> = match (archive::of(config, Stream::Trades), &store) {
         (Some(archive), _) => archive::trades(archive, lineage(Stream::Trades))?,
         (None, Some(store)) => Arc::<SqliteTrades>::clone(store),
