@@ -159,12 +159,16 @@ fn a_shard_that_is_away_for_long_stops_new_orders_and_nothing_else() {
     let mut traders: Vec<_> = (0..CONNECTIONS).map(|_| market.trader(&mut venue)).collect();
     let refused = until_refused(&mut traders);
     assert!(refused.contains("catching up with its records"), "{refused}");
-    let status = trader.look("/v1/status").unwrap();
-    let lag = |name: &str| {
-        let followers = status["followers"].as_array().unwrap();
-        followers.iter().find(|follower| follower["name"] == name).unwrap()["lag"].as_u64().unwrap()
-    };
-    assert!(lag("shard-1/symbols") > LAG_MAX && lag("archive/audit") < LAG_MAX, "{status}");
+    // The archive commits twice a second, and a fast machine takes all these orders in less than that.
+    until("the archive is level, and the shard is not", || {
+        let status = trader.look("/v1/status").unwrap();
+        let lag = |name: &str| {
+            let followers = status["followers"].as_array().unwrap();
+            followers.iter().find(|follower| follower["name"] == name).unwrap()["lag"].as_u64().unwrap()
+        };
+        assert!(lag("shard-1/symbols") > LAG_MAX, "{status}");
+        lag("archive/audit") < 100
+    });
     // What is there already can be canceled and read.
     assert_eq!(cancel(&mut trader, "order-3").status, 200);
     assert_eq!(find(&mut trader, "order-4").body["status"], "NEW");
@@ -175,12 +179,14 @@ fn a_shard_that_is_away_for_long_stops_new_orders_and_nothing_else() {
     until("orders are taken again", || {
         trader.ask("POST", "/api/v3/order", &limit("BUY", 100, "again")).unwrap().status == 200
     });
-    // It catches up faster than orders come in.
     let behind = |trader: &mut Client| {
         let status = trader.look("/v1/status").unwrap();
         let lags = status["followers"].as_array().unwrap().iter().map(|follower| follower["lag"].as_u64().unwrap());
         lags.max().unwrap()
     };
+    // At the limit itself the next order may be one too many again.
+    until("there is room for some orders", || behind(&mut trader) < LAG_MAX / 2);
+    // It catches up faster than orders come in.
     until("it catches up", || {
         order(&mut trader, &mut placed);
         behind(&mut trader) < 100
