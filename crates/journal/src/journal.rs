@@ -183,6 +183,11 @@ impl Journal {
         Ok(())
     }
 
+    /// Bytes of the active segment that were appended and not synced yet.
+    pub fn unsynced_bytes(&self) -> u64 {
+        self.active.end.saturating_sub(self.active.synced_to)
+    }
+
     /// [`Self::append`], then [`Self::sync`].
     pub fn append_synced(&mut self, blocks: &[BlockToWrite<'_>]) -> Result<(), JournalError> {
         self.append(blocks)?;

@@ -30,6 +30,10 @@ const ANNOUNCE_INTERVAL: Duration = Duration::from_millis(1);
 /// Most batches between two announcements.
 const BATCHES_ANNOUNCED_MAX: usize = 64;
 
+/// Bytes from which on the writer syncs what it has. Nobody needs it so soon, but a sync at the end of a segment hands all of that to
+/// the disk at once, and the journal's own syncs wait behind it.
+const SYNC_BYTES: u64 = 1 << 20;
+
 /// How long the writer waits before it looks for space again.
 const NO_SPACE_RETRY: Duration = Duration::from_millis(200);
 
@@ -223,9 +227,7 @@ impl EventLog {
         while let Ok(first) = incoming.recv() {
             for batch in std::iter::once(first).chain(incoming.try_iter()).take(BATCHES_ANNOUNCED_MAX) {
                 if let Err(error) = self.append_patiently(&batch, admission) {
-                    tracing::error!(%error, "the event log failed; followers stand still until a restart");
-                    self.progress.lose(error.to_string());
-                    return;
+                    return self.fail(&error);
                 }
                 let commands = u64::try_from(batch.commands.len()).expect("bounded by BLOCK_COMMANDS_MAX");
                 admission.sub_event_backlog(commands);
@@ -233,8 +235,18 @@ impl EventLog {
                 drop(spare.try_send(batch));
             }
             self.announce();
+            if self.journal.unsynced_bytes() >= SYNC_BYTES
+                && let Err(error) = self.journal.sync()
+            {
+                return self.fail(&error);
+            }
             std::thread::sleep(ANNOUNCE_INTERVAL);
         }
+    }
+
+    fn fail(&self, error: &JournalError) {
+        tracing::error!(%error, "the event log failed; followers stand still until a restart");
+        self.progress.lose(error.to_string());
     }
 
     /// Writes a batch, waiting for space as long as the doors are open.

@@ -14,6 +14,7 @@ pub mod store;
 pub mod history;
 pub mod rewind;
 pub mod fault;
+mod paced;
 mod schema;
 mod units;
 mod write;
