@@ -5,6 +5,7 @@ use std::fs;
 use std::time::Instant;
 
 use outside::process::said;
+use pg_cluster::server::Server;
 use serde_json::{Value, json};
 
 use crate::desk::{PATIENCE, until, until_stored};
@@ -122,6 +123,35 @@ fn a_destination_that_is_restored_to_before_the_copy_gets_it_again() {
     assert!(said.contains("left behind"), "{said}");
 }
 
+/// It is away when the move begins, and comes back without the last of what it had: nothing is copied from it before it has
+/// caught up with the destination, and then all of it.
+#[test]
+fn a_source_that_lost_its_tail_while_it_gives_away_gives_all() {
+    let mut field = Field::new();
+    let crowd = Crowd::start(&field);
+    crowd.until_more(200);
+    let subject = symbol(0);
+    let (owner, _) = field.owner(&subject);
+    let source = SHARDS.iter().position(|shard| *shard == owner).unwrap();
+    let copy = field.servers[source].folder().join("earlier");
+    field.servers[source].copy_to(&copy).unwrap();
+    crowd.until_more(200);
+    field.servers[source].kill().unwrap();
+    let to = field.begin(&subject);
+    crowd.until_more(100);
+    assert_eq!(field.owner(&subject), (owner, true), "there is nothing to copy from");
+    field.servers[source].restore(&copy).unwrap();
+    field.servers[source].restart().unwrap();
+    field.until_moved(&subject, to);
+    crowd.until_more(50);
+    crowd.until_read(4);
+    let acknowledged = crowd.stop();
+    field.until_quiet();
+    assert_whole(&field, &acknowledged);
+    field.venue.take().unwrap().stop().unwrap();
+    field.desk.verify();
+}
+
 #[test]
 fn commands_move_and_say_why_not() {
     let mut field = Field::new();
@@ -229,6 +259,10 @@ fn a_router_counts_everything_once_while_it_moves() {
     let mut field = Field::new();
     let crowd = Crowd::start(&field);
     crowd.until_more(100);
+    let streams = |server: &Server| server.query(DATABASE, "SELECT count(*) FROM checkpoints, shard");
+    until("each shard was written to", || {
+        field.servers.iter().all(|server| streams(server).is_ok_and(|streams| streams.trim() == "3"))
+    });
     let server = &field.servers[0];
     server.create_database("router").unwrap();
     let config = field.desk.beside("venue.toml");
