@@ -108,7 +108,8 @@ impl Collection {
         }
     }
 
-    /// How its documents are found other than by id. The ids of derived documents begin with their bucket.
+    /// How its documents are found other than by id. The ids of derived documents begin with their bucket, those of a board with the
+    /// board; see [`crate::rows::derived::board_prefix`].
     pub const fn indexes(self) -> &'static [Index] {
         match self {
             // Time does not go back with the trade number, so both orders are the same.
@@ -116,17 +117,18 @@ impl Collection {
                 Index { fields: &["symbol_id", "trade_id"], unique: true },
                 Index { fields: &["symbol_id", "time", "trade_id"], unique: false },
             ],
+            // In the order of commands, and so of time; what is not of one user is found by id.
+            Self::AuditLogs => &[Index { fields: &["user_id", "seq"], unique: false }],
+            Self::Klines | Self::MarketSnapshots => {
+                &[Index { fields: &["symbol_id", "bucket_seconds", "bucket_start"], unique: false }]
+            }
             Self::HistoricalPositions => {
                 &[Index { fields: &["user_id", "symbol_id", "bucket_seconds", "bucket_start"], unique: false }]
             }
-            Self::Assets
-            | Self::Symbols
-            | Self::AuditLogs
-            | Self::Klines
-            | Self::MarketSnapshots
-            | Self::Leaderboards
-            | Self::Analytics
-            | Self::ActiveUsers => &[],
+            Self::Analytics => {
+                &[Index { fields: &["scope", "scope_id", "bucket_seconds", "bucket_start"], unique: false }]
+            }
+            Self::Assets | Self::Symbols | Self::Leaderboards | Self::ActiveUsers => &[],
         }
     }
 

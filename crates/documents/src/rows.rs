@@ -71,7 +71,7 @@ pub const fn keeps(row: &StoredRow) -> bool {
 }
 
 /// The id of a document that is a command: sorted as text, ids are in the order of the commands.
-fn id_of_command(seq: Seq) -> String {
+pub fn id_of_command(seq: Seq) -> String {
     format!("{:020}", seq.0)
 }
 

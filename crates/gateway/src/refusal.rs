@@ -146,11 +146,6 @@ impl From<ReadError> for Error {
             ReadError::Foreign(why) => {
                 Self::unavailable(-5023, "The store does not hold this venue's history.").with_detail("reason", &why)
             }
-            ReadError::Elsewhere(archive) => Self::new(
-                StatusCode::NOT_IMPLEMENTED,
-                -5025,
-                format!("This collection is kept in the archive {archive}: ask that one, the venue does not read it."),
-            ),
         }
     }
 }

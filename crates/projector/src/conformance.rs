@@ -2,6 +2,7 @@
 //! make an empty store and a history to put into it. The history is of one journal and long enough to be cut into batches.
 
 pub mod history;
+pub mod archive;
 pub mod rewind;
 pub mod example;
 pub mod absent;
@@ -356,6 +357,10 @@ impl Dice {
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % bound
+    }
+
+    fn at(&mut self, bound: usize) -> usize {
+        usize::try_from(self.below(u64::try_from(bound).expect("a small number"))).expect("below a small number")
     }
 
     /// Where the batch that begins at a block ends.

@@ -119,8 +119,6 @@ pub enum ReadError {
     Failed(String),
     /// What it holds is not, or is no longer, this venue's history; how that shows.
     Foreign(String),
-    /// It is kept in this archive, which is read there and not through the venue.
-    Elsewhere(String),
 }
 
 impl fmt::Display for ReadError {
@@ -128,7 +126,6 @@ impl fmt::Display for ReadError {
         match self {
             Self::Failed(what) => write!(f, "the store did not answer: {what}"),
             Self::Foreign(why) => write!(f, "the store does not hold this venue's history: {why}"),
-            Self::Elsewhere(archive) => write!(f, "it is kept in the archive {archive}"),
         }
     }
 }

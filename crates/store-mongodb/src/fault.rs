@@ -116,6 +116,19 @@ impl Fault {
         }
     }
 
+    /// Whether there was no server to ask, or none that answered in time.
+    pub(crate) fn is_away(&self) -> bool {
+        match self {
+            Self::Mongo(error) => matches!(*error.kind, ErrorKind::ServerSelection { .. }),
+            other => matches!(other, Self::Silent(_)),
+        }
+    }
+
+    /// Whether a connection broke.
+    pub(crate) fn is_broken(&self) -> bool {
+        if let Self::Mongo(error) = self { matches!(*error.kind, ErrorKind::Io(_)) } else { false }
+    }
+
     /// Whether it is a part of normal work, and nobody needs to be told.
     pub(crate) const fn is_ordinary(&self) -> bool {
         matches!(self, Self::Unknown(_) | Self::Overtaken)

@@ -1,17 +1,18 @@
-//! History out of a database.
+//! History out of a database: how it is read, and the trades. Everything else is in [`crate::archive`].
 //!
-//! There are no snapshots: the checkpoint is read first, and of the documents only those that are not later. They are complete, because
-//! the checkpoint was written after them, and stay as they are. Read again afterwards, the checkpoint tells whether somebody took them
-//! away meanwhile.
+//! There are no snapshots: the checkpoint is read first, and of documents that are only added only those that are not later. They are
+//! complete, because the checkpoint was written after them, and stay as they are. Read again afterwards, the checkpoint tells whether
+//! somebody took them away meanwhile.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use documents::collection::Collection;
+use documents::document::Document;
 use documents::rows::row;
 use documents::units::Units;
-use domain::ids::SymbolId;
+use domain::ids::{Checkpoint, SymbolId};
 use domain::units::{Seq, UnixNanos};
 use mongodb::bson::raw::{RawDocumentBuf, cstr};
 use mongodb::bson::rawdoc;
@@ -34,11 +35,18 @@ use crate::store::read_units;
 
 /// How long a command of a reader may take.
 const READ_MAX: Duration = Duration::from_secs(10);
+/// How long a reader looks for a server: somebody waits for the answer.
+const SELECTION_MAX: Duration = Duration::from_secs(1);
+/// How long a server that was not there, or gave no answer, is not asked again: an answer that waits in vain is worth less than none,
+/// and what can be answered without the archive must not wait for it each time.
+const AWAY: Duration = Duration::from_secs(1);
 
-/// Readers of the trades of a database, for many threads.
+/// Readers of a database, for many threads.
 #[derive(Debug)]
-pub struct MongoTrades {
+pub struct MongoHistory {
     link: Link,
+    /// When the server was last missed, and how that showed; absent: it answers.
+    missed: Mutex<Option<(Instant, String)>>,
     units: Mutex<Units>,
     /// The documents are of a version known here.
     checked: AtomicBool,
@@ -46,23 +54,65 @@ pub struct MongoTrades {
     lineage: Option<Arc<Lineage>>,
 }
 
-impl MongoTrades {
+impl MongoHistory {
     /// Readers of a database, which need not be there yet. With a lineage, only what is of it is answered.
     pub fn open(config: &MongoConfig, lineage: Option<Arc<Lineage>>) -> Result<Self, Fault> {
         let mut config = config.clone();
         config.command_timeout = config.command_timeout.min(READ_MAX);
+        let selection = config.client.server_selection_timeout.map_or(SELECTION_MAX, |said| said.min(SELECTION_MAX));
+        config.client.server_selection_timeout = Some(selection);
         Ok(Self {
             link: Link::open(&config, "reads")?,
+            missed: Mutex::default(),
             units: Mutex::default(),
             checked: AtomicBool::new(false),
             lineage,
         })
     }
 
-    /// Reads rows that are not later than the checkpoint, and the checkpoint.
-    fn read<T>(&self, rows: impl AsyncFnOnce(&Reader<'_>) -> Result<Vec<T>, Fault>) -> Result<Page<T>, ReadError> {
-        let stream = Stream::Trades;
-        let (before, rows, after) = self.link.run(async |session| {
+    /// Reads rows, and the checkpoint from before them.
+    pub(crate) fn read<T>(
+        &self,
+        stream: Stream,
+        rows: impl AsyncFn(&Reader<'_>) -> Result<Vec<T>, Fault>,
+    ) -> Result<Page<T>, ReadError> {
+        if let Some(why) = self.is_away() {
+            return Err(ReadError::Failed(why));
+        }
+        let read = match self.try_read(stream, &rows) {
+            // A connection to a server that was started again is found broken by whoever uses it first.
+            Err(fault) if fault.is_broken() => self.try_read(stream, &rows),
+            read => read,
+        };
+        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        *missed = read.as_ref().err().filter(|fault| fault.is_away()).map(|why| (Instant::now(), why.to_string()));
+        drop(missed);
+        let (before, rows, after) = read?;
+        for found in [before, after] {
+            if let Some(lineage) = &self.lineage {
+                lineage.check(stream, found.as_ref())?;
+            }
+        }
+        let through = |checkpoint: Option<Checkpoint>| checkpoint.map_or(Seq::ZERO, |found| found.seq);
+        if through(after) < through(before) {
+            return Err(ReadError::Failed("it was taken back to an earlier point meanwhile".into()));
+        }
+        Ok(Page { through: through(before), rows })
+    }
+
+    fn is_away(&self) -> Option<String> {
+        let missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        missed.as_ref().filter(|(when, _)| when.elapsed() < AWAY).map(|(_, why)| why.clone())
+    }
+
+    /// The checkpoint before and after, and the rows.
+    #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
+    fn try_read<T>(
+        &self,
+        stream: Stream,
+        rows: impl AsyncFn(&Reader<'_>) -> Result<Vec<T>, Fault>,
+    ) -> Result<(Option<Checkpoint>, Vec<T>, Option<Checkpoint>), Fault> {
+        self.link.run(async |session| {
             if !self.checked.load(Ordering::Relaxed) {
                 migrate::check_not_newer(session).await?;
                 self.checked.store(true, Ordering::Relaxed);
@@ -74,26 +124,16 @@ impl MongoTrades {
             };
             let rows = rows(&Reader { session, units: &self.units, through }).await?;
             Ok((before, rows, checkpoint::read(session, stream).await?))
-        })?;
-        for found in [before, after] {
-            if let Some(lineage) = &self.lineage {
-                lineage.check(stream, found.as_ref())?;
-            }
-        }
-        let through = |checkpoint: Option<domain::ids::Checkpoint>| checkpoint.map_or(Seq::ZERO, |found| found.seq);
-        if through(after) < through(before) {
-            return Err(ReadError::Failed("it was taken back to an earlier point meanwhile".into()));
-        }
-        Ok(Page { through: through(before), rows })
+        })
     }
 }
 
 /// Reads what a checkpoint covers.
 #[derive(Debug)]
-struct Reader<'a> {
-    session: &'a Session,
+pub(crate) struct Reader<'a> {
+    pub(crate) session: &'a Session,
     units: &'a Mutex<Units>,
-    through: Seq,
+    pub(crate) through: Seq,
 }
 
 /// Which trades of a symbol, and in which order.
@@ -116,14 +156,7 @@ impl Span {
         let mut filter = rawdoc! {
             "symbol_id": i64::from(self.symbol.0), "trade_id": ids, "seq": { "$lte": through.0.cast_signed() },
         };
-        let clamp = |time: UnixNanos| time.0.min(i64::MAX.cast_unsigned()).cast_signed();
-        let mut times = RawDocumentBuf::new();
-        if let Some(from) = self.time.from {
-            times.append(cstr!("$gte"), clamp(from));
-        }
-        if let Some(to) = self.time.to {
-            times.append(cstr!("$lte"), clamp(to));
-        }
+        let times = times_of(&self.time);
         if !times.is_empty() {
             filter.append(cstr!("time"), times);
         }
@@ -174,39 +207,68 @@ impl Reader<'_> {
     }
 
     async fn trade(&self, document: mongodb::bson::Document) -> Result<TradeRow, Fault> {
+        let (_, found) = self.row(Collection::CompletedTrades, document).await?;
+        if let StoredRow::Trade(trade) = found { Ok(trade) } else { Err(strange(&found)) }
+    }
+
+    /// The row that a document is, and its id.
+    pub(crate) async fn row(
+        &self,
+        collection: Collection,
+        document: mongodb::bson::Document,
+    ) -> Result<(String, StoredRow), Fault> {
         let document = decode(document)?;
-        let read = |units: &Units| row(Collection::CompletedTrades, &document, units).map_err(Fault::from);
-        let known = read(&self.units.lock().unwrap_or_else(PoisonError::into_inner));
+        let read = |document: &Document, units: &Units| row(collection, document, units).map_err(Fault::from);
+        let known = read(&document, &self.units.lock().unwrap_or_else(PoisonError::into_inner));
         let found = match known {
             Err(Fault::Unknown(_)) => {
                 // Listed since they were last read.
                 let mut units = Units::default();
                 read_units(self.session, &mut units).await?;
-                let found = read(&units);
+                let found = read(&document, &units);
                 *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
                 found?
             }
             known => known?,
         };
-        let StoredRow::Trade(trade) = found else {
-            return Err(Fault::Misuse(format!("{found:?} is not a trade")));
-        };
-        Ok(trade)
+        Ok((document.id.into_owned(), found))
     }
 }
 
+/// A row of another collection.
+pub(crate) fn strange(row: &StoredRow) -> Fault {
+    Fault::Misuse(format!("{row:?} is not what was asked for"))
+}
+
+/// What a field that is a time must be; empty: anything.
+pub(crate) fn times_of(time: &TimeRange) -> RawDocumentBuf {
+    let mut times = RawDocumentBuf::new();
+    if let Some(from) = time.from {
+        times.append(cstr!("$gte"), clamp(from));
+    }
+    if let Some(to) = time.to {
+        times.append(cstr!("$lte"), clamp(to));
+    }
+    times
+}
+
+/// A time as it is stored.
+pub(crate) fn clamp(time: UnixNanos) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}
+
 /// Whether the newest of the matching rows are asked for.
-const fn newest_first<Id>(selection: &Selection<Id>) -> bool {
+pub(crate) const fn newest_first<Id>(selection: &Selection<Id>) -> bool {
     selection.first.is_none() && selection.time.from.is_none()
 }
 
-impl TradeHistory for MongoTrades {
+impl TradeHistory for MongoHistory {
     fn trades(&self, query: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
         let selection = &query.selection;
         let newest_first = newest_first(selection);
         let from = selection.first.map_or(0, |first| first.0);
         let span = Span { symbol: query.symbol, from, to: None, time: selection.time, newest_first };
-        let mut page = self.read(async |reader| {
+        let mut page = self.read(Stream::Trades, async |reader| {
             let mut rows = Vec::new();
             let mut keep = |trade| {
                 rows.push(trade);
@@ -222,12 +284,13 @@ impl TradeHistory for MongoTrades {
     }
 
     fn minutes(&self, query: &MinutesQuery) -> Result<Page<Candle>, ReadError> {
-        let mut minutes = Minutes::new(query);
-        let Some(time) = minutes.times() else {
-            return self.read(async |_| Ok(Vec::new()));
+        let Some(time) = Minutes::new(query).times() else {
+            return self.read(Stream::Trades, async |_| Ok(Vec::new()));
         };
-        let span = Span { symbol: query.symbol, from: 0, to: None, time, newest_first: minutes.newest_first() };
-        self.read(async |reader| {
+        self.read(Stream::Trades, async |reader| {
+            let mut minutes = Minutes::new(query);
+            let newest_first = minutes.newest_first();
+            let span = Span { symbol: query.symbol, from: 0, to: None, time, newest_first };
             reader.trades(span, |trade| minutes.add(&trade), usize::MAX).await?;
             Ok(minutes.candles())
         })

@@ -14,6 +14,7 @@ pub mod config;
 pub mod store;
 pub mod migrate;
 pub mod history;
+mod archive;
 pub mod rewind;
 pub mod fault;
 pub mod encode;

@@ -4,7 +4,7 @@ pub(crate) mod member;
 pub(crate) mod postgres;
 pub(crate) mod standby;
 pub(crate) mod archive;
-mod embedded;
+mod collections;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ use store_sqlite::history::{SqliteOrders, SqliteTrades};
 use crate::config::archives::EMBEDDED;
 use crate::config::{self, Config};
 use crate::followers::name_of;
-use crate::stores::embedded::Embedded;
+use crate::stores::collections::{Collections, Reader};
 use crate::stores::member::{Kept, Member, Role};
 use crate::stores::standby::Watched;
 
@@ -332,24 +332,24 @@ fn readers(config: &Config, members: &[Member]) -> anyhow::Result<Orders> {
     Ok(Orders::Shards(config.shards.iter().map(shard).collect::<Result<_, _>>()?))
 }
 
-/// The trades, wherever they are, and what else of the archive is embedded.
-fn archive_readers(config: &Config, members: &[Member]) -> anyhow::Result<(Arc<dyn TradeHistory>, Embedded)> {
-    let lineage = |stream| {
-        let member = members.iter().find(|member| member.streams.contains(&stream));
+/// The trades, and everything else of the archive, each read where it is.
+fn archive_readers(config: &Config, members: &[Member]) -> anyhow::Result<(Arc<dyn TradeHistory>, Collections)> {
+    let lineage = |streams: &[Stream]| {
+        let last = streams.last()?;
+        let member = members.iter().find(|member| member.role == Role::Archive && member.streams.contains(last));
         member.map(|member| Arc::clone(&member.lineage))
     };
-    let of = |archive: &config::archives::Archive| {
-        let name = archive.name.clone();
-        config.archive.streams_of(&archive.name).into_iter().map(move |stream| (stream, name.clone()))
-    };
-    let elsewhere = config.archives.iter().flat_map(of).collect();
-    let file = config.store_directory().join(member::ARCHIVE_FILE);
-    let open = |stream| SqliteTrades::open(&file, READERS, lineage(stream)).map(Arc::new);
-    let store = config.archive.streams_of(EMBEDDED).pop().map(open).transpose()?;
-    let trades: Arc<dyn TradeHistory> = match (archive::of(config, Stream::Trades), &store) {
-        (Some(archive), _) => archive::trades(archive, lineage(Stream::Trades))?,
-        (None, Some(store)) => Arc::<SqliteTrades>::clone(store),
-        (None, None) => anyhow::bail!("trades are in no archive"),
-    };
-    Ok((trades, Embedded { store, elsewhere }))
+    let mut readers: BTreeMap<&str, Reader> = BTreeMap::new();
+    let embedded = config.archive.streams_of(EMBEDDED);
+    if !embedded.is_empty() {
+        let file = config.store_directory().join(member::ARCHIVE_FILE);
+        readers.insert(EMBEDDED, Reader::new(SqliteTrades::open(&file, READERS, lineage(&embedded))?));
+    }
+    for place in &config.archives {
+        let lineage = lineage(&config.archive.streams_of(&place.name));
+        let reader = archive::reader(place, lineage).with_context(|| format!("archive {}", place.name))?;
+        readers.insert(&place.name, reader);
+    }
+    let routed = Collections::routed(|stream| readers.get(config.archive.place_of(stream)).cloned());
+    routed.context("a collection is in no archive")
 }

@@ -30,6 +30,11 @@ fn id_of_scope(bucket: &Bucket, scope: Scope) -> String {
     format!("{}{word}.{id:010}", bucket_prefix(bucket))
 }
 
+/// How the ids of everybody on a board begin; what follows is the user, and nothing else.
+pub fn board_prefix(bucket: &Bucket, scope: Scope) -> String {
+    format!("{}.", id_of_scope(bucket, scope))
+}
+
 fn of_bucket(bucket: &Bucket) -> [(&'static str, Value); 2] {
     [("bucket_seconds", bucket.interval.number().into()), ("bucket_start", bucket.start.0.into())]
 }
@@ -203,7 +208,7 @@ pub(crate) fn leaderboard(row: &LeaderboardRow, units: &Units) -> Result<Documen
         ("realised", amount(row.realised, scale)),
         ("fills", row.fills.into()),
     ];
-    let id = format!("{}.{:010}", id_of_scope(&row.bucket, row.scope), row.user.0);
+    let id = format!("{}{:010}", board_prefix(&row.bucket, row.scope), row.user.0);
     Ok(Document::new(id, row.last_seq, fields))
 }
 

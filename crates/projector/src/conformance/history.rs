@@ -157,7 +157,7 @@ pub fn trades_are_those_of_a_slow_reader(history: &dyn TradeHistory, slow: &Slow
         let expected = select(matching.copied(), &selection, |row| (row.trade, row.time));
         assert_eq!(page.rows, expected, "{symbol:?} {selection:?}");
 
-        let query = MinutesQuery { symbol, time: dice.times(ends), limit: 1 + dice.index(5) };
+        let query = MinutesQuery { symbol, time: dice.times(ends), limit: 1 + dice.at(5) };
         assert_eq!(history.minutes(&query).expect("the store answers").rows, slow.candles(&query), "{query:?}");
     }
 }
@@ -233,16 +233,12 @@ fn candle(open_time: UnixNanos, trades: &[&TradeRow]) -> Candle {
 }
 
 impl Dice {
-    fn index(&mut self, bound: usize) -> usize {
-        usize::try_from(self.below(u64::try_from(bound).expect("a small number"))).expect("below a small number")
-    }
-
     fn small(&mut self, bound: u64) -> u32 {
         u32::try_from(self.below(bound)).expect("below a small number")
     }
 
     fn order(&mut self, slow: &Slow) -> OrderId {
-        slow.orders[self.index(slow.orders.len())].order
+        slow.orders[self.at(slow.orders.len())].order
     }
 
     fn times(&mut self, [first, last]: [UnixNanos; 2]) -> TimeRange {
@@ -258,6 +254,6 @@ impl Dice {
 
     fn selection<Id>(&mut self, ends: [UnixNanos; 2], first: impl FnOnce(&mut Self) -> Id) -> Selection<Id> {
         let first = (self.below(2) == 0).then(|| first(self));
-        Selection { first, time: self.times(ends), limit: 1 + self.index(11) }
+        Selection { first, time: self.times(ends), limit: 1 + self.at(11) }
     }
 }

@@ -1,19 +1,28 @@
 //! What is read back, and how far it is complete.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use archive_cluster::server::{Kind, Server};
 use domain::ids::SymbolId;
-use projector::batch::Stream;
+use domain::units::UnixNanos;
+use projector::archive::{ArchiveHistory as _, BucketsQuery};
+use projector::batch::{Rows, Stream};
+use projector::buckets::{Interval, Scope};
 use projector::conformance;
+use projector::conformance::archive::{
+    SlowArchive, an_empty_archive_has_nothing, audit_is_that_of_a_slow_reader, derived_are_those_of_a_slow_reader,
+};
 use projector::conformance::history::{Slow, an_empty_store_has_no_trades, trades_are_those_of_a_slow_reader};
-use projector::history::{ReadError, Selection, TimeRange, TradeHistory as _, TradesQuery};
+use projector::history::{Page, ReadError, Selection, TimeRange, TradeHistory as _, TradesQuery};
 use projector::lineage::Lineage;
 use projector::rows::TradeRow;
 use projector::store::{Outcome, Store as _, StoredRow};
 use sim::commands::Profile;
-use store_mongodb::history::MongoTrades;
+use store_mongodb::config::MongoConfig;
+use store_mongodb::history::MongoHistory;
 
-use crate::feed::slow_feed;
+use crate::feed::{feed, slow_feed};
 use crate::proxy::Failure;
 use crate::subject::{Databases, Stores};
 
@@ -39,14 +48,133 @@ fn every_query_answers_as_a_slow_reader_does() {
     stores.fill(&blocks);
     assert!(trades(&mut stores).len() > 20, "there is something to read");
     let slow = Slow::of(stores.everything().into_iter().flat_map(|(_, _, rows)| rows));
-    trades_are_those_of_a_slow_reader(&MongoTrades::open(&config, None).unwrap(), &slow, seed);
+    trades_are_those_of_a_slow_reader(&MongoHistory::open(&config, None).unwrap(), &slow, seed);
+}
+
+#[test]
+fn every_question_about_the_rest_is_answered_as_a_slow_reader_does() {
+    let databases = Databases::new();
+    let seed = 3;
+    println!("seed {seed}");
+    let (blocks, _) = feed(Profile::Flow, seed, 400);
+    let mut config = databases.config(&databases.make());
+    an_empty_archive_has_nothing(&MongoHistory::open(&config, None).unwrap());
+    let mut stores = Stores::open(&config);
+    stores.fill(&blocks);
+    // Several pages to many answers.
+    config.documents_max = 20;
+    let history = MongoHistory::open(&config, None).unwrap();
+    let slow = SlowArchive::of(stores.everything().into_iter().flat_map(|(_, _, rows)| rows));
+    let through = blocks[blocks.len() - 1].info().last;
+    derived_are_those_of_a_slow_reader(&history, &slow, |_| through, seed);
+    audit_is_that_of_a_slow_reader(&history, &slow, through);
+}
+
+#[test]
+fn a_board_shows_what_a_commit_under_way_has_written_and_says_since_when_it_is_complete() {
+    let databases = Databases::new();
+    let config = databases.config(&databases.make());
+    let (blocks, _) = feed(Profile::Flow, 3, 900);
+    let half = blocks.len() / 2;
+    let mut stores = Stores::open(&config);
+    stores.fill(&blocks[..half]);
+    let stream = Stream::Leaderboards;
+    let first = conformance::batch(stream, &blocks, 0, half).to.seq;
+    let history = MongoHistory::open(&config, None).unwrap();
+    let scope = Scope::Symbol(SymbolId(0));
+    let board = || history.leaderboard(scope, Interval::Ever.bucket(UnixNanos(0))).unwrap();
+    let before = board();
+    assert_eq!(before.through, first);
+    // All documents of the second half are there, and their checkpoint is not.
+    databases.proxy.fail_after(Some((1, Failure::Refused)));
+    let rest = conformance::batch(stream, &blocks, half, blocks.len());
+    assert!(matches!(stores.of(stream).commit(&rest), Outcome::Retry(_)));
+    let between = board();
+    assert_eq!(between.through, first, "it is complete through the checkpoint");
+    assert!(before.rows.iter().all(|row| between.rows.iter().any(|now| now.user == row.user)), "nobody is left out");
+    assert!(between.rows.iter().any(|row| row.last_seq > first), "what is newer is said to be");
+    databases.proxy.fail_after(None);
+    assert_eq!(stores.of(stream).commit(&rest), Outcome::Committed);
+    let after = board();
+    assert_eq!((after.through, after.rows), (rest.to.seq, between.rows));
+}
+
+/// Readers beside a writer that never rests: whatever they get is a board that there was at the sequence it says, or says what is newer.
+#[test]
+fn what_is_read_while_it_is_written_is_what_there_was() {
+    let databases = Databases::new();
+    let config = databases.config(&databases.make());
+    let (blocks, _) = feed(Profile::Flow, 4, 900);
+    let (stream, bucket) = (Stream::Analytics, Interval::DAY.bucket(blocks[0].commands().next().unwrap().command.time));
+    let mut stores = Stores::open(&config);
+    stores.fill(&blocks[..1]);
+    let history = MongoHistory::open(&config, None).unwrap();
+    let query = BucketsQuery {
+        key: Scope::Venue,
+        interval: bucket.interval,
+        time: TimeRange { from: Some(bucket.start), to: Some(bucket.start) },
+        limit: 1,
+    };
+    let found = std::thread::scope(|scope| {
+        let reading = scope.spawn(|| {
+            let mut found: Vec<Page<_>> = Vec::new();
+            loop {
+                let page = history.analytics(&query).unwrap();
+                let is_over = page.through == blocks[blocks.len() - 1].info().last;
+                found.push(page);
+                if is_over {
+                    return found;
+                }
+            }
+        });
+        for end in 2..=blocks.len() {
+            let batch = conformance::batch(stream, &blocks, end - 1, end);
+            assert_eq!(stores.of(stream).commit(&batch), Outcome::Committed);
+        }
+        reading.join().unwrap()
+    });
+    // What the row said at the end of each block.
+    let mut states = std::collections::BTreeMap::new();
+    for end in 1..=blocks.len() {
+        let Rows::Analytics(rows) = conformance::batch(stream, &blocks, 0, end).rows else { panic!("other rows") };
+        let row = rows.analytics.into_iter().find(|row| (row.scope, row.bucket) == (Scope::Venue, bucket));
+        states.insert(blocks[end - 1].info().last, row);
+    }
+    assert!(found.len() > 2, "it was read meanwhile");
+    for page in found {
+        let row = page.rows.first().copied();
+        let at = row.map_or(page.through, |row| row.last_seq.max(page.through));
+        let state = states.range(at..).next().map(|(_, state)| *state).unwrap();
+        assert_eq!(row, state, "through {:?}", page.through);
+    }
+}
+
+#[test]
+fn a_server_that_is_gone_is_not_waited_for_each_time() {
+    let mut server = Server::temporary(Kind::MongoDb).unwrap();
+    let config = MongoConfig::new(&format!("{}/board", server.url()), None).unwrap();
+    let history = MongoHistory::open(&config, None).unwrap();
+    let board = || history.leaderboard(Scope::Symbol(SymbolId(0)), Interval::Ever.bucket(UnixNanos(0)));
+    assert_eq!(board().unwrap().rows, []);
+    server.kill().unwrap();
+    let begun = Instant::now();
+    for _ in 0..100 {
+        assert!(matches!(board(), Err(ReadError::Failed(_))));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    server.restart().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while board().is_err() {
+        assert!(Instant::now() < deadline, "it is not found again");
+        std::thread::yield_now();
+    }
 }
 
 #[test]
 fn what_no_checkpoint_covers_yet_is_not_shown() {
     let databases = Databases::new();
     let config = databases.config(&databases.make());
-    let history = MongoTrades::open(&config, None).unwrap();
+    let history = MongoHistory::open(&config, None).unwrap();
     an_empty_store_has_no_trades(&history);
     let blocks = slow_feed(Profile::Flow, 1, 600);
     let half = blocks.len() / 2;
@@ -72,7 +200,7 @@ fn only_the_own_history_is_answered() {
     let blocks = slow_feed(Profile::Flow, 1, 300);
     Stores::open(&config).fill(&blocks);
     let lineage = Arc::new(Lineage::default());
-    let history = MongoTrades::open(&config, Some(Arc::clone(&lineage))).unwrap();
+    let history = MongoHistory::open(&config, Some(Arc::clone(&lineage))).unwrap();
     assert!(matches!(history.trades(&newest(9)), Err(ReadError::Foreign(_))));
     let checkpoint = conformance::batch(Stream::Trades, &blocks, 0, blocks.len()).to;
     lineage.admit(Stream::Trades, checkpoint);

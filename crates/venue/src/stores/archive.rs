@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use projector::batch::Stream;
-use projector::history::TradeHistory;
 use projector::lineage::Lineage;
 
+use super::collections::Reader;
 use super::member::{Access, Kept, Member, Role};
 use crate::config::Config;
 use crate::config::archives::{Archive, Kind};
@@ -28,11 +28,6 @@ pub(crate) fn members(config: &Config, access: Access) -> anyhow::Result<Vec<Mem
     Ok(members)
 }
 
-/// The database that a stream is routed to; absent: the embedded store has it.
-pub(crate) fn of(config: &Config, stream: Stream) -> Option<&Archive> {
-    config.archives.iter().find(|archive| archive.name == config.archive.place_of(stream))
-}
-
 fn store(archive: &Archive, stream: Stream, access: Access) -> anyhow::Result<Box<dyn Kept>> {
     match archive.kind {
         #[cfg(feature = "mongodb")]
@@ -42,11 +37,11 @@ fn store(archive: &Archive, stream: Stream, access: Access) -> anyhow::Result<Bo
     }
 }
 
-/// Reads the trades that are in a database.
-pub(crate) fn trades(archive: &Archive, lineage: Option<Arc<Lineage>>) -> anyhow::Result<Arc<dyn TradeHistory>> {
+/// Reads what is in a database.
+pub(crate) fn reader(archive: &Archive, lineage: Option<Arc<Lineage>>) -> anyhow::Result<Reader> {
     match archive.kind {
         #[cfg(feature = "mongodb")]
-        Kind::MongoDb => mongodb::trades(archive, lineage),
+        Kind::MongoDb => mongodb::reader(archive, lineage),
         #[cfg(not(feature = "mongodb"))]
         Kind::MongoDb => missing(archive, lineage, ()),
     }

@@ -123,7 +123,7 @@ fn analytics_equal_sql(client: &mut Client, desk: &Desk, committed: &Value) {
 }
 
 /// Everybody trades with everybody, up and down, so that there are profits and losses.
-fn trade_around(market: &Market, venue: &mut Running, round: u64) {
+pub(crate) fn trade_around(market: &Market, venue: &mut Running, round: u64) {
     let mut clients: Vec<_> = market.traders.iter().map(|key| venue.client(key).unwrap()).collect();
     let count = clients.len();
     for step in 0..40_usize {
@@ -157,13 +157,13 @@ fn boards_and_analytics_equal_sql_over_the_fills_also_once_the_archive_was_built
     desk.verify();
 }
 
-fn set_fees(desk: &Desk, venue: &mut Running) {
+pub(crate) fn set_fees(desk: &Desk, venue: &mut Running) {
     let mut admin = venue.client(&desk.binary.admin_key(&desk.data).unwrap()).unwrap();
     let fees = json!({"requestId": "fees", "symbol": "BTCUSDT", "fees": {"maker": "0.001", "taker": "0.002"}});
     admin.admin("fees/symbol", &fees).unwrap();
 }
 
-fn forget_archive(desk: &Desk) {
+pub(crate) fn forget_archive(desk: &Desk) {
     for file in ["archive.db", "archive.db-wal", "archive.db-shm"] {
         let path = desk.data.join("store").join(file);
         if path.exists() {

@@ -21,7 +21,7 @@ fn at(server: &Server) -> Desk {
     configured(desk, &[("mongo-1", &url)], &[("completed_trades", "mongo-1"), ("audit_logs", "mongo-1")])
 }
 
-fn configured(desk: Desk, archives: &[(&str, &str)], routes: &[(&str, &str)]) -> Desk {
+pub(crate) fn configured(desk: Desk, archives: &[(&str, &str)], routes: &[(&str, &str)]) -> Desk {
     let mut text = String::from("[archive]\n");
     for (collection, archive) in routes {
         writeln!(text, "{collection} = \"{archive}\"").unwrap();
@@ -40,7 +40,7 @@ fn with_server() -> (Server, Desk) {
     (server, desk)
 }
 
-fn ask<T>(server: &Server, database: &str, act: impl AsyncFnOnce(mongodb::Database) -> T) -> T {
+pub(crate) fn ask<T>(server: &Server, database: &str, act: impl AsyncFnOnce(mongodb::Database) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let client = mongodb::Client::with_uri_str(server.url()).await.unwrap();
@@ -302,6 +302,6 @@ fn migrate_says_what_it_did() {
         assert!(output.status.success(), "{}", outside::process::said(&output));
         outside::process::said(&output)
     };
-    assert!(migrate().contains("mongo-1: version 0 brought to 1, 4 indexes made"));
-    assert!(migrate().contains("mongo-1: version 1, up to date"));
+    assert!(migrate().contains("mongo-1: version 0 brought to 2, 8 indexes made"));
+    assert!(migrate().contains("mongo-1: version 2, up to date"));
 }

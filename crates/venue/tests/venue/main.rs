@@ -29,5 +29,6 @@ mod restart;
 mod arguments;
 mod addresses;
 mod archive_reads;
+mod archive_places;
 mod sockets;
 mod bench;

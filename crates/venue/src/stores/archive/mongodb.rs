@@ -5,14 +5,14 @@ use std::sync::Arc;
 use domain::ids::Checkpoint;
 use domain::state::State;
 use projector::batch::Stream;
-use projector::history::TradeHistory;
 use projector::lineage::Lineage;
 use store_mongodb::config::MongoConfig;
-use store_mongodb::history::MongoTrades;
+use store_mongodb::history::MongoHistory;
 use store_mongodb::rewind::rewind;
 use store_mongodb::store::MongoStore;
 
 use crate::config::archives::Archive;
+use crate::stores::collections::Reader;
 use crate::stores::member::{Access, Kept};
 
 fn place(archive: &Archive) -> anyhow::Result<MongoConfig> {
@@ -27,8 +27,8 @@ pub(super) fn store(archive: &Archive, stream: Stream, access: Access) -> anyhow
     Ok(Box::new(MongoStore::open(place, stream)?))
 }
 
-pub(super) fn trades(archive: &Archive, lineage: Option<Arc<Lineage>>) -> anyhow::Result<Arc<dyn TradeHistory>> {
-    Ok(Arc::new(MongoTrades::open(&place(archive)?, lineage)?))
+pub(super) fn reader(archive: &Archive, lineage: Option<Arc<Lineage>>) -> anyhow::Result<Reader> {
+    Ok(Reader::new(MongoHistory::open(&place(archive)?, lineage)?))
 }
 
 pub(super) fn migrate(archive: &Archive) -> anyhow::Result<String> {
