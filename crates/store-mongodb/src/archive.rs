@@ -59,7 +59,7 @@ impl ArchiveHistory for MongoHistory {
     fn leaderboard(&self, scope: Scope, bucket: Bucket) -> Result<Page<LeaderboardRow>, ReadError> {
         let prefix = board_prefix(&bucket, scope);
         let rows = async |reader: &Reader<'_>| reader.board(&prefix).await;
-        self.settled(Stream::Leaderboards, rows, |row| row.last_seq)
+        self.settled(Stream::Leaderboards, &rows, |row| row.last_seq)
     }
 
     fn analytics(&self, query: &BucketsQuery<Scope>) -> Result<Page<AnalyticsRow>, ReadError> {
@@ -71,7 +71,7 @@ impl ArchiveHistory for MongoHistory {
     }
 
     fn audit(&self, query: &AuditQuery) -> Result<Page<AuditRow>, ReadError> {
-        self.read(Stream::Audit, async |reader| reader.audit(query).await)
+        self.read(Stream::Audit, &async |reader: &Reader<'_>| reader.audit(query).await)
     }
 }
 
@@ -122,19 +122,19 @@ impl MongoHistory {
             }
             Ok(oldest_first(rows, newest_first))
         };
-        self.settled(asked.stream, rows, last_seq)
+        self.settled(asked.stream, &rows, last_seq)
     }
 
     /// Reads documents that are written over, when none of them is being written.
     fn settled<T>(
         &self,
         stream: Stream,
-        rows: impl AsyncFn(&Reader<'_>) -> Result<Vec<T>, Fault>,
+        rows: &impl AsyncFn(&Reader<'_>) -> Result<Vec<T>, Fault>,
         last_seq: impl Fn(&T) -> Seq,
     ) -> Result<Page<T>, ReadError> {
         let begun = Instant::now();
         loop {
-            let page = self.read(stream, &rows)?;
+            let page = self.read(stream, rows)?;
             let is_later = page.rows.iter().any(|row| last_seq(row) > page.through);
             if !is_later || begun.elapsed() > SETTLE_MAX {
                 return Ok(page);
@@ -221,11 +221,11 @@ impl Reader<'_> {
 
 /// Commands `from .. to`; those of one user by the index, all others by id.
 fn audit_filter(query: &AuditQuery, from: Seq, to: Seq) -> RawDocumentBuf {
-    let mut filter = match query.user {
-        Some(user) => rawdoc! {
-            "user_id": i64::from(user.0), "seq": { "$gte": from.0.cast_signed(), "$lt": to.0.cast_signed() },
-        },
-        None => rawdoc! { "_id": { "$gte": id_of_command(from), "$lt": id_of_command(to) } },
+    let mut filter = if let Some(user) = query.user {
+        let seqs = rawdoc! { "$gte": from.0.cast_signed(), "$lt": to.0.cast_signed() };
+        rawdoc! { "user_id": i64::from(user.0), "seq": seqs }
+    } else {
+        rawdoc! { "_id": { "$gte": id_of_command(from), "$lt": id_of_command(to) } }
     };
     if let Some(action) = &query.action {
         filter.append(cstr!("action"), action.as_str());
@@ -235,9 +235,10 @@ fn audit_filter(query: &AuditQuery, from: Seq, to: Seq) -> RawDocumentBuf {
 
 fn audit_sort(query: &AuditQuery, newest_first: bool) -> RawDocumentBuf {
     let direction = direction(newest_first);
-    match query.user {
-        Some(_) => rawdoc! { "user_id": direction, "seq": direction },
-        None => rawdoc! { "_id": direction },
+    if query.user.is_some() {
+        rawdoc! { "user_id": direction, "seq": direction }
+    } else {
+        rawdoc! { "_id": direction }
     }
 }
 

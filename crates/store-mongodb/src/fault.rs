@@ -118,10 +118,10 @@ impl Fault {
 
     /// Whether there was no server to ask, or none that answered in time.
     pub(crate) fn is_away(&self) -> bool {
-        match self {
-            Self::Mongo(error) => matches!(*error.kind, ErrorKind::ServerSelection { .. }),
-            other => matches!(other, Self::Silent(_)),
+        if let Self::Mongo(error) = self {
+            return matches!(*error.kind, ErrorKind::ServerSelection { .. });
         }
+        matches!(self, Self::Silent(_))
     }
 
     /// Whether a connection broke.

@@ -74,14 +74,14 @@ impl MongoHistory {
     pub(crate) fn read<T>(
         &self,
         stream: Stream,
-        rows: impl AsyncFn(&Reader<'_>) -> Result<Vec<T>, Fault>,
+        rows: &impl AsyncFn(&Reader<'_>) -> Result<Vec<T>, Fault>,
     ) -> Result<Page<T>, ReadError> {
         if let Some(why) = self.is_away() {
             return Err(ReadError::Failed(why));
         }
-        let read = match self.try_read(stream, &rows) {
+        let read = match self.try_read(stream, rows) {
             // A connection to a server that was started again is found broken by whoever uses it first.
-            Err(fault) if fault.is_broken() => self.try_read(stream, &rows),
+            Err(fault) if fault.is_broken() => self.try_read(stream, rows),
             read => read,
         };
         let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,7 +110,7 @@ impl MongoHistory {
     fn try_read<T>(
         &self,
         stream: Stream,
-        rows: impl AsyncFn(&Reader<'_>) -> Result<Vec<T>, Fault>,
+        rows: &impl AsyncFn(&Reader<'_>) -> Result<Vec<T>, Fault>,
     ) -> Result<(Option<Checkpoint>, Vec<T>, Option<Checkpoint>), Fault> {
         self.link.run(async |session| {
             if !self.checked.load(Ordering::Relaxed) {
@@ -268,7 +268,7 @@ impl TradeHistory for MongoHistory {
         let newest_first = newest_first(selection);
         let from = selection.first.map_or(0, |first| first.0);
         let span = Span { symbol: query.symbol, from, to: None, time: selection.time, newest_first };
-        let mut page = self.read(Stream::Trades, async |reader| {
+        let mut page = self.read(Stream::Trades, &async |reader: &Reader<'_>| {
             let mut rows = Vec::new();
             let mut keep = |trade| {
                 rows.push(trade);
@@ -285,9 +285,9 @@ impl TradeHistory for MongoHistory {
 
     fn minutes(&self, query: &MinutesQuery) -> Result<Page<Candle>, ReadError> {
         let Some(time) = Minutes::new(query).times() else {
-            return self.read(Stream::Trades, async |_| Ok(Vec::new()));
+            return self.read(Stream::Trades, &async |_: &Reader<'_>| Ok(Vec::new()));
         };
-        self.read(Stream::Trades, async |reader| {
+        self.read(Stream::Trades, &async |reader: &Reader<'_>| {
             let mut minutes = Minutes::new(query);
             let newest_first = minutes.newest_first();
             let span = Span { symbol: query.symbol, from: 0, to: None, time, newest_first };

@@ -8,6 +8,7 @@ use domain::units::{Seq, UnixNanos};
 
 use super::Dice;
 use crate::archive::{ArchiveHistory, AuditQuery, BucketsQuery};
+use crate::batch::Stream;
 use crate::buckets::{Bucket, Interval, Scope};
 use crate::history::{Page, ReadError, Selection, TimeRange};
 use crate::rows::AuditRow;
@@ -69,10 +70,9 @@ impl SlowArchive {
 pub fn derived_are_those_of_a_slow_reader(
     history: &dyn ArchiveHistory,
     slow: &SlowArchive,
-    through: impl Fn(crate::batch::Stream) -> Seq,
+    through: impl Fn(Stream) -> Seq,
     seed: u64,
 ) {
-    use crate::batch::Stream;
     let mut dice = Dice(seed);
     let check = Check { rows: &slow.klines, place: |row: &KlineRow| (row.symbol, row.bucket) };
     check.all(&mut dice, through(Stream::Klines), SymbolId(u32::MAX), |query| history.klines(query));
@@ -97,19 +97,19 @@ pub fn derived_are_those_of_a_slow_reader(
 
 /// An archive without rows has nothing through nothing.
 pub fn an_empty_archive_has_nothing(history: &dyn ArchiveHistory) {
-    fn is_empty<T: PartialEq + Debug>(page: Result<Page<T>, ReadError>) {
-        assert_eq!(page, Ok(Page { through: Seq::ZERO, rows: Vec::new() }));
+    fn is_empty<T: PartialEq + Debug>(page: &Result<Page<T>, ReadError>) {
+        assert_eq!(*page, Ok(Page { through: Seq::ZERO, rows: Vec::new() }));
     }
     let time = TimeRange { from: Some(UnixNanos(5)), to: Some(UnixNanos(9)) };
     let of_symbol = BucketsQuery { key: SymbolId(0), interval: Interval::DAY, time, limit: 5 };
-    is_empty(history.klines(&of_symbol));
-    is_empty(history.snapshots(&of_symbol, UnixNanos(0)));
+    is_empty(&history.klines(&of_symbol));
+    is_empty(&history.snapshots(&of_symbol, UnixNanos(0)));
     let key = (UserId(1), SymbolId(0));
-    is_empty(history.positions(&BucketsQuery { key, interval: Interval::DAY, time, limit: 5 }));
-    is_empty(history.analytics(&BucketsQuery { key: Scope::Venue, interval: Interval::DAY, time, limit: 5 }));
-    is_empty(history.leaderboard(Scope::Symbol(SymbolId(0)), Interval::Ever.bucket(UnixNanos(0))));
+    is_empty(&history.positions(&BucketsQuery { key, interval: Interval::DAY, time, limit: 5 }));
+    is_empty(&history.analytics(&BucketsQuery { key: Scope::Venue, interval: Interval::DAY, time, limit: 5 }));
+    is_empty(&history.leaderboard(Scope::Symbol(SymbolId(0)), Interval::Ever.bucket(UnixNanos(0))));
     let selection = Selection { first: None, time, limit: 5 };
-    is_empty(history.audit(&AuditQuery { user: None, action: None, selection }));
+    is_empty(&history.audit(&AuditQuery { user: None, action: None, selection }));
 }
 
 /// Rows of one collection, and where each belongs.
