@@ -80,7 +80,12 @@ impl Connection {
                 self.heard.drain(..length);
                 return Ok(answer);
             }
-            let read = self.stream.read(&mut chunk)?;
+            let read = match self.stream.read(&mut chunk) {
+                Ok(read) => read,
+                // A process that is stopped for a while and goes on comes out of a read with a time limit like this.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
             if read == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
