@@ -227,7 +227,9 @@ fn what_was_copied_is_followed_until_it_leaves() {
         for MovedState { subject, to, seq: committed } in &state.shards.moved {
             let tenures = map.tenures(*subject);
             let before = tenures.iter().rfind(|tenure| tenure.from < *committed).unwrap().from;
-            let early = committed.0.saturating_sub(60).max(before.0);
+            // A copy is of one move: an earlier one of the same subject that was given up had a copy of its own.
+            let given_up = last_abort(&blocks, *subject, *committed);
+            let early = committed.0.saturating_sub(60).max(before.0).max(given_up.0);
             let at = blocks.partition_point(|block| block.info().last.0 < early);
             let copied = blocks[at].info().last;
             if copied >= *committed {
@@ -261,6 +263,15 @@ fn what_was_copied_is_followed_until_it_leaves() {
         aborted += aborted_copies_are_let_go(&blocks);
     }
     assert!(added > 20 && left > 0 && aborted > 0, "{added} rows, {left} left, {aborted} aborted");
+}
+
+/// The last move of the subject that was given up before this sequence; zero if none was.
+fn last_abort(blocks: &[CommittedBlock], subject: Subject, before: Seq) -> Seq {
+    let commands = blocks.iter().flat_map(CommittedBlock::commands);
+    let earlier = commands.take_while(|committed| committed.command.seq < before);
+    let aborts = |event: &Event| matches!(event, Event::ShardMap(ShardMapEvent::MoveAborted(of)) if of.subject == subject);
+    let given_up = earlier.filter(|committed| committed.events.iter().any(aborts));
+    given_up.last().map_or(Seq::ZERO, |committed| committed.command.seq)
 }
 
 /// Copies for moves that are given up, made by a follower that learns of it as it happens: how many.
