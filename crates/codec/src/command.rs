@@ -3,6 +3,7 @@
 mod envelope;
 mod trading;
 mod request;
+mod note;
 
 use domain::command::{Action, Command, Sequenced};
 use domain::units::{Seq, UnixNanos};

@@ -23,6 +23,7 @@ kinds!(Event {
     BalanceChanged = 8,
     PositionChanged = 9,
     RequestRepeated = 10,
+    Noted = 11,
     Deposited = 25,
     WithdrawalRequested = 26,
     WithdrawalSettled = 27,

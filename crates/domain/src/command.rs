@@ -24,6 +24,8 @@ pub mod set_shard;
 pub mod begin_move;
 pub mod commit_move;
 pub mod abort_move;
+pub mod note_access;
+pub mod note_head;
 
 use crate::ids::{AddressId, KeyId, OrderId, SessionId, UserId};
 use crate::text::{ClientOrderId, RequestId};
@@ -114,7 +116,8 @@ pub enum OrderRef {
     Client(ClientOrderId),
 }
 
-/// Everything that can be asked. Trading first; then what is administration, which always carries a [`RequestId`].
+/// Everything that can be asked. Trading first; then what is administration, which always carries a [`RequestId`]; then what is
+/// only recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Place an order.
@@ -129,6 +132,17 @@ pub enum Action {
     CancelAll(cancel_all::CancelAll),
     /// Administration and money: remembered by its request id.
     Request(Request),
+    /// For the record: nothing changes.
+    Note(Note),
+}
+
+/// What is recorded and changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Note {
+    /// What was tried or read at the door.
+    Access(Box<note_access::NoteAccess>),
+    /// How far the journal is.
+    Head(note_head::NoteHead),
 }
 
 /// A command that moves money or administers the venue, with the caller's name for it.

@@ -49,6 +49,8 @@ pub enum Event {
     Reference(ReferenceEvent),
     /// The shard map changed.
     ShardMap(ShardMapEvent),
+    /// The command was a note: it is recorded, and nothing changed.
+    Noted(Noted),
 }
 
 /// What is listed and who may trade: assets, symbols, users, keys, switches.
@@ -312,6 +314,10 @@ pub struct RequestRepeated {
     /// What it created.
     pub created: Created,
 }
+
+/// See [`Event::Noted`]. The command says all there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Noted;
 
 /// What a request created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -21,6 +21,8 @@ pub type AssetCode = Text<16>;
 pub type SymbolCode = Text<32>;
 /// The operator's name for a shard, for example `frankfurt-1`.
 pub type ShardName = Text<32>;
+/// Path of an endpoint, for example `/api/v3/order`.
+pub type PathText = Text<40>;
 /// Public part of an API key (the `X-MBX-APIKEY` header).
 pub type ApiKeyText = Text<64>;
 

@@ -91,7 +91,7 @@ impl Engine {
             Action::AmendOrder(amend) => self.fetch_target(user, &amend.order),
             // The hash of the target's name must not be taken for that of the new order's.
             Action::ReplaceOrder(replace) => (self.fetch_target(user, &replace.cancel).0, None),
-            Action::CancelAll(_) | Action::Request(_) => (Guess::Other, None),
+            Action::CancelAll(_) | Action::Request(_) | Action::Note(_) => (Guess::Other, None),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::command::{Action, Command, Sequenced};
-use domain::event::{Event, Refused, RefusedPart};
+use domain::event::{Event, Noted, Refused, RefusedPart};
 use domain::ids::{AssetId, KeyId, SymbolId, UserId, WithdrawalId};
 use domain::instrument::{Fees, Instrument, SymbolLimits, SymbolStatus};
 use domain::reject::RejectReason;
@@ -133,6 +133,10 @@ impl Engine {
             Action::ReplaceOrder(replace) => self.replace_order(envelope, replace, events),
             Action::CancelAll(cancel) => self.cancel_all(envelope.user, *cancel, events),
             Action::Request(request) => self.request(envelope.user, request, events),
+            Action::Note(_) => {
+                events.push(Event::Noted(Noted));
+                Ok(())
+            }
         }
     }
 

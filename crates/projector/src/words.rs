@@ -1,6 +1,7 @@
 //! The words our enums are written with, in every table and document; see also [`crate::audit`].
 
 use domain::command::Transport;
+use domain::command::note_access::{AccessKind, AccessMethod};
 use domain::instrument::SymbolStatus;
 use domain::order::{CloseReason, Liquidity, Side, TimeInForce};
 use domain::shards::ShardStatus;
@@ -48,6 +49,15 @@ words! {
     Liquidity { Maker = "maker", Taker = "taker" }
     ShardStatus { Active = "active", Draining = "draining" }
     SymbolStatus { Trading = "trading", Halted = "halted" }
+    AccessKind {
+        BadSignature = "bad_signature",
+        UnknownKey = "unknown_key",
+        RevokedKey = "revoked_key",
+        RoleMissing = "role_missing",
+        Replayed = "replayed",
+        Read = "read",
+    }
+    AccessMethod { Get = "GET", Post = "POST", Put = "PUT", Delete = "DELETE" }
     Transport { Internal = "internal", Rest = "rest" }
     WithdrawalStatus { Pending = "pending", Settled = "settled", Canceled = "canceled" }
     Stream {

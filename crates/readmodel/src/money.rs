@@ -41,6 +41,7 @@ pub(crate) fn add_rows_of(events: &[Event], id: EventId, time: UnixNanos, rows: 
         | Event::BalanceChanged(_)
         | Event::PositionChanged(_)
         | Event::RequestRepeated(_)
+        | Event::Noted(_)
         | Event::Reference(_)
         | Event::WithdrawalRequested(_)
         | Event::WithdrawalCanceled(_)

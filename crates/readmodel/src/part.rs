@@ -186,6 +186,7 @@ impl<'a> Change<'a> {
             | Event::Refused(_)
             | Event::OrderRepeated(_)
             | Event::RequestRepeated(_)
+            | Event::Noted(_)
             | Event::Reference(_)
             | Event::WithdrawalRequested(_)
             | Event::WithdrawalCanceled(_)

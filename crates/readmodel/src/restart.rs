@@ -150,6 +150,7 @@ impl Replay<'_> {
             | Event::BalanceChanged(_)
             | Event::PositionChanged(_)
             | Event::RequestRepeated(_)
+            | Event::Noted(_)
             | Event::Reference(_)
             | Event::Deposited(_)
             | Event::WithdrawalRequested(_)

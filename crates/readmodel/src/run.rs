@@ -66,6 +66,7 @@ impl Run<'_> {
             | Event::BalanceChanged(_)
             | Event::PositionChanged(_)
             | Event::RequestRepeated(_)
+            | Event::Noted(_)
             | Event::Reference(_)
             | Event::Deposited(_)
             | Event::WithdrawalRequested(_)

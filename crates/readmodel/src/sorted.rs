@@ -126,6 +126,7 @@ impl Sorted {
             Event::Refused(_)
             | Event::OrderRepeated(_)
             | Event::RequestRepeated(_)
+            | Event::Noted(_)
             | Event::WithdrawalRequested(_)
             | Event::WithdrawalCanceled(_) => {}
         }

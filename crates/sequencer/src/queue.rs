@@ -169,7 +169,11 @@ pub fn queue(commands: usize) -> (Entrance, Exit) {
 fn adds(action: &Action) -> bool {
     match action {
         Action::PlaceOrder(_) | Action::ReplaceOrder(_) => true,
-        Action::CancelOrder(_) | Action::AmendOrder(_) | Action::CancelAll(_) | Action::Request(_) => false,
+        Action::CancelOrder(_)
+        | Action::AmendOrder(_)
+        | Action::CancelAll(_)
+        | Action::Request(_)
+        | Action::Note(_) => false,
     }
 }
 
@@ -185,7 +189,7 @@ pub fn fits_a_record(command: &Command) -> bool {
     match &command.action {
         Action::PlaceOrder(place) => order(&place.kind),
         Action::ReplaceOrder(replace) => order(&replace.place.kind),
-        Action::CancelOrder(_) | Action::AmendOrder(_) | Action::CancelAll(_) => true,
+        Action::CancelOrder(_) | Action::AmendOrder(_) | Action::CancelAll(_) | Action::Note(_) => true,
         Action::Request(request) => match &request.content {
             RequestContent::Deposit(deposit) => is_amount(deposit.amount),
             RequestContent::RequestWithdrawal(withdrawal) => is_amount(withdrawal.amount),

@@ -46,7 +46,7 @@ pub struct Timed {
 pub fn generate(profile: Profile, seed: u64, count: usize) -> Vec<Timed> {
     let mut writer = Writer::new(seed);
     match profile {
-        Profile::Small => small::write(&mut writer, count, &[]),
+        Profile::Small => small::write(&mut writer, count, small::NOTES),
         Profile::Shards => small::write(&mut writer, count, small::SHARDS),
         Profile::Flow => flow::write(&mut writer, count),
     }
@@ -98,7 +98,11 @@ impl Writer {
     fn write(&mut self, envelope: Envelope, action: Action) {
         match action {
             Action::PlaceOrder(_) | Action::ReplaceOrder(_) => self.orders += 1,
-            Action::CancelOrder(_) | Action::AmendOrder(_) | Action::CancelAll(_) | Action::Request(_) => {}
+            Action::CancelOrder(_)
+            | Action::AmendOrder(_)
+            | Action::CancelAll(_)
+            | Action::Request(_)
+            | Action::Note(_) => {}
         }
         self.commands.push(Timed { time: self.now, command: Command { envelope, action } });
     }

@@ -15,7 +15,7 @@ mod closed_ids;
 mod positions;
 
 use domain::command::{Action, Command, Sequenced};
-use domain::event::{BalanceChanged, Event, PositionChanged, Refused, RefusedPart};
+use domain::event::{BalanceChanged, Event, Noted, PositionChanged, Refused, RefusedPart};
 use domain::ids::{AssetId, ExecutionNumber, SymbolId, UserId};
 use domain::reject::RejectReason;
 use domain::state::{State, SymbolState, UserState};
@@ -105,6 +105,10 @@ impl Model {
             Action::ReplaceOrder(replace) => self.replace_order(envelope, replace, outcome),
             Action::CancelAll(cancel) => self.cancel_all(envelope.user, *cancel, outcome),
             Action::Request(request) => self.request(envelope.user, request, outcome),
+            Action::Note(_) => {
+                outcome.facts.push(Event::Noted(Noted));
+                Ok(())
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod ask;
 mod given;
 mod shards;
 mod brought;
+pub(crate) mod notes;
 mod tell;
 mod write;
 mod stage;

@@ -5,7 +5,7 @@ use domain::command::cancel_all::CancelAll;
 use domain::command::cancel_order::CancelOrder;
 use domain::command::place_order::PlaceOrder;
 use domain::command::replace_order::{ReplaceMode, ReplaceOnlyIf, ReplaceOrder};
-use domain::command::{Action, OrderRef};
+use domain::command::{Action, Note, OrderRef};
 
 use crate::error::DecodeError;
 use crate::field::{Field, Kind, fields, tagged, tags};
@@ -21,7 +21,7 @@ tagged!(OrderRef { Id(id) = 1, Client(id) = 2 });
 tags!(ReplaceMode { StopOnFailure = 1, AllowFailure = 2 });
 tags!(ReplaceOnlyIf { Open = 1, New = 2, PartiallyFilled = 3 });
 
-/// Requests have their kinds from 16 on.
+/// Requests have their kinds from 16 on, notes 6 and 7.
 impl Kind for Action {
     #[inline]
     fn kind(&self) -> u8 {
@@ -32,6 +32,7 @@ impl Kind for Action {
             Self::ReplaceOrder(_) => 4,
             Self::CancelAll(_) => 5,
             Self::Request(request) => request.content.kind(),
+            Self::Note(note) => note.kind(),
         }
     }
     #[inline]
@@ -43,6 +44,7 @@ impl Kind for Action {
             Self::ReplaceOrder(content) => content.write(out),
             Self::CancelAll(content) => content.write(out),
             Self::Request(request) => super::request::write(request, out),
+            Self::Note(note) => note.write_content(out),
         }
     }
     #[inline]
@@ -53,7 +55,10 @@ impl Kind for Action {
             3 => Some(Field::read(reader).map(Self::AmendOrder)),
             4 => Some(Field::read(reader).map(Self::ReplaceOrder)),
             5 => Some(Field::read(reader).map(Self::CancelAll)),
-            other => super::request::read(other, reader).map(|request| request.map(Self::Request)),
+            other => match Note::read_content(other, reader) {
+                Some(note) => Some(note.map(Self::Note)),
+                None => super::request::read(other, reader).map(|request| request.map(Self::Request)),
+            },
         }
     }
 }

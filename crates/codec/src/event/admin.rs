@@ -1,13 +1,15 @@
 //! Users, keys, assets, symbols, switches.
 
 use domain::event::{
-    ApiKeyCreated, ApiKeyRevoked, Created, RequestRepeated, SymbolCreated, SymbolFeesChanged, SymbolLimitsChanged,
-    SymbolStatusChanged, UserCreated, UserFeesChanged, UserKillSwitchChanged, VenueKillSwitchChanged,
+    ApiKeyCreated, ApiKeyRevoked, Created, Noted, RequestRepeated, SymbolCreated, SymbolFeesChanged,
+    SymbolLimitsChanged, SymbolStatusChanged, UserCreated, UserFeesChanged, UserKillSwitchChanged,
+    VenueKillSwitchChanged,
 };
 
 use crate::field::{fields, tagged};
 
 fields!(RequestRepeated { first, first_time, created });
+fields!(Noted {});
 fields!(SymbolCreated { instrument, limits, fees });
 fields!(SymbolStatusChanged { symbol, status });
 fields!(SymbolLimitsChanged { symbol, limits });

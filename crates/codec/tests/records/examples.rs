@@ -9,6 +9,8 @@ use domain::command::create_asset::CreateAsset;
 use domain::command::create_symbol::CreateSymbol;
 use domain::command::create_user::CreateUser;
 use domain::command::deposit::Deposit;
+use domain::command::note_access::{AccessKind, AccessMethod, Claim, EndpointName, NoteAccess};
+use domain::command::note_head::NoteHead;
 use domain::command::open_order::OpenOrder;
 use domain::command::open_position::OpenPosition;
 use domain::command::place_order::PlaceOrder;
@@ -20,7 +22,7 @@ use domain::command::set_kill_switch::{KillScope, SetKillSwitch};
 use domain::command::set_symbol_limits::SetSymbolLimits;
 use domain::command::set_symbol_status::SetSymbolStatus;
 use domain::command::withdrawal::{CancelWithdrawal, RequestWithdrawal, SettleWithdrawal};
-use domain::command::{Action, Command, Envelope, OrderRef, Request, RequestContent, Transport};
+use domain::command::{Action, Command, Envelope, Note, OrderRef, Request, RequestContent, Transport};
 use domain::ids::{AddressId, AssetId, Hash256, KeyId, OrderId, SessionId, SymbolId, UserId, VenueId, WithdrawalId};
 use domain::instrument::{Asset, Fees, Instrument, InstrumentError, PriceBand, Step, SymbolLimits, SymbolStatus};
 use domain::order::{MarketSize, OrderKind, Side, TimeInForce};
@@ -271,7 +273,60 @@ fn accounts() -> Vec<(&'static str, Vec<Command>)> {
     ]
 }
 
+fn notes() -> Vec<(&'static str, Vec<Command>)> {
+    let endpoint = |method, path| Some(EndpointName { method, path: text(path) });
+    let read = NoteAccess {
+        kind: AccessKind::Read,
+        endpoint: endpoint(AccessMethod::Get, "/v1/ledger"),
+        claim: None,
+        about: Some(UserId(9)),
+        count: 1,
+        first: TIME,
+        last: TIME,
+    };
+    let order = endpoint(AccessMethod::Post, "/api/v3/order");
+    let refused = |kind, claim| NoteAccess {
+        kind,
+        endpoint: order,
+        claim,
+        about: None,
+        count: 3,
+        last: UnixNanos(TIME.0 + 5),
+        ..read
+    };
+    let tried = Envelope { transport: Transport::Rest, address: AddressId(0x0a0b_0c0d), ..Envelope::VENUE };
+    let proven =
+        Envelope { client_time: None, deadline: None, ..rest(Action::CancelAll(CancelAll { symbol: None })).envelope };
+    let amended = endpoint(AccessMethod::Put, "/api/v3/order/amend/keepPriority");
+    let access = |envelope, note| Command { envelope, action: Action::Note(Note::Access(Box::new(note))) };
+    let head = NoteHead { seq: Seq(9_000), block: Hash256([0x33; 32]) };
+    vec![
+        (
+            "note-access",
+            vec![
+                access(proven, read),
+                access(tried, refused(AccessKind::BadSignature, Some(Claim::Key(KeyId(8))))),
+                access(tried, refused(AccessKind::UnknownKey, Some(Claim::Text(Hash256([0x44; 32]))))),
+                access(tried, refused(AccessKind::RevokedKey, Some(Claim::Key(KeyId(8))))),
+                access(proven, NoteAccess { endpoint: amended, ..refused(AccessKind::RoleMissing, None) }),
+                access(
+                    proven,
+                    NoteAccess {
+                        endpoint: endpoint(AccessMethod::Delete, "/api/v3/openOrders"),
+                        ..refused(AccessKind::Replayed, None)
+                    },
+                ),
+                access(
+                    Envelope { address: AddressId(0), ..tried },
+                    NoteAccess { endpoint: None, count: 70_000, ..refused(AccessKind::UnknownKey, None) },
+                ),
+            ],
+        ),
+        ("note-head", vec![Command { envelope: Envelope::VENUE, action: Action::Note(Note::Head(head)) }]),
+    ]
+}
+
 /// Commands by golden file.
 pub(crate) fn commands() -> Vec<(&'static str, Vec<Command>)> {
-    [orders(), listing(), accounts(), shards::commands()].concat()
+    [orders(), listing(), accounts(), shards::commands(), notes()].concat()
 }

@@ -13,6 +13,8 @@ use domain::command::create_asset::CreateAsset;
 use domain::command::create_symbol::CreateSymbol;
 use domain::command::create_user::CreateUser;
 use domain::command::deposit::Deposit;
+use domain::command::note_access::{AccessKind, AccessMethod, Claim, EndpointName, NoteAccess};
+use domain::command::note_head::NoteHead;
 use domain::command::open_order::OpenOrder;
 use domain::command::open_position::OpenPosition;
 use domain::command::place_order::PlaceOrder;
@@ -25,13 +27,13 @@ use domain::command::set_shard::SetShard;
 use domain::command::set_symbol_limits::SetSymbolLimits;
 use domain::command::set_symbol_status::SetSymbolStatus;
 use domain::command::withdrawal::{CancelWithdrawal, RequestWithdrawal, SettleWithdrawal};
-use domain::command::{Action, Command, Envelope, OrderRef, Request, RequestContent, Transport};
+use domain::command::{Action, Command, Envelope, Note, OrderRef, Request, RequestContent, Transport};
 use domain::event::{
-    ApiKeyCreated, ApiKeyRevoked, BalanceChanged, Created, CreditLimitChanged, Deposited, Event, Moving, OrderAmended,
-    OrderClosed, OrderFilled, OrderPlaced, OrderRepeated, PositionChanged, ReferenceEvent, Refused, RefusedPart,
-    RequestRepeated, RestedPart, ShardAdded, ShardMapEvent, SymbolCreated, SymbolFeesChanged, SymbolLimitsChanged,
-    SymbolPlaced, SymbolStatusChanged, Trade, UserCreated, UserFeesChanged, UserKillSwitchChanged, UserPlaced,
-    VenueKillSwitchChanged, WithdrawalEnded, WithdrawalRequested,
+    ApiKeyCreated, ApiKeyRevoked, BalanceChanged, Created, CreditLimitChanged, Deposited, Event, Moving, Noted,
+    OrderAmended, OrderClosed, OrderFilled, OrderPlaced, OrderRepeated, PositionChanged, ReferenceEvent, Refused,
+    RefusedPart, RequestRepeated, RestedPart, ShardAdded, ShardMapEvent, SymbolCreated, SymbolFeesChanged,
+    SymbolLimitsChanged, SymbolPlaced, SymbolStatusChanged, Trade, UserCreated, UserFeesChanged, UserKillSwitchChanged,
+    UserPlaced, VenueKillSwitchChanged, WithdrawalEnded, WithdrawalRequested,
 };
 use domain::ids::{
     AddressId, AssetId, ExecutionNumber, Hash256, KeyId, OrderId, SessionId, ShardId, SymbolId, TradeId, UserId,
@@ -205,6 +207,12 @@ impl Any for CreateUser {
     }
 }
 
+impl Any for Noted {
+    fn any() -> BoxedStrategy<Self> {
+        Just(Self).boxed()
+    }
+}
+
 impl Any for KillScope {
     fn any() -> BoxedStrategy<Self> {
         prop_oneof![Just(Self::Venue), Any::any().prop_map(Self::User)].boxed()
@@ -271,6 +279,11 @@ chosen! {
     ShardStatus: [ShardStatus::Active, ShardStatus::Draining];
     ReplaceMode: [ReplaceMode::StopOnFailure, ReplaceMode::AllowFailure];
     ReplaceOnlyIf: [ReplaceOnlyIf::Open, ReplaceOnlyIf::New, ReplaceOnlyIf::PartiallyFilled];
+    AccessKind: [
+        AccessKind::BadSignature, AccessKind::UnknownKey, AccessKind::RevokedKey, AccessKind::RoleMissing,
+        AccessKind::Replayed, AccessKind::Read
+    ];
+    AccessMethod: [AccessMethod::Get, AccessMethod::Post, AccessMethod::Put, AccessMethod::Delete];
     RefusedPart: [RefusedPart::Whole, RefusedPart::ReplaceCancel, RefusedPart::ReplacePlace];
     TimeInForce: [
         TimeInForce::GoodTilCanceled, TimeInForce::PostOnly, TimeInForce::ImmediateOrCancel, TimeInForce::FillOrKill
@@ -286,7 +299,9 @@ one_of! {
     OrderRef { Id, Client }
     MarketSize { Quantity, Quote }
     Subject { Symbol, User }
-    Action { PlaceOrder, CancelOrder, AmendOrder, ReplaceOrder, CancelAll, Request }
+    Action { PlaceOrder, CancelOrder, AmendOrder, ReplaceOrder, CancelAll, Request, Note }
+    Note { Access, Head }
+    Claim { Key, Text }
     RequestContent {
         CreateAsset, CreateSymbol, SetSymbolStatus, SetSymbolLimits, SetSymbolFees, SetUserFees, CreateUser,
         CreateApiKey, RevokeApiKey, Deposit, RequestWithdrawal, SettleWithdrawal, CancelWithdrawal, SetCreditLimit,
@@ -295,7 +310,7 @@ one_of! {
     Event {
         Refused, OrderPlaced, OrderRepeated, OrderAmended, Trade, OrderFilled, OrderClosed, BalanceChanged,
         PositionChanged, RequestRepeated, Deposited, WithdrawalRequested, WithdrawalSettled, WithdrawalCanceled,
-        CreditLimitChanged, Reference, ShardMap,
+        CreditLimitChanged, Reference, ShardMap, Noted,
     }
     ReferenceEvent {
         AssetCreated, SymbolCreated, SymbolStatusChanged, SymbolLimitsChanged, SymbolFeesChanged, UserFeesChanged,
@@ -334,6 +349,9 @@ drawn! {
     BeginMove { subject, to }
     CommitMove { subject }
     AbortMove { subject }
+    NoteAccess { kind, endpoint, claim, about, count, first, last }
+    EndpointName { method, path }
+    NoteHead { seq, block }
     Roles { read, trade, admin, audit }
     Step { mantissa, scale }
     Fees { maker, taker }

@@ -47,6 +47,7 @@ pub(crate) fn write_execution(json: &mut Json, reference: &Reference, execution:
             | Event::BalanceChanged(_)
             | Event::PositionChanged(_)
             | Event::RequestRepeated(_)
+            | Event::Noted(_)
             | Event::Reference(_)
             | Event::CreditLimitChanged(_)
             | Event::ShardMap(_) => json.plain("event", b"OTHER"),

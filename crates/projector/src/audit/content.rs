@@ -4,11 +4,12 @@ use domain::command::amend_order::AmendOrder;
 use domain::command::cancel_order::CancelOrder;
 use domain::command::create_api_key::{CreateApiKey, Credential};
 use domain::command::create_symbol::CreateSymbol;
+use domain::command::note_access::{Claim, NoteAccess};
 use domain::command::open_position::OpenPosition;
 use domain::command::place_order::PlaceOrder;
 use domain::command::replace_order::{ReplaceMode, ReplaceOnlyIf, ReplaceOrder};
 use domain::command::set_kill_switch::{KillScope, SetKillSwitch};
-use domain::command::{Action, OrderRef, Request, RequestContent};
+use domain::command::{Action, Note, OrderRef, Request, RequestContent};
 use domain::ids::{AssetId, SymbolId, UserId};
 use domain::instrument::{Fees, SymbolLimits};
 use domain::order::{MarketSize, OrderKind};
@@ -49,6 +50,15 @@ pub(super) fn render(action: &Action) -> (&'static str, String) {
             "cancel_all"
         }
         Action::Request(asked) => request(&mut object, asked),
+        Action::Note(Note::Access(note)) => {
+            access(&mut object, note);
+            "note_access"
+        }
+        Action::Note(Note::Head(note)) => {
+            object.number("head", note.seq.0);
+            object.bytes("head_block", &note.block.0);
+            "note_head"
+        }
     };
     object.end();
     (name, text)
@@ -213,6 +223,25 @@ fn request(object: &mut Object<'_>, request: &Request) -> &'static str {
             "abort_move"
         }
     }
+}
+
+fn access(object: &mut Object<'_>, note: &NoteAccess) {
+    object.word("kind", note.kind.word());
+    if let Some(endpoint) = &note.endpoint {
+        object.word("method", endpoint.method.word());
+        object.text("path", &endpoint.path);
+    }
+    match note.claim {
+        Some(Claim::Key(key)) => object.number("claimed_key", key.0),
+        Some(Claim::Text(hash)) => object.bytes("claimed_api_key_blake3", &hash.0),
+        None => {}
+    }
+    if let Some(user) = note.about {
+        object.number("about_user", user.0);
+    }
+    object.number("count", note.count);
+    object.time("first", note.first);
+    object.time("last", note.last);
 }
 
 /// The steps as they came: a refused one may have more decimals than any asset.

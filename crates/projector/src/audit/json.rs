@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use domain::text::Text;
-use domain::units::Amount;
+use domain::units::{Amount, UnixNanos};
 
 use crate::decimal;
 
@@ -33,6 +33,14 @@ impl<'a> Object<'a> {
         self.name(name);
         self.out.push('"');
         decimal::write(self.out, value, 0);
+        self.out.push('"');
+    }
+
+    /// Nanoseconds since 1970, as text: they pass what a JSON number holds exactly.
+    pub(super) fn time(&mut self, name: &str, value: UnixNanos) {
+        self.name(name);
+        self.out.push('"');
+        decimal::write_whole(self.out, value.0);
         self.out.push('"');
     }
 

@@ -66,6 +66,7 @@ impl SymbolsFold {
                 | Event::Trade(_)
                 | Event::BalanceChanged(_)
                 | Event::RequestRepeated(_)
+                | Event::Noted(_)
                 | Event::Reference(_)
                 | Event::Deposited(_)
                 | Event::WithdrawalRequested(_)

@@ -102,6 +102,7 @@ impl UsersFold {
             | Event::WithdrawalCanceled(_)
             | Event::PositionChanged(_)
             | Event::RequestRepeated(_)
+            | Event::Noted(_)
             | Event::Reference(_) => {}
         }
         if share.shard().is_some() {

@@ -16,6 +16,8 @@ use domain::command::create_asset::CreateAsset;
 use domain::command::create_symbol::CreateSymbol;
 use domain::command::create_user::CreateUser;
 use domain::command::deposit::Deposit;
+use domain::command::note_access::{AccessKind, AccessMethod, Claim, EndpointName, NoteAccess};
+use domain::command::note_head::NoteHead;
 use domain::command::open_order::OpenOrder;
 use domain::command::open_position::OpenPosition;
 use domain::command::place_order::PlaceOrder;
@@ -28,9 +30,9 @@ use domain::command::set_shard::SetShard;
 use domain::command::set_symbol_limits::SetSymbolLimits;
 use domain::command::set_symbol_status::SetSymbolStatus;
 use domain::command::withdrawal::{CancelWithdrawal, RequestWithdrawal, SettleWithdrawal};
-use domain::command::{Action, Command, Envelope, OrderRef, Request, RequestContent, Sequenced};
+use domain::command::{Action, Command, Envelope, Note, OrderRef, Request, RequestContent, Sequenced};
 use domain::event::{
-    Created, Event, OrderRepeated, ReferenceEvent, Refused, RefusedPart, RequestRepeated, UserCreated,
+    Created, Event, Noted, OrderRepeated, ReferenceEvent, Refused, RefusedPart, RequestRepeated, UserCreated,
 };
 use domain::ids::{AssetId, Hash256, KeyId, OrderId, ShardId, SymbolId, UserId, WithdrawalId};
 use domain::instrument::{Fees, InstrumentError, PriceBand, Step, SymbolLimits, SymbolStatus};
@@ -147,6 +149,31 @@ fn requests() -> Vec<Action> {
     contents.into_iter().map(request).collect()
 }
 
+fn notes() -> Vec<Action> {
+    let endpoint = EndpointName { method: AccessMethod::Get, path: text("/v1/ledger") };
+    let read = NoteAccess {
+        kind: AccessKind::Read,
+        endpoint: Some(endpoint),
+        claim: None,
+        about: Some(UserId(9)),
+        count: 1,
+        first: UnixNanos(1_700_000_000_000_000_001),
+        last: UnixNanos(1_700_000_000_000_000_002),
+    };
+    let tried = |kind, claim| NoteAccess { kind, claim, about: None, count: 7, ..read };
+    let access = |note| Action::Note(Note::Access(Box::new(note)));
+    vec![
+        access(read),
+        access(tried(AccessKind::BadSignature, Some(Claim::Key(KeyId(4))))),
+        access(tried(AccessKind::UnknownKey, Some(Claim::Text(Hash256([0xab; 32]))))),
+        access(tried(AccessKind::RevokedKey, Some(Claim::Key(KeyId(4))))),
+        access(tried(AccessKind::RoleMissing, None)),
+        access(tried(AccessKind::Replayed, None)),
+        access(NoteAccess { endpoint: None, ..tried(AccessKind::UnknownKey, None) }),
+        Action::Note(Note::Head(NoteHead { seq: Seq(41), block: Hash256([0xcd; 32]) })),
+    ]
+}
+
 fn row(action: Action, events: &[Event]) -> AuditRow {
     let content = Command { envelope: Envelope::VENUE, action };
     let command = Sequenced { seq: Seq(1), time: UnixNanos(2), content };
@@ -157,7 +184,7 @@ fn row(action: Action, events: &[Event]) -> AuditRow {
 fn the_content_of_each_command_is_pinned() {
     let created = [Event::Reference(ReferenceEvent::UserCreated(UserCreated { user: UserId(1) }))];
     let mut lines = String::new();
-    for action in orders().into_iter().chain(requests()) {
+    for action in orders().into_iter().chain(requests()).chain(notes()) {
         let row = row(action, &created);
         writeln!(lines, "{} {}", row.action, row.content).unwrap();
     }
@@ -183,6 +210,7 @@ fn the_outcome_says_what_became_of_each_part() {
     let request = Event::RequestRepeated(RequestRepeated { first, first_time, created: Created::Nothing });
     for (events, expected) in [
         (vec![placed.clone()], "accepted"),
+        (vec![Event::Noted(Noted)], "accepted"),
         (vec![order], "repeated"),
         (vec![request], "repeated"),
         (vec![whole], "refused insufficient_funds"),

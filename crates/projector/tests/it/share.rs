@@ -269,7 +269,8 @@ fn what_was_copied_is_followed_until_it_leaves() {
 fn last_abort(blocks: &[CommittedBlock], subject: Subject, before: Seq) -> Seq {
     let commands = blocks.iter().flat_map(CommittedBlock::commands);
     let earlier = commands.take_while(|committed| committed.command.seq < before);
-    let aborts = |event: &Event| matches!(event, Event::ShardMap(ShardMapEvent::MoveAborted(of)) if of.subject == subject);
+    let aborts =
+        |event: &Event| matches!(event, Event::ShardMap(ShardMapEvent::MoveAborted(of)) if of.subject == subject);
     let given_up = earlier.filter(|committed| committed.events.iter().any(aborts));
     given_up.last().map_or(Seq::ZERO, |committed| committed.command.seq)
 }

@@ -28,6 +28,7 @@ pub fn numbered(event: &Event) -> Option<(UserId, ExecutionNumber)> {
         | Event::BalanceChanged(_)
         | Event::PositionChanged(_)
         | Event::RequestRepeated(_)
+        | Event::Noted(_)
         | Event::Reference(_)
         | Event::CreditLimitChanged(_)
         | Event::ShardMap(_) => None,

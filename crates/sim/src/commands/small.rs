@@ -8,6 +8,7 @@ use domain::command::create_asset::CreateAsset;
 use domain::command::create_symbol::CreateSymbol;
 use domain::command::create_user::CreateUser;
 use domain::command::deposit::Deposit;
+use domain::command::note_access::AccessKind;
 use domain::command::open_order::OpenOrder;
 use domain::command::open_position::OpenPosition;
 use domain::command::place_order::PlaceOrder;
@@ -19,15 +20,16 @@ use domain::command::set_kill_switch::{KillScope, SetKillSwitch};
 use domain::command::set_symbol_limits::SetSymbolLimits;
 use domain::command::set_symbol_status::SetSymbolStatus;
 use domain::command::withdrawal::{CancelWithdrawal, RequestWithdrawal, SettleWithdrawal};
-use domain::command::{Action, Command, Envelope, OrderRef, Request, RequestContent};
+use domain::command::{Action, Command, Envelope, Note, OrderRef, Request, RequestContent};
 use domain::ids::{AssetId, KeyId, OrderId, SessionId, SymbolId, UserId, WithdrawalId};
 use domain::instrument::{Fees, PriceBand, Step, SymbolLimits, SymbolStatus};
 use domain::limits::{AMOUNT_MAX, CLOSED_ID_AGE_NS, LOTS_MAX, TICKS_MAX};
 use domain::order::{MarketSize, OrderKind, Side, TimeInForce};
 use domain::text::ClientOrderId;
-use domain::units::{Amount, Lots, Ppm, Ticks, UnixNanos};
+use domain::units::{Amount, Lots, Ppm, Seq, Ticks, UnixNanos};
 
 use super::{CELL, Writer, fees, step, text};
+use crate::scenario::notes;
 
 /// What a command may be.
 #[derive(Clone, Copy)]
@@ -44,6 +46,7 @@ pub(super) enum Kind {
     Rules,
     Listing,
     Shards,
+    Note,
     Again,
 }
 
@@ -60,6 +63,9 @@ const KINDS: &[(u64, Kind)] = &[
     (20, Kind::Listing),
     (60, Kind::Again),
 ];
+
+/// What comes on top where there are no shards.
+pub(super) const NOTES: &[(u64, Kind)] = &[(15, Kind::Note)];
 
 /// What comes on top where there are shards, and users that bring something along.
 pub(super) const SHARDS: &[(u64, Kind)] = &[(160, Kind::Shards), (60, Kind::Brought)];
@@ -88,6 +94,7 @@ pub(super) fn write(writer: &mut Writer, count: usize, more: &[(u64, Kind)]) {
             Kind::Rules => request(writer, rules),
             Kind::Listing => request(writer, listing),
             Kind::Shards => request(writer, super::shards::request),
+            Kind::Note => Action::Note(note(writer)),
             Kind::Again => {
                 let command = past(writer);
                 writer.write(command.envelope, command.action);
@@ -155,6 +162,7 @@ fn pass_time(writer: &mut Writer) {
 fn envelope(writer: &mut Writer, action: &Action) -> Envelope {
     let own = match action {
         Action::Request(_) => writer.random.chance(100),
+        Action::Note(_) => writer.random.chance(500),
         Action::PlaceOrder(_)
         | Action::CancelOrder(_)
         | Action::AmendOrder(_)
@@ -175,6 +183,15 @@ pub(super) fn user(writer: &mut Writer) -> UserId {
         return UserId(writer.random.pick(&[17, u32::MAX]));
     }
     UserId(u32::try_from(writer.random.between(1, u64::from(USERS))).expect("few users"))
+}
+
+/// What is noted makes no difference, so a little of everything will do.
+fn note(writer: &mut Writer) -> Note {
+    if writer.random.chance(200) {
+        return notes::head(Seq(writer.random.below(1_000)));
+    }
+    let kind = writer.random.pick(&[AccessKind::UnknownKey, AccessKind::RoleMissing, AccessKind::Read]);
+    notes::access(kind, writer.random.between(1, 100), writer.now)
 }
 
 fn asset(writer: &mut Writer) -> AssetId {

@@ -128,6 +128,7 @@ impl Follower {
             Event::Refused(_)
             | Event::OrderRepeated(_)
             | Event::RequestRepeated(_)
+            | Event::Noted(_)
             | Event::CreditLimitChanged(_)
             | Event::Reference(_) => Ok(()),
             Event::ShardMap(event) => self.remap(event),

@@ -5,7 +5,7 @@ use domain::command::cancel_all::CancelAll;
 use domain::command::cancel_order::CancelOrder;
 use domain::command::place_order::PlaceOrder;
 use domain::command::replace_order::{ReplaceMode, ReplaceOnlyIf, ReplaceOrder};
-use domain::command::{Action, Command, Envelope, Request, RequestContent};
+use domain::command::{Action, Command, Envelope, Note, Request, RequestContent};
 use domain::ids::{SessionId, UserId};
 use domain::instrument::Instrument;
 use domain::order::{MarketSize, OrderKind, Side, TimeInForce};
@@ -41,6 +41,8 @@ pub(super) fn read_command(
     let first = words.word()?;
     let (caller, action) = if is_request(first) {
         (UserId::VENUE, Head::Request(read_request(names, first, &mut words)?))
+    } else if first == "note" {
+        (UserId::VENUE, Head::Note(super::notes::read(&mut words, now)?))
     } else {
         read_head(names, first, &mut words)?
     };
@@ -53,6 +55,7 @@ pub(super) fn read_command(
     };
     let action = match action {
         Head::Request(content) => Action::Request(Request { id: ending.request.unwrap_or(fresh), content }),
+        Head::Note(note) => Action::Note(note),
         Head::Place(place) => Action::PlaceOrder(finish_place(names, place, &ending)?),
         Head::Cancel(word) => Action::CancelOrder(CancelOrder {
             symbol: names.symbol_or_last(ending.symbol)?,
@@ -83,6 +86,7 @@ pub(super) fn read_command(
 /// A line without its ending; the symbol that gives prices and quantities their meaning stands there.
 enum Head<'a> {
     Request(RequestContent),
+    Note(Note),
     Place(Placing<'a>),
     Cancel(&'a str),
     CancelAll,

@@ -116,6 +116,7 @@ impl Teller<'_> {
             Event::RequestRepeated(repeated) => {
                 self.say(format!("repeats command {}: {}", repeated.first.0, created(repeated.created)));
             }
+            Event::Noted(_) => self.say("noted"),
             Event::Deposited(_) => self.say("deposited"),
             Event::WithdrawalRequested(requested) => self.say(created(Created::Withdrawal(requested.withdrawal))),
             Event::WithdrawalSettled(ended) => self.say(format!("withdrawal {} settled", ended.withdrawal.0)),

@@ -16,7 +16,7 @@ use super::names::{
     instrument, show_amount, show_asset, show_money, show_name, show_order_ref, show_price, show_quantity, show_rate,
     show_symbol, show_user,
 };
-use super::{brought, shards};
+use super::{brought, notes, shards};
 
 /// The line of a command; the state is the one before it. Block time is written as the wait before it.
 pub(super) fn write(state: &State, command: &Sequenced<Command>) -> String {
@@ -65,6 +65,10 @@ pub(super) fn write(state: &State, command: &Sequenced<Command>) -> String {
         Action::Request(request) => {
             let by = if envelope.user == UserId::VENUE { String::new() } else { format!(" by {user}") };
             format!("{} request {}{by}", content(state, &request.content), request.id)
+        }
+        Action::Note(note) => {
+            let by = if envelope.user == UserId::VENUE { String::new() } else { format!(" by {user}") };
+            format!("{}{by}", notes::write(note))
         }
     };
     line.push_str(&ending(envelope, command));

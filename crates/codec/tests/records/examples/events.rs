@@ -1,7 +1,7 @@
 //! Examples of events.
 
 use domain::event::{
-    ApiKeyCreated, ApiKeyRevoked, BalanceChanged, Created, CreditLimitChanged, Deposited, Event, OrderAmended,
+    ApiKeyCreated, ApiKeyRevoked, BalanceChanged, Created, CreditLimitChanged, Deposited, Event, Noted, OrderAmended,
     OrderClosed, OrderFilled, OrderPlaced, OrderRepeated, PositionChanged, ReferenceEvent, Refused, RefusedPart,
     RequestRepeated, RestedPart, SymbolCreated, SymbolFeesChanged, SymbolLimitsChanged, SymbolStatusChanged, Trade,
     UserCreated, UserFeesChanged, UserKillSwitchChanged, VenueKillSwitchChanged, WithdrawalEnded, WithdrawalRequested,
@@ -161,6 +161,7 @@ fn admin() -> Vec<(&'static str, Vec<Event>)> {
     let issued = ApiKeyCreated { key, user, roles: TRADER, api_key, credential: sealed() };
     vec![
         ("request-repeated", repeated.to_vec()),
+        ("noted", vec![Event::Noted(Noted)]),
         ("asset-created", assets().map(|asset| ReferenceEvent::AssetCreated(asset).into()).to_vec()),
         ("symbol-created", vec![Event::Reference(ReferenceEvent::SymbolCreated(Box::new(listed)))]),
         ("symbol-status-changed", vec![status(SymbolStatus::Trading), status(SymbolStatus::Halted)]),

@@ -106,6 +106,7 @@ impl Derived for LeaderboardsFold {
                 | Event::OrderClosed(_)
                 | Event::BalanceChanged(_)
                 | Event::RequestRepeated(_)
+                | Event::Noted(_)
                 | Event::Deposited(_)
                 | Event::WithdrawalRequested(_)
                 | Event::WithdrawalSettled(_)

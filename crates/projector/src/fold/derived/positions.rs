@@ -159,6 +159,7 @@ impl Derived for PositionsFold {
                 | Event::OrderClosed(_)
                 | Event::BalanceChanged(_)
                 | Event::RequestRepeated(_)
+                | Event::Noted(_)
                 | Event::Deposited(_)
                 | Event::WithdrawalRequested(_)
                 | Event::WithdrawalSettled(_)

@@ -205,6 +205,7 @@ impl Derived for SnapshotsFold {
                 | Event::BalanceChanged(_)
                 | Event::PositionChanged(_)
                 | Event::RequestRepeated(_)
+                | Event::Noted(_)
                 | Event::Deposited(_)
                 | Event::WithdrawalRequested(_)
                 | Event::WithdrawalSettled(_)
