@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use domain::command::create_api_key::{Credential, Roles};
+use domain::command::note_access::{AccessKind, Claim};
 use domain::command::{Envelope, Transport};
-use domain::ids::{AddressId, KeyId, SessionId, UserId};
+use domain::ids::{AddressId, Hash256, KeyId, SessionId, UserId};
 use domain::text::ApiKeyText;
 use domain::units::UnixNanos;
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -57,6 +58,41 @@ impl Caller {
     }
 }
 
+/// Why there is no caller, and what is to be noted of it.
+#[derive(Debug)]
+pub(crate) struct Denied {
+    pub(crate) error: Error,
+    /// Absent: nothing about it is of interest later, for it proves nobody and claims nothing.
+    pub(crate) tried: Option<Tried>,
+}
+
+/// What somebody tried who was not let in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tried {
+    pub(crate) kind: AccessKind,
+    /// Whose signature it was, if it was one.
+    pub(crate) signer: Option<(UserId, KeyId)>,
+    pub(crate) claim: Option<Claim>,
+}
+
+impl From<Error> for Denied {
+    fn from(error: Error) -> Self {
+        Self { error, tried: None }
+    }
+}
+
+impl Denied {
+    /// Somebody who claimed to have a key and did not show it.
+    fn unproven(error: Error, kind: AccessKind, claim: Claim) -> Self {
+        Self { error, tried: Some(Tried { kind, signer: None, claim: Some(claim) }) }
+    }
+
+    /// Somebody whose signature it is.
+    pub(crate) fn proven(error: Error, kind: AccessKind, user: UserId, key: KeyId) -> Self {
+        Self { error, tried: Some(Tried { kind, signer: Some((user, key)), claim: None }) }
+    }
+}
+
 /// What signatures of a key are checked with, ready for use.
 enum Verifier {
     /// Keyed already: a check clones it.
@@ -93,22 +129,33 @@ impl Authority {
         api_key: Option<&[u8]>,
         params: &Params<'_>,
         signed: &Signed<'_>,
-    ) -> Result<Caller, Error> {
+    ) -> Result<Caller, Denied> {
         let api_key = api_key.and_then(|text| ApiKeyText::from_bytes(text).ok());
         let api_key = api_key.ok_or(Error::unauthorized(-2014, "API-key format invalid."))?;
         let timestamp = params.time("timestamp").or(Err(Error::mandatory("timestamp")))?;
         let timestamp = timestamp.ok_or_else(|| Error::mandatory("timestamp"))?;
         let signature = params.mandatory("signature")?;
         let window_ns = window_ns(params)?;
-        let key = self.model.key(&api_key).filter(|key| !key.revoked).ok_or_else(bad_key)?;
-        let print = self.check(&key, signature, signed)?;
+        let Some(key) = self.model.key(&api_key) else {
+            let claim = Claim::Text(Hash256(*blake3::hash(api_key.as_bytes()).as_bytes()));
+            return Err(Denied::unproven(bad_key(), AccessKind::UnknownKey, claim));
+        };
+        if key.revoked {
+            return Err(Denied::unproven(bad_key(), AccessKind::RevokedKey, Claim::Key(key.id)));
+        }
+        let print = self.check(&key, signature, signed);
+        let print = print.map_err(|error| Denied::unproven(error, AccessKind::BadSignature, Claim::Key(key.id)))?;
         let now = (self.clock)();
         if timestamp.0 >= now.0.saturating_add(AHEAD_NS_MAX) {
-            return Err(Error::bad(-1021, "Timestamp for this request was 1000ms ahead of the server's time."));
+            return Err(Error::bad(-1021, "Timestamp for this request was 1000ms ahead of the server's time.").into());
         }
         let deadline = timestamp.plus(window_ns);
         if now > deadline {
-            return Err(Error::bad(-1021, "Timestamp for this request is outside of the recvWindow."));
+            let error = Error::bad(-1021, "Timestamp for this request is outside of the recvWindow.");
+            // A clock that is a little off is no sign of misuse; a request that no window would let in was signed for another time.
+            let is_old = now > timestamp.plus(WINDOW_MS_MAX * MILLI_NS);
+            let replayed = |error| Denied::proven(error, AccessKind::Replayed, key.user, key.id);
+            return Err(if is_old { replayed(error) } else { error.into() });
         }
         let address = AddressId(0);
         Ok(Caller { user: key.user, key: key.id, address, roles: key.roles, timestamp, deadline, print })

@@ -134,6 +134,15 @@ impl Endpoint {
         }
     }
 
+    /// Whether it shows something only to those who sign.
+    pub(crate) fn reads_signed(self) -> bool {
+        match self.security() {
+            Security::Public | Security::Trade => false,
+            Security::Read | Security::Audit | Security::Auditor => true,
+            Security::Admin => !self.changes(),
+        }
+    }
+
     /// Whether it places an order: carried out twice under no name of the caller's, there would be two.
     pub(crate) fn places(self) -> bool {
         matches!(self, Self::PlaceOrder | Self::ReplaceOrder)
@@ -258,4 +267,18 @@ pub(crate) const ROUTES: &[Route] = &{
 pub(crate) fn find(method: &Method, path: &str) -> Result<Endpoint, NotFound> {
     let (_, methods) = ROUTES.iter().find(|(route, _)| *route == path).ok_or(NotFound::Path)?;
     methods.iter().find(|(one, _)| one == method).map(|(_, endpoint)| *endpoint).ok_or(NotFound::Method)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::text::PathText;
+
+    use super::*;
+
+    #[test]
+    fn every_path_fits_a_note_of_access() {
+        for (path, _) in ROUTES {
+            assert!(PathText::new(path).is_ok(), "{path}");
+        }
+    }
 }

@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts as Head;
 use axum::http::{Method, Request, Response, StatusCode};
-use domain::ids::AddressId;
+use domain::command::note_access::{AccessKind, AccessMethod, Claim, EndpointName};
+use domain::ids::{AddressId, KeyId, UserId};
+use domain::text::PathText;
 use domain::units::{Seq, UnixNanos};
 use projector::archive::ArchiveHistory;
 use projector::buckets::Interval;
@@ -15,7 +17,8 @@ use projector::history::History;
 use readmodel::model::ReadModel;
 use tokio::sync::Semaphore;
 
-use crate::auth::{AHEAD_NS_MAX, Authority, Caller, bad_key};
+use crate::access::{AccessLog, Attempt, Noted, number_of};
+use crate::auth::{AHEAD_NS_MAX, Authority, Caller, Denied, Tried, bad_key};
 use crate::cache::Cache;
 use crate::door::{Addresses, Door, Peer, Records};
 use crate::endpoint::{self, Admin, Endpoint, NotFound, Security};
@@ -89,6 +92,7 @@ pub struct Gateway {
     pub(crate) door: Arc<dyn Door>,
     pub(crate) records: Arc<dyn Records>,
     addresses: Arc<dyn Addresses>,
+    access: Arc<AccessLog>,
     pub(crate) model: Arc<ReadModel>,
     pub(crate) history: Arc<dyn History>,
     pub(crate) archive: Arc<dyn ArchiveHistory>,
@@ -111,10 +115,13 @@ impl Gateway {
         let Ground { door, records, addresses, model, earlier, history, archive, master_key } = ground;
         // Block time may be behind the clock that requests are checked with, or ahead of it.
         let taken_before = earlier.map(|last| last.max((settings.clock)()).plus(AHEAD_NS_MAX));
+        let (noting, looking_up) = (Arc::clone(&door), Arc::clone(&addresses));
+        let access = Arc::new(AccessLog::new(noting, looking_up, settings.clock, settings.answer_timeout));
         Ok(Self {
             door,
             records,
             addresses,
+            access,
             history,
             archive,
             cache: Arc::new(Cache::new()),
@@ -166,14 +173,22 @@ impl Gateway {
                 let (query, query_rest) = without_signature(query);
                 let (form, form_rest) = if is_form { without_signature(text) } else { (text, "") };
                 let api_key = head.headers.get("x-mbx-apikey").map(axum::http::HeaderValue::as_bytes);
-                Some(self.authority.caller(api_key, &params, &[query, query_rest, form, form_rest])?)
+                let signed = [query, query_rest, form, form_rest];
+                match self.authority.caller(api_key, &params, &signed) {
+                    Ok(caller) => Some(caller),
+                    Err(denied) => return Err(Box::pin(self.deny(denied, endpoint, head, &params)).await),
+                }
             }
         };
         if let Some(caller) = &mut caller {
-            let is_unnamed = endpoint.places() && !params.has("newClientOrderId");
-            self.admit(caller, endpoint, is_unnamed)?;
+            if let Err(denied) = self.admit(caller, endpoint, &params) {
+                // On the heap, as all of these: the future of an order is not to carry them.
+                return Err(Box::pin(self.deny(denied, endpoint, head, &params)).await);
+            }
             if endpoint.changes() {
                 caller.address = self.address(head).await;
+            } else if endpoint.reads_signed() && (caller.roles.admin || caller.roles.audit) {
+                Box::pin(self.note_read(caller, endpoint, head, &params)).await?;
             }
         }
         if let Some(least) = params.integer("minSequence")?
@@ -186,22 +201,49 @@ impl Gateway {
         route(endpoint, &call).await
     }
 
-    /// The number of the client's address. Only who may change something gets one, so that nobody else can fill the table.
+    /// Notes what was tried, where that is of interest, and says what to answer.
+    async fn deny(&self, denied: Denied, endpoint: Endpoint, head: &Head, params: &Params<'_>) -> Error {
+        if let Some(Tried { kind, signer, claim }) = denied.tried {
+            let about = signer.and_then(|_| about(endpoint, params));
+            // The answer is the same whatever became of the note: there is nothing to hold back.
+            let _noted = self.access.note(attempt(head, kind, signer, claim, about)).await;
+        }
+        denied.error
+    }
+
+    /// Notes a read by a key that sees more than its own. Nothing is read that was not noted, unless nothing can be.
+    async fn note_read(
+        &self,
+        caller: &Caller,
+        endpoint: Endpoint,
+        head: &Head,
+        params: &Params<'_>,
+    ) -> Result<(), Error> {
+        let (signer, about) = (Some((caller.user, caller.key)), about(endpoint, params));
+        match self.access.note(attempt(head, AccessKind::Read, signer, None, about)).await {
+            // An operator must see a venue in trouble.
+            Noted::Recorded | Noted::Held => Ok(()),
+            Noted::Late => Err(Error::unavailable(
+                -1008,
+                "Too much is being recorded at once, and this read has to be. Please try again.",
+            )),
+        }
+    }
+
+    /// Records at once what was tried and read and still waits for that; for the end, after the last request. What is not on disk
+    /// within `patience` is lost, which the log says.
+    pub async fn finish_access(&self, patience: Duration) {
+        self.access.finish(patience).await;
+    }
+
+    /// The number of the client's address. Only who may change something gets one here, and a note of access has one within its budget: so
+    /// nobody can fill the table.
     async fn address(&self, head: &Head) -> AddressId {
         let Some(peer) = head.extensions.get::<Peer>() else { return AddressId(0) };
         if let Some(number) = peer.number.get() {
             return *number;
         }
-        let number = if let Some(number) = self.addresses.known(peer.address) {
-            number
-        } else {
-            let (addresses, address) = (Arc::clone(&self.addresses), peer.address);
-            let asked = tokio::task::spawn_blocking(move || addresses.number(address)).await;
-            asked.unwrap_or_else(|error| {
-                tracing::error!(%error, "an address has no number");
-                AddressId(0)
-            })
-        };
+        let number = number_of(&self.addresses, peer.address).await;
         *peer.number.get_or_init(|| number)
     }
 
@@ -216,41 +258,77 @@ impl Gateway {
     }
 
     /// Whether the caller may, and has not sent this very request before.
-    fn admit(&self, caller: &Caller, endpoint: Endpoint, is_unnamed: bool) -> Result<(), Error> {
+    fn admit(&self, caller: &Caller, endpoint: Endpoint, params: &Params<'_>) -> Result<(), Denied> {
+        let denied = |kind, error| Err(Denied::proven(error, kind, caller.user, caller.key));
         match endpoint.security() {
             Security::Public => {}
             Security::Read if caller.roles.read => {}
-            Security::Audit if caller.roles.read || caller.roles.audit => {}
+            Security::Audit | Security::Auditor if caller.roles.audit => {}
+            Security::Audit if caller.roles.read && about(endpoint, params).is_none_or(|user| user == caller.user) => {}
             Security::Trade if caller.roles.trade => {}
-            Security::Auditor if caller.roles.audit => {}
             Security::Admin if caller.roles.admin => {}
-            Security::Read | Security::Audit | Security::Trade => return Err(bad_key()),
+            Security::Read | Security::Audit | Security::Trade => return denied(AccessKind::RoleMissing, bad_key()),
             Security::Auditor | Security::Admin => {
-                return Err(Error::unauthorized(-1002, "You are not authorized to execute this request."));
+                let error = Error::unauthorized(-1002, "You are not authorized to execute this request.");
+                return denied(AccessKind::RoleMissing, error);
             }
         }
         if !endpoint.changes() {
             return Ok(());
         }
+        let is_unnamed = endpoint.places() && !params.has("newClientOrderId");
         if is_unnamed && self.taken_before.is_some_and(|last| caller.timestamp <= last) {
             return Err(Error::bad(
                 -1021,
                 "Timestamp for this request is not after the last start of the venue, which may have taken it before. Sign it again \
                  in a moment, or give it a newClientOrderId: then asking again is safe.",
-            ));
+            )
+            .into());
         }
         match self.replays.remember(&caller.print, caller.deadline, (self.settings.clock)()) {
             Seen::Never => Ok(()),
-            Seen::Before => Err(Error::bad(
-                -1022,
-                "This signed request was received before. Sign it again with a new timestamp; asking again is safe.",
-            )),
+            Seen::Before => denied(
+                AccessKind::Replayed,
+                Error::bad(
+                    -1022,
+                    "This signed request was received before. Sign it again with a new timestamp; asking again is safe.",
+                ),
+            ),
             Seen::NoRoom => Err(Error::unavailable(
                 -1008,
                 "Server is currently overloaded with other requests. Please try again in a few minutes.",
-            )),
+            )
+            .into()),
         }
     }
+}
+
+/// Something of this request to be noted.
+fn attempt(
+    head: &Head,
+    kind: AccessKind,
+    signer: Option<(UserId, KeyId)>,
+    claim: Option<Claim>,
+    about: Option<UserId>,
+) -> Attempt {
+    let method = match head.method {
+        Method::GET => Some(AccessMethod::Get),
+        Method::POST => Some(AccessMethod::Post),
+        Method::PUT => Some(AccessMethod::Put),
+        Method::DELETE => Some(AccessMethod::Delete),
+        _ => None,
+    };
+    let path = PathText::new(head.uri.path()).ok();
+    let endpoint = method.zip(path).map(|(method, path)| EndpointName { method, path });
+    let address = head.extensions.get::<Peer>().map(|peer| peer.address.to_canonical());
+    Attempt { kind, signer, claim, endpoint, about, address }
+}
+
+/// Whose records were asked for, where that is somebody's.
+fn about(endpoint: Endpoint, params: &Params<'_>) -> Option<UserId> {
+    let has_user = parameters_of(endpoint).iter().any(|parameter| parameter.name == "userId");
+    let user = has_user.then(|| params.integer("userId").ok().flatten()).flatten()?;
+    u32::try_from(user).ok().map(UserId)
 }
 
 async fn route(endpoint: Endpoint, call: &Call<'_>) -> Result<Reply, Error> {

@@ -5,7 +5,8 @@
 //! again is safe.
 //! **Invariant:** the wall clock is read for `recvWindow`, time-outs and tickers, never for trading.
 //!
-//! Start reading at [`gateway::Gateway`], then `endpoint` (what there is), `auth` (who may), `trade` (one order's way).
+//! Start reading at [`gateway::Gateway`], then `endpoint` (what there is), `auth` (who may), `trade` (one order's way), `access` (what is
+//! recorded of those who may not, and of those who see more than their own).
 #![deny(clippy::indexing_slicing, clippy::string_slice, clippy::as_conversions)]
 #![cfg_attr(
     test,
@@ -20,6 +21,7 @@ mod openapi;
 mod request;
 mod auth;
 mod replays;
+mod access;
 mod params;
 mod decimal;
 mod error;

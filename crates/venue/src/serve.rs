@@ -37,6 +37,9 @@ use crate::sharding::running::Shards;
 use crate::sockets;
 use crate::stores::standby::Watched;
 
+/// How long a venue that goes down waits for the last notes of access.
+const ACCESS_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Label of the key that the first start makes.
 const FIRST_KEY: &str = "first-start";
 
@@ -124,6 +127,7 @@ pub(crate) struct Served {
     runtime: tokio::runtime::Runtime,
     stop: oneshot::Sender<()>,
     server: tokio::task::JoinHandle<()>,
+    gateway: Arc<Gateway>,
 }
 
 impl Served {
@@ -165,8 +169,9 @@ impl Served {
             idle: Duration::from_millis(config.idle_timeout_ms),
             head: Duration::from_millis(config.head_timeout_ms),
         };
-        let server = runtime.spawn(sockets::serve(listener, gateway, limits, stopped));
-        Ok(Self { address, first_key, master_key, runtime, stop, server })
+        let gateway = Arc::new(gateway);
+        let server = runtime.spawn(sockets::serve(listener, Arc::clone(&gateway), limits, stopped));
+        Ok(Self { address, first_key, master_key, runtime, stop, server, gateway })
     }
 
     /// The signals that end the venue, caught from now on.
@@ -192,6 +197,7 @@ impl Served {
         if finished.is_err() {
             tracing::info!("connections still open are closed");
         }
+        self.runtime.block_on(self.gateway.finish_access(ACCESS_PATIENCE));
         self.runtime.shutdown_timeout(Duration::from_secs(1));
     }
 }

@@ -47,8 +47,7 @@ pub(crate) struct Limits {
 }
 
 /// Answers what comes in until told to stop, then lets requests in progress finish.
-pub(crate) async fn serve(listener: TcpListener, gateway: Gateway, limits: Limits, stop: oneshot::Receiver<()>) {
-    let gateway = Arc::new(gateway);
+pub(crate) async fn serve(listener: TcpListener, gateway: Arc<Gateway>, limits: Limits, stop: oneshot::Receiver<()>) {
     let (closing, _) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);

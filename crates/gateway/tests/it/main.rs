@@ -3,6 +3,7 @@
 
 mod venue;
 mod signatures;
+mod access;
 mod refusals;
 mod orders;
 mod replacing;

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 use axum::body::{Body, HttpBody};
 use axum::http::{Method, Request, StatusCode};
 use domain::command::create_api_key::Roles;
-use domain::command::{Action, Command, Envelope, NotTaken, RequestContent, Sequenced};
+use domain::command::note_access::NoteAccess;
+use domain::command::{Action, Command, Envelope, NotTaken, Note, RequestContent, Sequenced};
 use domain::event::Event;
 use domain::ids::{AddressId, ExecutionNumber, UserId};
 use domain::text::{RequestId, ShardName};
@@ -48,6 +49,8 @@ struct State {
     executions: Vec<Execution>,
     /// What the event log has, by sequence.
     logged: Vec<CommandEvents>,
+    /// What was noted, with its envelope.
+    notes: Vec<(Envelope, NoteAccess)>,
 }
 
 /// The engine behind a lock instead of a sequencer.
@@ -79,7 +82,10 @@ impl fmt::Debug for Inside {
 impl Inside {
     fn apply(&self, command: Command, now: UnixNanos) -> Answer {
         let mut state = self.state.lock().unwrap();
-        let State { engine, seq, time, executions, logged } = &mut *state;
+        let State { engine, seq, time, executions, logged, notes } = &mut *state;
+        if let Action::Note(Note::Access(note)) = &command.action {
+            notes.push((command.envelope, **note));
+        }
         *seq = seq.next();
         *time = (*time).max(now);
         let command = Sequenced { seq: *seq, time: *time, content: command };
@@ -299,6 +305,7 @@ impl Venue {
                 time: UnixNanos(0),
                 executions: Vec::new(),
                 logged: Vec::new(),
+                notes: Vec::new(),
             }),
             model: Arc::clone(&model),
             mood: Mutex::new(Mood::Well),
@@ -364,6 +371,11 @@ impl Venue {
         let said = self.admin("keys", &body).await.ok();
         let text = |name: &str| said[name].as_str().unwrap().to_owned();
         Client { api_key: text("apiKey"), secret: text("secretKey") }
+    }
+
+    /// What was noted so far.
+    pub(crate) fn notes(&self) -> Vec<(Envelope, NoteAccess)> {
+        self.inside.state.lock().unwrap().notes.clone()
     }
 
     pub(crate) fn set_mood(&self, mood: Mood) {

@@ -88,7 +88,7 @@ fn a_command_carries_the_number_of_its_address_and_the_text_can_be_deleted() {
 }
 
 #[test]
-fn who_may_change_nothing_gets_no_number() {
+fn who_only_reads_what_is_their_own_gets_no_number() {
     let desk = Desk::new();
     let mut venue = desk.serve();
     let market = Market::open(&desk, &mut venue, 1);
@@ -98,7 +98,8 @@ fn who_may_change_nothing_gets_no_number() {
     assert_eq!(answer.code(), Some(-1022), "{}", answer.body);
     let mut reader = market.trader(&mut venue).from_address(loopback(10));
     reader.get("/api/v3/openOrders", "").unwrap();
-    assert_eq!(listed(&desk).keys().copied().collect::<Vec<_>>(), [loopback(1)]);
+    // An attempt is noted with where it came from.
+    assert_eq!(listed(&desk).keys().copied().collect::<Vec<_>>(), [loopback(1), loopback(9)]);
     venue.stop().unwrap();
 }
 
