@@ -64,6 +64,8 @@ pub(crate) struct Config {
     pub(crate) archives: Vec<Archive>,
     /// Which collection is in which of them.
     pub(crate) archive: Routes,
+    /// From one note of the head of the journal's chain to the next, in seconds.
+    pub(crate) chain_head_every_s: u64,
     /// Threads of the gateway; 0: one per core.
     pub(crate) gateway_threads: usize,
     /// How long a request waits for its answer before it gets "unknown, ask again", in milliseconds.
@@ -170,6 +172,7 @@ impl Default for Config {
             region: None,
             archives: Vec::new(),
             archive: Routes::default(),
+            chain_head_every_s: 3_600,
             gateway_threads: 0,
             answer_timeout_ms: 5_000,
             connections_max: 4_096,
@@ -215,6 +218,7 @@ impl Config {
         anyhow::ensure!(self.follower_lag_max >= 10_000, "follower_lag_max must be at least 10000");
         self.check_shards()?;
         self.archive.check(&self.archives, &self.shards)?;
+        anyhow::ensure!((1..=86_400).contains(&self.chain_head_every_s), "chain_head_every_s must be from 1 to 86400");
         anyhow::ensure!((1..=60_000).contains(&self.answer_timeout_ms), "answer_timeout_ms must be from 1 to 60000");
         anyhow::ensure!((1..=1 << 20).contains(&self.connections_max), "connections_max must be from 1 to 1048576");
         for (name, timeout_ms) in [("idle_timeout_ms", self.idle_timeout_ms), ("head_timeout_ms", self.head_timeout_ms)]
@@ -281,7 +285,7 @@ impl Config {
 const RESERVED: [&str; 2] = ["hot", "archive"];
 
 /// The names the environment may override.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 23] = [
     "data",
     "listen",
     "allow_plaintext",
@@ -299,6 +303,7 @@ const NAMES: [&str; 22] = [
     "market_snapshot_levels",
     "market_snapshot_ttl_hours",
     "region",
+    "chain_head_every_s",
     "gateway_threads",
     "answer_timeout_ms",
     "connections_max",

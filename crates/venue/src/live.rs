@@ -39,6 +39,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::followers::Shared;
 use crate::followers::roster::Roster;
+use crate::heads::Heads;
 use crate::learner::Learner;
 use crate::maintain::{self, Watch};
 use crate::moves::{self, Moves};
@@ -404,6 +405,7 @@ fn follow(
         for thread in standby::watch(&stores.standbys(), &shared.stop).context(NO_THREAD)? {
             followers.add(thread);
         }
+        followers.add(heads(config, core, shared, &stores).start().context(NO_THREAD)?);
         sharding::follow(stores, shared, &seeding, &followers)?;
         if !config.shards.is_empty() {
             let (console, kept) = (Console::new(core.entrance.clone(), "moves"), config.moved_rows_kept_s);
@@ -414,6 +416,18 @@ fn follow(
         followers.add(learner.start().context(NO_THREAD)?);
     }
     Ok(followers)
+}
+
+fn heads(config: &Config, core: &Core, shared: &Shared, stores: &Stores) -> Heads {
+    Heads {
+        console: Console::new(core.entrance.clone(), "heads"),
+        journal: shared.logs.journal.clone(),
+        committed: Arc::clone(&core.committed),
+        archive: Arc::clone(&stores.archive),
+        recovered: shared.read_model.seq(),
+        every: Duration::from_secs(config.chain_head_every_s),
+        stop: Arc::clone(&shared.stop),
+    }
 }
 
 /// Starts the background replayer, if there is one.

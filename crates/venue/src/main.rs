@@ -8,6 +8,7 @@ mod config;
 mod priority;
 mod live;
 mod learner;
+mod heads;
 mod stores;
 mod source;
 mod followers;

@@ -7,6 +7,7 @@
 //! round, and each has at least what was found in the one before. Only what it removes can be missed: a pass with findings during
 //! which something went is repeated.
 
+mod heads;
 mod compare;
 mod derived;
 mod expect;
@@ -355,6 +356,7 @@ fn check_stores(
         base_seq.0,
         hex::encode(&expectation.state_hash.0[..8])
     ));
+    heads::check(&logs.journal, end, &expectation.heads, verdict)?;
     let after = (base_seq > Seq::ZERO).then_some(base.state.time);
     let mut wrong = Vec::new();
     for stored in stored {

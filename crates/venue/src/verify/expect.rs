@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
+use domain::command::note_head::NoteHead;
+use domain::command::{Action, Note};
 use domain::event::Event;
 use domain::ids::{Checkpoint, Hash256};
 use domain::shard_map::ShardMap;
@@ -41,6 +43,8 @@ pub(crate) struct Expectation {
     pub(crate) state_hash: Hash256,
     /// The shards at the end of the event log.
     pub(crate) map: ShardMap,
+    /// The heads of the journal's chain that were noted, each with the command that did.
+    pub(crate) heads: Vec<(Seq, NoteHead)>,
 }
 
 /// What one stream of one store should have.
@@ -122,10 +126,12 @@ pub(crate) fn build(
     let mut replay = Replay::new(engine, &logs.journal);
     let mut streams = BTreeMap::new();
     let end = written.committed();
+    let mut heads = Vec::new();
     let here = Here { at: start, map: &map, state: &base.state };
     lanes.iter_mut().try_for_each(|lane| lane.take_reached(&here, &mut streams, verdict))?;
     while let Some(block) = source.next().map_err(|error| anyhow::anyhow!("{error:?}"))? {
         learn(&mut map, block);
+        heads.extend(heads_in(block));
         for lane in &mut lanes {
             lane.push(block)?;
         }
@@ -152,7 +158,7 @@ pub(crate) fn build(
     if map.state() != state.shards {
         verdict.wrong("the shard map that the events say is not that of the engine's state");
     }
-    Ok(Expectation { streams, state_hash: codec::snapshot::state_hash(&state), map })
+    Ok(Expectation { streams, state_hash: codec::snapshot::state_hash(&state), map, heads })
 }
 
 /// A snapshot against what the replay comes to from an earlier one, or from nothing.
@@ -188,6 +194,20 @@ fn learn(map: &mut ShardMap, block: &CommittedBlock) {
             }
         }
     }
+}
+
+/// Heads of the journal's chain noted in this block, each with the command that noted it.
+fn heads_in(block: &CommittedBlock) -> impl Iterator<Item = (Seq, NoteHead)> {
+    block.commands().filter_map(|committed| match &committed.command.content.action {
+        Action::Note(Note::Head(head)) => Some((committed.command.seq, *head)),
+        Action::Note(Note::Access(_))
+        | Action::PlaceOrder(_)
+        | Action::CancelOrder(_)
+        | Action::AmendOrder(_)
+        | Action::ReplaceOrder(_)
+        | Action::CancelAll(_)
+        | Action::Request(_) => None,
+    })
 }
 
 /// One for each stream that is wanted.
