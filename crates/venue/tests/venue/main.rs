@@ -27,6 +27,7 @@ mod full_disk;
 mod shutdown;
 mod restart;
 mod arguments;
+mod access;
 mod addresses;
 mod archive_reads;
 mod archive_places;
