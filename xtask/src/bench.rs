@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 pub(crate) fn run(workspace: &Workspace, name: &str, arguments: &[String]) -> anyhow::Result<()> {
     let mut build = workspace.cargo();
     build.args(["build", "--release", "--package", "venue", "--bin", "buttonwood"]);
-    if arguments.iter().any(|argument| argument.starts_with("--mongodb")) {
+    if name == "archive" || arguments.iter().any(|argument| argument.starts_with("--mongodb")) {
         build.args(["--features", "venue/mongodb"]);
     }
     process::run(&mut build)?;

@@ -19,6 +19,7 @@ pub mod rewind;
 pub mod fault;
 pub mod encode;
 pub mod scratch;
+pub mod sink;
 mod checkpoint;
 mod link;
 mod session;

@@ -86,24 +86,12 @@ impl Session {
 
     /// Adds documents, each for itself.
     pub(crate) async fn insert(&self, collection: &str, documents: Vec<RawDocumentBuf>) -> Result<Written, Fault> {
-        let mut array = RawArrayBuf::new();
-        for document in documents {
-            array.push(document);
-        }
-        let mut command = rawdoc! { "insert": collection, "ordered": false, "writeConcern": write_concern() };
-        command.append(cstr!("documents"), array);
-        written(&self.command(command).await?)
+        written(&self.command(insert_command(collection, documents)).await?)
     }
 
     /// Replaces documents, each for itself.
     pub(crate) async fn replace(&self, collection: &str, statements: Vec<Replacement>) -> Result<Written, Fault> {
-        let mut array = RawArrayBuf::new();
-        for Replacement { query, document, adds } in statements {
-            array.push(rawdoc! { "q": query, "u": document, "upsert": adds, "multi": false });
-        }
-        let mut command = rawdoc! { "update": collection, "ordered": false, "writeConcern": write_concern() };
-        command.append(cstr!("updates"), array);
-        written(&self.command(command).await?)
+        written(&self.command(replace_command(collection, statements)).await?)
     }
 
     /// Deletes everything the query finds.
@@ -140,6 +128,28 @@ impl Session {
         let filter = rawdoc! { "_id": { "$in": array } };
         self.find(collection, Find { filter, sort: rawdoc! { "_id": 1 }, limit: count }).await
     }
+}
+
+/// Adds documents, each for itself.
+pub(crate) fn insert_command(collection: &str, documents: Vec<RawDocumentBuf>) -> RawDocumentBuf {
+    let mut array = RawArrayBuf::new();
+    for document in documents {
+        array.push(document);
+    }
+    let mut command = rawdoc! { "insert": collection, "ordered": false, "writeConcern": write_concern() };
+    command.append(cstr!("documents"), array);
+    command
+}
+
+/// Replaces documents, each for itself.
+pub(crate) fn replace_command(collection: &str, statements: Vec<Replacement>) -> RawDocumentBuf {
+    let mut array = RawArrayBuf::new();
+    for Replacement { query, document, adds } in statements {
+        array.push(rawdoc! { "q": query, "u": document, "upsert": adds, "multi": false });
+    }
+    let mut command = rawdoc! { "update": collection, "ordered": false, "writeConcern": write_concern() };
+    command.append(cstr!("updates"), array);
+    command
 }
 
 /// The documents of an answer that has them all.

@@ -57,15 +57,17 @@ async fn add(session: &Session, collection: Collection, documents: &[&Document])
 
 /// Writes documents over earlier ones.
 async fn put(session: &Session, collection: Collection, documents: &[&Document]) -> Result<(), Fault> {
-    let statement = |document: &&Document| {
-        let query = rawdoc! { "_id": document.id.as_ref(), "seq": { "$lt": document.seq.0.cast_signed() } };
-        Ok::<_, Fault>(Replacement { query, document: encode(document)?, adds: true })
-    };
-    let statements = documents.iter().map(statement).collect::<Result<Vec<_>, _>>()?;
+    let statements = documents.iter().map(|document| statement(document)).collect::<Result<Vec<_>, _>>()?;
     let written = session.replace(collection.name(), statements).await?;
     // Where there is one that is not older, the server tried to add a second one.
     let is_same = |stored: &Document, own: &Document| stored.seq > own.seq || stored == own;
     check_repeated(session, collection, documents, written.errors, is_same).await
+}
+
+/// A document over an earlier one, or where there is none.
+pub(crate) fn statement(document: &Document) -> Result<Replacement, Fault> {
+    let query = rawdoc! { "_id": document.id.as_ref(), "seq": { "$lt": document.seq.0.cast_signed() } };
+    Ok(Replacement { query, document: encode(document)?, adds: true })
 }
 
 /// Documents that were not written because there is one with that id already: is it the same?

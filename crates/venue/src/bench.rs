@@ -11,6 +11,7 @@ mod drive;
 mod cpu;
 mod servers;
 mod stores;
+mod archive;
 mod lag;
 mod steering;
 mod postgres;
@@ -47,6 +48,8 @@ enum Which {
     Postgres(postgres::Options),
     /// How fast servers take orders: PostgreSQL row by row, in batches, by COPY and by the projector; SQLite.
     Stores(stores::Options),
+    /// What the writers of an archive cost against a sink that takes everything; with `--outage` also a venue whose archive is away.
+    Archive(archive::Options),
 }
 
 /// What to measure of books and engine.
@@ -82,6 +85,7 @@ pub(crate) fn run(cli: &Cli) -> anyhow::Result<()> {
         Which::Recovery(options) => ("recovery", vec![behind_report(options, behind::recovery(options)?)]),
         Which::Postgres(options) => return postgres::run(options, cli.json),
         Which::Stores(options) => return stores::run(options, cli.json),
+        Which::Archive(options) => return archive::run(options, cli.json),
     };
     report::print(name, &reports, cli.json);
     Ok(())

@@ -1,7 +1,7 @@
 //! `stores`: how fast servers take orders, so that anybody can compare their own. One file for each kind of store; each has one
 //! function, which is given the same work and says what it found.
 
-mod work;
+pub(super) mod work;
 mod postgres;
 mod sqlite;
 #[cfg(feature = "mongodb")]
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::cpu::Took;
 use super::report;
-use work::Work;
+use work::{Shape, Work};
 
 /// What to measure.
 #[derive(Debug, Clone, ClapArgs)]
@@ -87,7 +87,13 @@ struct Figure {
 pub(super) fn run(options: &Options, as_json: bool) -> anyhow::Result<()> {
     anyhow::ensure!(options.commands > 0 && options.users > 0 && options.symbols > 0, "numbers begin at one");
     anyhow::ensure!(!options.batch.is_empty() && !options.batch.contains(&0), "a batch has a command at least");
-    let work = Work::prepare(options);
+    let work = Work::prepare(&Shape {
+        commands: options.commands,
+        batches: options.batch.clone(),
+        users: options.users,
+        symbols: options.symbols,
+        seed: options.seed,
+    });
     let mut figures = Vec::new();
     for measure in STORES {
         figures.extend(measure(options, &work)?);

@@ -48,7 +48,7 @@ pub(crate) fn ask<T>(server: &Server, database: &str, act: impl AsyncFnOnce(mong
     })
 }
 
-fn count(server: &Server, database: &str, collection: &str) -> u64 {
+pub(crate) fn count(server: &Server, database: &str, collection: &str) -> u64 {
     ask(server, database, async |database| {
         database.collection::<Document>(collection).count_documents(doc! {}).await.unwrap()
     })

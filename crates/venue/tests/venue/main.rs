@@ -31,5 +31,6 @@ mod access;
 mod addresses;
 mod archive_reads;
 mod archive_places;
+mod archive_backlog;
 mod sockets;
 mod bench;

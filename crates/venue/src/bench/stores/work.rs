@@ -17,7 +17,7 @@ use projector::settings::Settings;
 use projector::share::Share;
 use projector::store::{Outcome, Store};
 
-use super::Options;
+use crate::bench::cpu;
 use crate::bench::flow::{Flow, setup};
 
 /// Commands of one block.
@@ -32,9 +32,22 @@ const WRITER: Epoch = Epoch(2);
 /// How long a batch may be put off: another stream has to come first.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How much of what.
+#[derive(Debug, Clone)]
+pub(in crate::bench) struct Shape {
+    /// Commands of each section.
+    pub(in crate::bench) commands: usize,
+    /// Commands of a batch, for each section.
+    pub(in crate::bench) batches: Vec<usize>,
+    pub(in crate::bench) users: u32,
+    pub(in crate::bench) symbols: u32,
+    /// Of the flow.
+    pub(in crate::bench) seed: u64,
+}
+
 /// A flow, from an empty venue on.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(in crate::bench) struct Work {
     /// Listings, accounts, money, and orders that rest; not measured.
     opening: Vec<CommittedBlock>,
     /// One for each size of batch, in order: together one history.
@@ -52,7 +65,7 @@ pub(super) struct Section {
 }
 
 impl Work {
-    pub(super) fn prepare(options: &Options) -> Self {
+    pub(in crate::bench) fn prepare(options: &Shape) -> Self {
         let mut maker = Maker { engine: Engine::new(0), flow: Flow::new(options.seed, options.users, options.symbols) };
         let actions: Vec<_> = setup(options.users, options.symbols).map(|action| (UserId::VENUE, action)).collect();
         let mut opening: Vec<_> = actions.chunks(BLOCK_LEN).map(|chunk| maker.block(chunk.to_vec())).collect();
@@ -60,7 +73,7 @@ impl Work {
             let resting = |flow: &mut Flow| flow.resting();
             opening.push(maker.next(resting));
         }
-        let sections = options.batch.iter().map(|batch| maker.section(*batch, options.commands)).collect();
+        let sections = options.batches.iter().map(|batch| maker.section(*batch, options.commands)).collect();
         Self { opening, sections }
     }
 
@@ -69,12 +82,17 @@ impl Work {
     }
 
     /// What comes before the measurement, of one stream.
-    pub(super) fn opening(&self, stream: Stream) -> anyhow::Result<Vec<Batch>> {
+    pub(in crate::bench) fn opening(&self, stream: Stream) -> anyhow::Result<Vec<Batch>> {
         batches(&mut projector(stream, origin()), &self.opening, usize::MAX)
     }
 
     /// The batches of a section, of one stream.
     pub(super) fn batches(&self, stream: Stream, section: usize) -> anyhow::Result<Vec<Batch>> {
+        self.folded(stream, section).map(|(batches, _)| batches)
+    }
+
+    /// The same, and the CPU time it took to fold them.
+    pub(in crate::bench) fn folded(&self, stream: Stream, section: usize) -> anyhow::Result<(Vec<Batch>, Duration)> {
         let before = self.sections[..section].iter().map(|section| &section.blocks);
         let before: Vec<_> = std::iter::once(&self.opening).chain(before).flatten().collect();
         let mut projector = if stream.is_derived() {
@@ -87,7 +105,15 @@ impl Work {
             projector(stream, last.map_or(origin(), |last| Checkpoint { epoch: WRITER, ..last }))
         };
         let Section { batch, blocks, .. } = &self.sections[section];
-        batches(&mut projector, blocks, *batch)
+        let begun = cpu::own();
+        let batches = batches(&mut projector, blocks, *batch)?;
+        Ok((batches, cpu::own().saturating_sub(begun)))
+    }
+
+    /// Commands and events of a section.
+    pub(in crate::bench) fn counts(&self, section: usize) -> (usize, usize) {
+        let blocks = || self.sections[section].blocks.iter();
+        (blocks().map(CommittedBlock::command_count).sum(), blocks().map(CommittedBlock::event_count).sum())
     }
 
     /// Limit orders as rows, under ids that none of the batches has.
