@@ -11,4 +11,5 @@
 pub mod server;
 mod process;
 mod python;
+mod rust;
 mod target;

@@ -1,9 +1,9 @@
 //! A Python with the packages of a server, made once and again whenever they change.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 
 use crate::target;
 
@@ -14,24 +14,13 @@ const NO_PYTHON: &str = "the test server of MongoDB needs python3 with venv: apt
 pub(crate) fn nx_27017() -> anyhow::Result<PathBuf> {
     let directory = target::directory()?.join("nx-27017");
     target::once(&directory, REQUIREMENTS, |directory| {
-        eprintln_once("installing the test server of MongoDB");
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(directory)).context(NO_PYTHON)?;
+        target::say("installing the test server of MongoDB");
+        target::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(directory)).context(NO_PYTHON)?;
         let list = directory.join("requirements.txt");
         std::fs::write(&list, REQUIREMENTS)?;
         let mut install = Command::new(directory.join("bin/python"));
         install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(list);
-        run(&mut install).context("the test server of MongoDB needs the Python package index once")
+        target::run(&mut install).context("the test server of MongoDB needs the Python package index once")
     })?;
     Ok(directory.join("bin/nx-27017"))
-}
-
-#[expect(clippy::print_stderr, reason = "it takes a while, and happens once")]
-fn eprintln_once(what: &str) {
-    eprintln!("{what}");
-}
-
-fn run(command: &mut Command) -> anyhow::Result<()> {
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {command:?}"))?;
-    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim());
-    Ok(())
 }

@@ -9,13 +9,15 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::python;
+use crate::{python, rust};
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Speaks the protocol of MongoDB: `nx-27017`, a re-implementation on SQLite, not MongoDB itself.
     MongoDb,
+    /// Speaks the protocol of DynamoDB: `dynoxide`, a re-implementation on SQLite, not DynamoDB itself.
+    DynamoDb,
 }
 
 /// A server in a folder of its own: `data`, `log`, `port`.
@@ -68,10 +70,11 @@ impl Server {
         Ok(found.map(|port| Self { kind, folder, port, detached: true, running, temporary: None }))
     }
 
-    /// How to reach it.
+    /// How to reach it: the URL of a database of MongoDB begins so, and is the endpoint of a DynamoDB.
     pub fn url(&self) -> String {
         match self.kind {
             Kind::MongoDb => format!("mongodb://{}", self.address()),
+            Kind::DynamoDb => format!("http://{}", self.address()),
         }
     }
 
@@ -152,6 +155,11 @@ impl Server {
                 command.args(["--host", "127.0.0.1", "--port", &port]);
                 command.arg("--log-file").arg(self.folder.join("server.log"));
                 command.arg("--pid-file").arg(self.folder.join("server.pid"));
+                Ok(command)
+            }
+            Kind::DynamoDb => {
+                let mut command = Command::new(rust::dynamodb_server()?);
+                command.arg(port).arg(self.folder.join("data"));
                 Ok(command)
             }
         }

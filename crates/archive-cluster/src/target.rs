@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 /// The target directory that the running program was built into.
 pub(crate) fn directory() -> anyhow::Result<PathBuf> {
@@ -29,4 +30,17 @@ pub(crate) fn once(
     }
     make(directory)?;
     std::fs::write(&stamp, wanted).with_context(|| stamp.display().to_string())
+}
+
+/// Says what is being made.
+#[expect(clippy::print_stderr, reason = "it takes a while, and happens once")]
+pub(crate) fn say(what: &str) {
+    eprintln!("{what}");
+}
+
+/// Runs a program to its end; an error where it fails, with its words.
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {command:?}"))?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    Ok(())
 }

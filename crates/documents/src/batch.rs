@@ -1,6 +1,7 @@
 //! What a batch does to the documents of an archive.
 
 use projector::batch::{Batch, Rows};
+use projector::buckets::Bucket;
 use projector::changes::SymbolChange;
 use projector::rows::derived::{
     ActiveUserRow, AnalyticsRow, KlineRow, LeaderboardRow, MarketSnapshotRow, PositionHistoryRow,
@@ -94,6 +95,20 @@ impl Documents<'_> {
             RowsOf::Leaderboards(rows) => derived::leaderboard(&rows[index], units)?,
             RowsOf::Analytics(rows) => derived::analytics(&rows[index], units)?,
             RowsOf::ActiveUsers(rows) => derived::active_user(&rows[index]),
+        })
+    }
+
+    /// The buckets that they are of; none: they are of no bucket.
+    pub fn buckets(&self) -> impl Iterator<Item = Bucket> {
+        let rows = self.0;
+        (0..self.count()).filter_map(move |index| match rows {
+            RowsOf::Klines(rows) => Some(rows[index].bucket),
+            RowsOf::Positions(rows) => Some(rows[index].bucket),
+            RowsOf::Snapshots(rows) => Some(rows[index].bucket),
+            RowsOf::Leaderboards(rows) => Some(rows[index].bucket),
+            RowsOf::Analytics(rows) => Some(rows[index].bucket),
+            RowsOf::ActiveUsers(rows) => Some(rows[index].bucket),
+            RowsOf::Assets(_) | RowsOf::Symbols(_) | RowsOf::Trades(_) | RowsOf::Audit(_) => None,
         })
     }
 

@@ -26,6 +26,8 @@ const ARROWS: &[(&str, Allowed)] = &[
     ("gateway", Allowed::Only(&["domain", "codec", "readmodel", "projector"])),
     ("store-sqlite", Allowed::Only(&["domain", "codec", "projector"])),
     ("store-mongodb", Allowed::Only(&["domain", "codec", "projector", "documents"])),
+    ("store-dynamodb", Allowed::Only(&["domain", "codec", "projector", "documents"])),
+    ("dynamodb-server", Allowed::Only(&[])),
     ("pg-cluster", Allowed::Only(&[])),
     ("archive-cluster", Allowed::Only(&[])),
     ("store-postgres", Allowed::Only(&["domain", "codec", "projector"])),

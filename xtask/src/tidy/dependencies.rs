@@ -8,16 +8,23 @@ use super::tree::Tree;
 const INDEX: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let mut findings = reasons(tree.text("Cargo.toml").unwrap_or_default());
-    findings.extend(sources(tree.text("Cargo.lock").unwrap_or_default()));
-    for (path, text) in tree.files().filter(|(path, _)| path.ends_with("/Cargo.toml")) {
-        findings.extend(doors(path, text));
+    let mut findings = Vec::new();
+    // There are programs beside the workspace that have one of their own.
+    for (path, text) in tree.files() {
+        match path.rsplit('/').next() {
+            Some("Cargo.toml") => {
+                findings.extend(reasons(path, text));
+                findings.extend(doors(path, text));
+            }
+            Some("Cargo.lock") => findings.extend(sources(path, text)),
+            Some(_) | None => {}
+        }
     }
     findings
 }
 
 /// An entry of `[workspace.dependencies]` without a path says why it is there, in a comment on one of its lines.
-fn reasons(manifest: &str) -> Vec<Finding> {
+fn reasons(path: &str, manifest: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut lines = manifest
         .lines()
@@ -37,11 +44,7 @@ fn reasons(manifest: &str) -> Vec<Finding> {
         }
         let ours = without_comments(&entry).contains("path =");
         if !ours && comment(&entry).is_none_or(|comment| comment.trim().is_empty()) {
-            findings.push(Finding::error(
-                "Cargo.toml",
-                index + 1,
-                format!("`{}` does not say why it is here", name.trim()),
-            ));
+            findings.push(Finding::error(path, index + 1, format!("`{}` does not say why it is here", name.trim())));
         }
     }
     findings
@@ -61,12 +64,12 @@ fn doors(path: &str, text: &str) -> Vec<Finding> {
 }
 
 /// Everything locked comes from the public index, whatever mirror it was fetched through.
-fn sources(lock: &str) -> Vec<Finding> {
+fn sources(path: &str, lock: &str) -> Vec<Finding> {
     let foreign = |line: &str| line.strip_prefix("source = ").is_some_and(|source| source.trim_matches('"') != INDEX);
     lock.lines()
         .enumerate()
         .filter(|(_, line)| foreign(line))
-        .map(|(index, _)| Finding::error("Cargo.lock", index + 1, "not from the public index"))
+        .map(|(index, _)| Finding::error(path, index + 1, "not from the public index"))
         .collect()
 }
 
@@ -130,5 +133,7 @@ mod tests {
     fn the_lock_file_names_the_public_index() {
         let lock = "[[package]]\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nsource = \"git+https://example.org/x\"\n";
         finding::check(check, &[("Cargo.lock", lock)], &["Cargo.lock:3: error: not from the public index"]);
+        let path = "tests/a/Cargo.lock";
+        finding::check(check, &[(path, lock)], &["tests/a/Cargo.lock:3: error: not from the public index"]);
     }
 }

@@ -25,9 +25,14 @@ fn id_of_symbol(bucket: &Bucket, symbol: SymbolId) -> String {
     format!("{}{:010}", bucket_prefix(bucket), symbol.0)
 }
 
-fn id_of_scope(bucket: &Bucket, scope: Scope) -> String {
+/// What follows the prefix in the id of a document about a scope.
+pub fn subject_of_scope(scope: Scope) -> String {
     let (word, id) = scope.parts();
-    format!("{}{word}.{id:010}", bucket_prefix(bucket))
+    format!("{word}.{id:010}")
+}
+
+fn id_of_scope(bucket: &Bucket, scope: Scope) -> String {
+    format!("{}{}", bucket_prefix(bucket), subject_of_scope(scope))
 }
 
 /// How the ids of everybody on a board begin; what follows is the user, and nothing else.
