@@ -10,8 +10,11 @@ use crate::workspace::Workspace;
 pub(crate) fn run(workspace: &Workspace, name: &str, arguments: &[String]) -> anyhow::Result<()> {
     let mut build = workspace.cargo();
     build.args(["build", "--release", "--package", "venue", "--bin", "buttonwood"]);
-    if name == "archive" || arguments.iter().any(|argument| argument.starts_with("--mongodb")) {
-        build.args(["--features", "venue/mongodb"]);
+    for driver in ["mongodb", "dynamodb"] {
+        let is_named = arguments.iter().any(|argument| argument.starts_with(&format!("--{driver}")));
+        if is_named || (name == "archive" && driver == "mongodb") {
+            build.args(["--features", &format!("venue/{driver}")]);
+        }
     }
     process::run(&mut build)?;
     let commit = commit(workspace);

@@ -12,28 +12,32 @@ use clap::ValueEnum;
 pub(crate) enum ArchiveKind {
     /// The protocol of MongoDB
     Mongodb,
+    /// The protocol of DynamoDB
+    Dynamodb,
 }
 
 impl ArchiveKind {
-    pub(super) const ALL: [Self; 1] = [Self::Mongodb];
+    pub(super) const ALL: [Self; 2] = [Self::Mongodb, Self::Dynamodb];
 
     /// As it is said on a command line.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Mongodb => "mongodb",
+            Self::Dynamodb => "dynamodb",
         }
     }
 
     const fn server(self) -> Kind {
         match self {
             Self::Mongodb => Kind::MongoDb,
+            Self::Dynamodb => Kind::DynamoDb,
         }
     }
 }
 
 /// What is in an archive, and in which kind if there are several.
 const COLLECTIONS: [(&str, ArchiveKind); 2] =
-    [("completed_trades", ArchiveKind::Mongodb), ("audit_logs", ArchiveKind::Mongodb)];
+    [("completed_trades", ArchiveKind::Dynamodb), ("audit_logs", ArchiveKind::Mongodb)];
 
 #[derive(Debug)]
 pub(super) struct Archive {
@@ -83,10 +87,11 @@ impl Archive {
         self.server()?.stop()
     }
 
-    /// Of its database.
+    /// Of its database, or its tables.
     pub(super) fn url(&self) -> anyhow::Result<String> {
         Ok(match self.kind {
             ArchiveKind::Mongodb => format!("{}/buttonwood", self.server()?.url()),
+            ArchiveKind::Dynamodb => format!("dynamodb://eu-central-1/buttonwood?endpoint={}", self.server()?.url()),
         })
     }
 

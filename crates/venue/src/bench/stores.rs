@@ -4,9 +4,10 @@
 pub(super) mod work;
 mod postgres;
 mod sqlite;
-#[cfg(feature = "mongodb")]
+#[cfg(any(feature = "mongodb", feature = "dynamodb"))]
 mod archives;
 mod mongodb;
+mod dynamodb;
 
 use std::time::Duration;
 
@@ -40,17 +41,19 @@ pub(crate) struct Options {
     postgres: postgres::Servers,
     #[command(flatten)]
     mongodb: mongodb::MongoServers,
+    #[command(flatten)]
+    dynamodb: dynamodb::DynamoServices,
 }
 
 /// All kinds of stores. A new one is a file beside the others and a line here.
-const STORES: [Measure; 3] = [postgres::measure, sqlite::measure, mongodb::measure];
+const STORES: [Measure; 4] = [postgres::measure, sqlite::measure, mongodb::measure, dynamodb::measure];
 
 /// Flow that a day's cost is told for.
 const EVENTS_PER_S: u32 = 10_000;
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
 /// Name for a place that is measured in, and dropped at the end.
-#[cfg(feature = "mongodb")]
+#[cfg(any(feature = "mongodb", feature = "dynamodb"))]
 fn scratch_name() -> anyhow::Result<String> {
     let mut bytes = [0; 6];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;

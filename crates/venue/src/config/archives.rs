@@ -27,19 +27,19 @@ const COLLECTIONS: [(&str, Stream); 7] = [
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(
-    not(feature = "mongodb"),
+    not(any(feature = "mongodb", feature = "dynamodb")),
     expect(dead_code, reason = "without any driver, name and kind are enough to say so")
 )]
 pub(crate) struct Archive {
     /// Its name, for people and in routes.
     pub(crate) name: String,
     pub(crate) kind: Kind,
-    /// `mongodb://user:password@host1,host2/database?replicaSet=rs`.
+    /// `mongodb://user:password@host1,host2/database?replicaSet=rs`, `dynamodb://REGION/PREFIX`.
     pub(crate) url: String,
     /// Certificate authorities to trust, as PEM; the public ones by default.
     #[serde(default)]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Whether a start makes missing collections and indexes; otherwise `buttonwood migrate` does.
+    /// Whether a start makes missing collections, indexes and tables; otherwise `buttonwood migrate` does.
     #[serde(default = "super::yes")]
     pub(crate) migrate: bool,
 }
@@ -49,6 +49,7 @@ pub(crate) struct Archive {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
     MongoDb,
+    DynamoDb,
 }
 
 impl Kind {
@@ -56,6 +57,7 @@ impl Kind {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::MongoDb => "mongodb",
+            Self::DynamoDb => "dynamodb",
         }
     }
 

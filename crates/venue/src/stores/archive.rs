@@ -2,6 +2,8 @@
 
 #[cfg(feature = "mongodb")]
 mod mongodb;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 
 use std::sync::Arc;
 
@@ -34,6 +36,10 @@ fn store(archive: &Archive, stream: Stream, access: Access) -> anyhow::Result<Bo
         Kind::MongoDb => mongodb::store(archive, stream, access),
         #[cfg(not(feature = "mongodb"))]
         Kind::MongoDb => missing(archive, stream, access),
+        #[cfg(feature = "dynamodb")]
+        Kind::DynamoDb => dynamodb::store(archive, stream, access),
+        #[cfg(not(feature = "dynamodb"))]
+        Kind::DynamoDb => missing(archive, stream, access),
     }
 }
 
@@ -44,6 +50,10 @@ pub(crate) fn reader(archive: &Archive, lineage: Option<Arc<Lineage>>) -> anyhow
         Kind::MongoDb => mongodb::reader(archive, lineage),
         #[cfg(not(feature = "mongodb"))]
         Kind::MongoDb => missing(archive, lineage, ()),
+        #[cfg(feature = "dynamodb")]
+        Kind::DynamoDb => dynamodb::reader(archive, lineage),
+        #[cfg(not(feature = "dynamodb"))]
+        Kind::DynamoDb => missing(archive, lineage, ()),
     }
 }
 
@@ -54,10 +64,17 @@ pub(crate) fn migrate(archive: &Archive) -> anyhow::Result<String> {
         Kind::MongoDb => mongodb::migrate(archive),
         #[cfg(not(feature = "mongodb"))]
         Kind::MongoDb => missing(archive, (), ()),
+        #[cfg(feature = "dynamodb")]
+        Kind::DynamoDb => dynamodb::migrate(archive),
+        #[cfg(not(feature = "dynamodb"))]
+        Kind::DynamoDb => missing(archive, (), ()),
     }
 }
 
-#[cfg_attr(all(feature = "mongodb", not(test)), expect(dead_code, reason = "no driver is missing"))]
+#[cfg_attr(
+    all(feature = "mongodb", feature = "dynamodb", not(test)),
+    expect(dead_code, reason = "no driver is missing")
+)]
 fn missing<T, A, B>(archive: &Archive, _: A, _: B) -> anyhow::Result<T> {
     anyhow::bail!("{} is of {}", archive.name, archive.kind.missing())
 }
@@ -73,5 +90,7 @@ mod tests {
         let said = missing::<(), _, _>(&archive, (), ()).unwrap_err().to_string();
         assert!(said.starts_with("mongo-1 is of the kind mongodb"), "{said}");
         assert!(said.ends_with("`cargo build --release --features venue/mongodb`"), "{said}");
+        let said = Kind::DynamoDb.missing();
+        assert!(said.ends_with("`cargo build --release --features venue/dynamodb`"), "{said}");
     }
 }

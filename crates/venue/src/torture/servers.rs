@@ -44,24 +44,28 @@ pub(crate) struct Killed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ArchiveKind {
     Mongodb,
+    Dynamodb,
 }
 
 impl ArchiveKind {
     const fn word(self) -> &'static str {
         match self {
             Self::Mongodb => "mongodb",
+            Self::Dynamodb => "dynamodb",
         }
     }
 
     fn start(self) -> anyhow::Result<ArchiveServer> {
         match self {
             Self::Mongodb => ArchiveServer::temporary(Kind::MongoDb),
+            Self::Dynamodb => ArchiveServer::temporary(Kind::DynamoDb),
         }
     }
 
     fn url(self, server: &ArchiveServer) -> String {
         match self {
             Self::Mongodb => format!("{}/{DATABASE}", server.url()),
+            Self::Dynamodb => format!("dynamodb://eu-central-1/{DATABASE}?endpoint={}", server.url()),
         }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::archive_reads::{forget_archive, set_fees, trade_around};
 use crate::archives::{ask, configured};
 use crate::desk::{Desk, Market, copy, until, until_stored};
+use crate::dynamodb;
 
 /// Every collection there is.
 const COLLECTIONS: [&str; 7] = [
@@ -33,22 +34,36 @@ const REFUSAL_MAX: Duration = Duration::from_secs(20);
 enum Place {
     Embedded,
     MongoDb(Server),
+    DynamoDb(Server),
 }
 
 impl Place {
     fn all() -> Vec<Self> {
-        vec![Self::Embedded, Self::mongodb()]
+        vec![Self::Embedded, Self::mongodb(), Self::dynamodb()]
     }
 
     fn mongodb() -> Self {
         Self::MongoDb(Server::temporary(Kind::MongoDb).unwrap())
     }
 
+    fn dynamodb() -> Self {
+        Self::DynamoDb(Server::temporary(Kind::DynamoDb).unwrap())
+    }
+
+    fn server(&mut self) -> &mut Server {
+        match self {
+            Self::MongoDb(server) | Self::DynamoDb(server) => server,
+            Self::Embedded => panic!("a file has no server"),
+        }
+    }
+
     /// What of the collections is kept here, once each.
     fn parts(&self) -> Vec<Vec<&'static str>> {
         match self {
             Self::Embedded => vec![COLLECTIONS.to_vec()],
-            Self::MongoDb(_) => vec![COLLECTIONS.to_vec(), COLLECTIONS.into_iter().step_by(2).collect()],
+            Self::MongoDb(_) | Self::DynamoDb(_) => {
+                vec![COLLECTIONS.to_vec(), COLLECTIONS.into_iter().step_by(2).collect()]
+            }
         }
     }
 
@@ -56,8 +71,11 @@ impl Place {
     fn keeps(&self, desk: Desk, collections: &[&str]) -> Desk {
         match self {
             Self::Embedded => desk,
-            Self::MongoDb(server) => {
-                let url = format!("{}/places", server.url());
+            Self::MongoDb(server) | Self::DynamoDb(server) => {
+                let url = match self {
+                    Self::DynamoDb(_) => dynamodb::url(server, "places"),
+                    Self::MongoDb(_) | Self::Embedded => format!("{}/places", server.url()),
+                };
                 let routes: Vec<_> = collections.iter().map(|name| (*name, "elsewhere")).collect();
                 configured(desk, &[("elsewhere", &url)], &routes)
             }
@@ -70,6 +88,7 @@ impl Place {
         match self {
             Self::Embedded => {}
             Self::MongoDb(server) => ask(server, "places", async |database| database.drop().await.unwrap()),
+            Self::DynamoDb(server) => dynamodb::lose(server),
         }
     }
 }
@@ -234,12 +253,15 @@ fn restore(desk: &Desk, backup: &std::path::Path) {
 
 #[test]
 fn a_place_that_is_away_is_said_to_be_and_what_needs_it_not_goes_on() {
-    let place = Place::mongodb();
+    is_missed(Place::mongodb());
+    is_missed(Place::dynamodb());
+}
+
+fn is_missed(mut place: Place) {
     let desk = place.keeps(Desk::new(), &COLLECTIONS[1..]);
     let (mut venue, market) = open(&desk);
     let expected = answers(&desk, &market, &mut venue);
-    let Place::MongoDb(mut server) = place else { panic!("another place") };
-    server.kill().unwrap();
+    place.server().kill().unwrap();
 
     let mut asking = [market.trader(&mut venue), venue.client(&desk.binary.admin_key(&desk.data).unwrap()).unwrap()];
     // Boards and snapshots are remembered for a second; none of the others is.
@@ -272,7 +294,7 @@ fn a_place_that_is_away_is_said_to_be_and_what_needs_it_not_goes_on() {
     }
     trade_around(&market, &mut venue, 2);
 
-    server.restart().unwrap();
+    place.server().restart().unwrap();
     let mut trader = market.trader(&mut venue);
     until_stored(&mut trader);
     until("boards are read again", || trader.ask("GET", PATHS[2], query(PATHS[2])).unwrap().status == 200);

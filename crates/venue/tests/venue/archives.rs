@@ -27,7 +27,8 @@ pub(crate) fn configured(desk: Desk, archives: &[(&str, &str)], routes: &[(&str,
         writeln!(text, "{collection} = \"{archive}\"").unwrap();
     }
     for (name, url) in archives {
-        writeln!(text, "\n[[archives]]\nname = \"{name}\"\nkind = \"mongodb\"\nurl = \"{url}\"").unwrap();
+        let kind = url.split("://").next().unwrap();
+        writeln!(text, "\n[[archives]]\nname = \"{name}\"\nkind = \"{kind}\"\nurl = \"{url}\"").unwrap();
     }
     let file = desk.beside("venue.toml");
     fs::write(&file, text).unwrap();
@@ -55,19 +56,19 @@ pub(crate) fn count(server: &Server, database: &str, collection: &str) -> u64 {
 }
 
 /// Two traders, and orders of them that trade.
-struct Trading {
-    buyer: Client,
+pub(crate) struct Trading {
+    pub(crate) buyer: Client,
     seller: Client,
-    placed: u32,
+    pub(crate) placed: u32,
 }
 
 impl Trading {
-    fn of(market: &Market, venue: &mut Running) -> Self {
+    pub(crate) fn of(market: &Market, venue: &mut Running) -> Self {
         let client = |venue: &mut Running, trader: usize| venue.client(&market.traders[trader]).unwrap();
         Self { buyer: client(venue, 0), seller: client(venue, 1), placed: 0 }
     }
 
-    fn trade(&mut self, times: u32) {
+    pub(crate) fn trade(&mut self, times: u32) {
         for _ in 0..times {
             let number = self.placed;
             place(&mut self.buyer, "BUY", 100, &format!("bought-{number}"));
@@ -77,7 +78,7 @@ impl Trading {
     }
 
     /// Trades from the first on, out of the archive.
-    fn read(&mut self) -> Vec<Value> {
+    pub(crate) fn read(&mut self) -> Vec<Value> {
         let trades = self.buyer.look(OLD_TRADES).unwrap();
         trades.as_array().unwrap().clone()
     }
@@ -148,7 +149,7 @@ fn each_collection_is_where_it_is_routed() {
 }
 
 /// What is routed under a name, and the collections that it is in.
-const DERIVED: [(&str, &[&str]); 5] = [
+pub(crate) const DERIVED: [(&str, &[&str]); 5] = [
     ("klines", &["klines"]),
     ("historical_positions", &["historical_positions"]),
     ("market_snapshots", &["market_snapshots"]),
@@ -197,7 +198,7 @@ fn derived_collections_are_documents_too_and_are_built_again_from_nothing() {
 }
 
 /// What keeps the followers of the archive from going on.
-fn trouble(client: &mut Client) -> Vec<String> {
+pub(crate) fn trouble(client: &mut Client) -> Vec<String> {
     let status = client.look("/v1/status").unwrap();
     let followers = status["followers"].as_array().unwrap().iter();
     followers.filter_map(|follower| follower["trouble"].as_str().map(str::to_owned)).collect()

@@ -24,7 +24,9 @@ fn stores_are_compared_and_the_servers_are_left_as_they_were() {
     let url = server.url("postgres");
     let flow = ["stores", "--commands", "1000", "--batch", "300,1000", "--users", "20", "--symbols", "2"];
     let postgres = ["--postgres-seconds", "1", "--postgres-clients", "2", "--postgres", &url];
-    let report = bench(&[&flow[..], &postgres, &["--mongodb", &named]].concat());
+    let service = Archive::temporary(Kind::DynamoDb).unwrap();
+    let tables = format!("dynamodb://eu-central-1/archive?endpoint={}", service.url());
+    let report = bench(&[&flow[..], &postgres, &["--mongodb", &named, "--dynamodb", &tables]].concat());
     let figures = report["figures"].as_array().unwrap();
     let of = |store: &str, way: &str| {
         let same = |figure: &&Value| figure["store"].as_str().unwrap().starts_with(store) && figure["way"] == way;
@@ -41,6 +43,11 @@ fn stores_are_compared_and_the_servers_are_left_as_they_were() {
     }
     assert_eq!((of("SQLite, hot.db", "projector"), of("SQLite, archive.db", "projector")), (2, 2), "{report}");
     assert_eq!(of("MongoDB 127.0.0.1:", "projector"), 2, "{report}");
+    assert_eq!(of("DynamoDB 127.0.0.1:", "projector"), 2, "{report}");
+    for figure in figures.iter().filter(|figure| figure["store"].as_str().unwrap().starts_with("DynamoDB")) {
+        assert!(figure["dollars_per_day"].as_f64().unwrap() > 0.0, "{figure}");
+    }
+    assert_eq!(crate::dynamodb::tables(&service), Vec::<String>::new());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let names = runtime.block_on(async {
         let client = mongodb::Client::with_uri_str(documents.url()).await.unwrap();

@@ -19,6 +19,7 @@ mod troubles;
 mod failover;
 mod standby;
 mod archives;
+mod dynamodb;
 mod overload;
 mod wrong_rows;
 mod verify_beside;

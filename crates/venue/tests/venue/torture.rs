@@ -41,6 +41,14 @@ fn nothing_is_lost_when_mongodb_is_killed_as_well() {
     assert!(!said(&output).contains(" 0 servers killed"), "every third round spares them, no other");
 }
 
+#[test]
+fn nothing_is_lost_when_dynamodb_is_killed_as_well() {
+    let output = torture(&["--archive", "dynamodb", "--rounds", "5", "--verify-every", "3"]);
+    assert!(output.status.success());
+    assert!(said(&output).contains("none lost, none twice"));
+    assert!(!said(&output).contains(" 0 servers killed"), "every third round spares them, no other");
+}
+
 /// By a REST client in the first round, by the reader of the pipe in the second.
 #[test]
 fn a_venue_that_forgets_is_noticed() {
