@@ -12,7 +12,7 @@ pub(crate) fn run(workspace: &Workspace, name: &str, arguments: &[String]) -> an
     build.args(["build", "--release", "--package", "venue", "--bin", "buttonwood"]);
     for driver in ["mongodb", "dynamodb"] {
         let is_named = arguments.iter().any(|argument| argument.starts_with(&format!("--{driver}")));
-        if is_named || (name == "archive" && driver == "mongodb") {
+        if is_named || name == "archive" {
             build.args(["--features", &format!("venue/{driver}")]);
         }
     }

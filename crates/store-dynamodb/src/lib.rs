@@ -20,6 +20,7 @@ pub mod rewind;
 pub mod fault;
 pub mod pack;
 pub mod cost;
+pub mod sink;
 pub mod scratch;
 mod item;
 mod link;

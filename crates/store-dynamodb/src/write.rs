@@ -50,7 +50,7 @@ fn place_of(added: &Documents<'_>, index: usize) -> Result<Place, Fault> {
 }
 
 /// Which documents of a batch go into which item, in the order of their numbers.
-fn by_item(added: &Documents<'_>) -> Result<BTreeMap<PackPlace, Vec<usize>>, Fault> {
+pub(crate) fn by_item(added: &Documents<'_>) -> Result<BTreeMap<PackPlace, Vec<usize>>, Fault> {
     let mut items: BTreeMap<PackPlace, Vec<usize>> = BTreeMap::new();
     for index in 0..added.count() {
         let place = place_of(added, index)?;

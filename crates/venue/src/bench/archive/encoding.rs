@@ -71,11 +71,25 @@ impl Encoding for store_mongodb::sink::Sink {
     }
 }
 
+#[cfg(feature = "dynamodb")]
+impl Encoding for store_dynamodb::sink::Sink {
+    fn name(&self) -> &'static str {
+        "dynamodb"
+    }
+
+    fn take(&mut self, batch: &Batch) -> anyhow::Result<(u64, u64)> {
+        let taken = self.take(batch)?;
+        Ok((taken.documents, taken.bytes))
+    }
+}
+
 fn encodings() -> Vec<Box<dyn Encoding>> {
     vec![
         Box::<Plain>::default(),
         #[cfg(feature = "mongodb")]
         Box::<store_mongodb::sink::Sink>::default(),
+        #[cfg(feature = "dynamodb")]
+        Box::<store_dynamodb::sink::Sink>::default(),
     ]
 }
 
