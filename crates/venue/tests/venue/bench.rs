@@ -75,3 +75,21 @@ fn a_venue_with_a_shard_says_how_far_sql_is_behind() {
     assert!(report["cpu"]["postgres_1_s"].as_f64().unwrap() > 0.0, "{report}");
     assert!(report["cpu_us_per_order"]["postgres: buttonwood symbols"].is_number(), "{report}");
 }
+
+#[test]
+fn what_an_archive_is_sent_is_counted_for_each_kind_of_database() {
+    let flow = ["archive", "--commands", "2000", "--batch", "500", "--users", "20", "--symbols", "2", "--runs", "1"];
+    let report = bench(&flow);
+    let encodings = report["encodings"].as_array().unwrap();
+    let names: Vec<_> = encodings.iter().map(|encoding| encoding["encoding"].as_str().unwrap()).collect();
+    assert_eq!(names, ["documents", "mongodb", "dynamodb"]);
+    let documents = |encoding: &Value| encoding["all"]["documents"].as_u64().unwrap();
+    for encoding in encodings {
+        // Of each command a record of the audit log, and more.
+        assert!(documents(encoding) > 2_000 && documents(encoding) == documents(&encodings[0]), "{encoding}");
+        assert!(encoding["all"]["events_per_cpu_s"].as_f64().unwrap() > 0.0, "{encoding}");
+    }
+    // Packed and compressed, what DynamoDB keeps of a command is smaller.
+    let bytes = |number: usize| encodings[number]["streams"]["audit"]["bytes_per_document"].as_u64().unwrap();
+    assert!(0 < bytes(2) && bytes(2) < bytes(1), "{report}");
+}
