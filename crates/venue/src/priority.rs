@@ -1,12 +1,6 @@
 //! Who goes first where threads outnumber cores.
 
-use std::sync::OnceLock;
-
-/// What the nice value of threads on the path of an order is lowered by: three times the weight of the others. Only root, or who
-/// has it from the service manager (`LimitNICE=-5`), may do so.
-const AHEAD: i32 = -5;
-
-/// What the nice value of the threads that work behind the acknowledgement is raised by: a tenth of the weight of the others.
+/// Nice value of the threads that work behind the acknowledgement: a tenth of the weight of the others.
 const BEHIND: i32 = 10;
 
 /// What a thread on the path of an order computes in one go, more or less: each of them wakes, works on a block and sleeps again.
@@ -19,9 +13,6 @@ const DEFAULT_SLICE_NS: u64 = 0;
 /// Puts the calling thread, and those it starts from now on, on the path of an order. An order passes three threads, and without this
 /// each may wait for the end of somebody's slice of some milliseconds. Linux before 6.12 has no such slices and ignores it.
 pub(crate) fn go_first() {
-    if let Err(error) = set_nice(AHEAD) {
-        tracing::debug!(%error, "threads on the path of an order keep the weight of the others");
-    }
     if let Err(error) = set_slice(ORDER_PATH_SLICE_NS) {
         tracing::debug!(%error, "threads on the path of an order keep the slices of the others");
     }
@@ -29,9 +20,6 @@ pub(crate) fn go_first() {
 
 /// Takes the calling thread off the path of an order that it has inherited.
 pub(crate) fn take_turns() {
-    if let Err(error) = set_nice(0) {
-        tracing::warn!(%error, "a thread beside the path of an order keeps the weight of that");
-    }
     if let Err(error) = set_slice(DEFAULT_SLICE_NS) {
         tracing::debug!(%error, "a thread beside the path of an order keeps the slices of that");
     }
@@ -41,16 +29,9 @@ pub(crate) fn take_turns() {
 /// order that arrives meanwhile would wait for a core as long as that.
 pub(crate) fn give_way() {
     take_turns();
-    if let Err(error) = set_nice(BEHIND) {
+    if let Err(error) = rustix::process::setpriority_process(None, BEHIND) {
         tracing::warn!(%error, "a background thread keeps the priority of the others");
     }
-}
-
-/// Gives the calling thread the nice value with which the process was started, raised by so much.
-fn set_nice(by: i32) -> std::io::Result<()> {
-    static STARTED_WITH: OnceLock<i32> = OnceLock::new();
-    let before = rustix::process::getpriority_process(None)?;
-    Ok(rustix::process::setpriority_process(None, STARTED_WITH.get_or_init(|| before) + by)?)
 }
 
 /// Gives the calling thread a slice of its own, at the weight it has.
@@ -73,7 +54,7 @@ fn set_slice(slice_ns: u64) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{give_way, go_first, take_turns};
+    use super::{go_first, take_turns};
 
     /// The slice in force; some kernels keep none.
     #[expect(unsafe_code, reason = "no crate of safe functions has sched_getattr")]
@@ -87,33 +68,23 @@ mod tests {
         attributes.sched_runtime
     }
 
-    fn nice() -> i32 {
-        rustix::process::getpriority_process(None).unwrap()
-    }
-
     #[test]
-    fn threads_inherit_their_place_and_may_give_it_back() {
-        let before = (slice_ns(), nice());
-        let ((slice, weight), turns, way) = std::thread::spawn(|| {
+    fn threads_inherit_the_slice_and_may_give_it_back() {
+        let before = slice_ns();
+        let (first, turns) = std::thread::spawn(|| {
             go_first();
             std::thread::spawn(|| {
-                let first = (slice_ns(), nice());
+                let first = slice_ns();
                 take_turns();
-                let turns = (slice_ns(), nice());
-                give_way();
-                (first, turns, nice())
+                (first, slice_ns())
             })
             .join()
             .unwrap()
         })
         .join()
         .unwrap();
-        if before.0 != 0 {
-            assert_eq!(slice, 100_000);
+        if before != 0 {
+            assert_eq!((first, turns), (100_000, before));
         }
-        // Who may not go ahead stays where it is.
-        assert!(weight == before.1 - 5 || weight == before.1, "{weight}");
-        assert_eq!(turns, before);
-        assert_eq!(way, before.1 + 10);
     }
 }
