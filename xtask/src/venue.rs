@@ -33,7 +33,7 @@ pub(crate) fn torture(
     println!("seed {seed}; again with: cargo xtask torture {arguments}");
     // The one that kills, and the one that is killed, which it expects beside itself.
     let features: Vec<String> =
-        archives.iter().flat_map(|kind| ["--features".to_owned(), format!("venue/{}", kind.word())]).collect();
+        archives.iter().flat_map(|kind| ["--features".to_owned(), kind.word().to_owned()]).collect();
     let mut build = workspace.cargo();
     process::run(build.args(["build", "--release", "--package", "venue", "--bins"]).args(&features))?;
     let mut command = workspace.cargo();
