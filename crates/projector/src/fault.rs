@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use crate::history::ReadError;
 use crate::store::{Divergence, Outcome, StoreError};
 
 /// What to do about a fault of a store.
@@ -17,22 +18,37 @@ pub enum Remedy {
     None,
 }
 
-impl Remedy {
-    /// What a commit answers that failed for this reason.
-    pub fn outcome(self, why: &dyn fmt::Display) -> Outcome {
-        match self {
-            Self::Retry(after) => Outcome::Retry(after),
-            Self::Conflict => Outcome::Diverged(Divergence::Row(why.to_string())),
-            Self::None => Outcome::Fatal(why.to_string()),
+/// A fault of a store. What a commit and a read answer follows from it.
+pub trait StoreFault: fmt::Display {
+    /// What to do about it.
+    fn remedy(&self) -> Remedy;
+}
+
+/// What a commit answers that failed for this reason.
+impl<F: StoreFault> From<F> for Outcome {
+    fn from(fault: F) -> Self {
+        match fault.remedy() {
+            Remedy::Retry(after) => Self::Retry(after),
+            Remedy::Conflict => Self::Diverged(Divergence::Row(fault.to_string())),
+            Remedy::None => Self::Fatal(fault.to_string()),
         }
     }
+}
 
-    /// What a read answers that failed for this reason.
-    pub fn error(self, why: &dyn fmt::Display) -> StoreError {
-        match self {
-            Self::Retry(after) => StoreError::Retry(after),
-            Self::Conflict | Self::None => StoreError::Fatal(why.to_string()),
+/// What the follower is answered whose question failed for this reason.
+impl<F: StoreFault> From<F> for StoreError {
+    fn from(fault: F) -> Self {
+        match fault.remedy() {
+            Remedy::Retry(after) => Self::Retry(after),
+            Remedy::Conflict | Remedy::None => Self::Fatal(fault.to_string()),
         }
+    }
+}
+
+/// What a reader is answered whose question failed for this reason.
+impl<F: StoreFault> From<F> for ReadError {
+    fn from(fault: F) -> Self {
+        Self::Failed(fault.to_string())
     }
 }
 

@@ -8,9 +8,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use documents::document::Malformed;
 use documents::rows::NoRow;
 use documents::units::Unknown;
-use projector::fault::{Remedy, chain};
-use projector::history::ReadError;
-use projector::store::{Outcome, StoreError};
+use projector::fault::{Remedy, StoreFault, chain};
 
 /// How long to leave another writer alone.
 const CONFLICT_RETRY: Duration = Duration::from_millis(10);
@@ -78,7 +76,7 @@ pub enum Fault {
     Misuse(String),
 }
 
-impl Fault {
+impl StoreFault for Fault {
     fn remedy(&self) -> Remedy {
         match self {
             Self::Service { .. } if self.is_throttled() => Remedy::Retry(SERVICE_RETRY),
@@ -96,7 +94,9 @@ impl Fault {
             Self::Content(_) | Self::Missing(_) | Self::Misuse(_) => Remedy::None,
         }
     }
+}
 
+impl Fault {
     /// Whether the service has too much to do at the moment.
     pub(crate) fn is_throttled(&self) -> bool {
         matches!(self, Self::Service { code, .. } if THROTTLED.contains(&code.as_str()))
@@ -187,24 +187,6 @@ impl From<NoRow> for Fault {
             NoRow::Malformed(malformed) => malformed.into(),
             NoRow::Unknown(unknown) => unknown.into(),
         }
-    }
-}
-
-impl From<Fault> for Outcome {
-    fn from(fault: Fault) -> Self {
-        fault.remedy().outcome(&fault)
-    }
-}
-
-impl From<Fault> for StoreError {
-    fn from(fault: Fault) -> Self {
-        fault.remedy().error(&fault)
-    }
-}
-
-impl From<Fault> for ReadError {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault.to_string())
     }
 }
 

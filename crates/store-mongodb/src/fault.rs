@@ -8,9 +8,7 @@ use documents::document::Malformed;
 use documents::rows::NoRow;
 use documents::units::Unknown;
 use mongodb::error::ErrorKind;
-use projector::fault::{Remedy, chain};
-use projector::history::ReadError;
-use projector::store::{Outcome, StoreError};
+use projector::fault::{Remedy, StoreFault, chain};
 
 /// How long to leave another writer alone.
 const CONFLICT_RETRY: Duration = Duration::from_millis(10);
@@ -77,7 +75,7 @@ pub enum Fault {
     Misuse(String),
 }
 
-impl Fault {
+impl StoreFault for Fault {
     fn remedy(&self) -> Remedy {
         match self {
             Self::Mongo(error) if matches!(*error.kind, ErrorKind::Authentication { .. }) => {
@@ -97,7 +95,9 @@ impl Fault {
             Self::Content(_) | Self::Missing(_) | Self::Misuse(_) => Remedy::None,
         }
     }
+}
 
+impl Fault {
     /// Whether what was found out about the database should be found out again.
     pub(crate) const fn is_in_doubt(&self) -> bool {
         match self {
@@ -198,24 +198,6 @@ impl From<NoRow> for Fault {
             NoRow::Malformed(malformed) => malformed.into(),
             NoRow::Unknown(unknown) => unknown.into(),
         }
-    }
-}
-
-impl From<Fault> for Outcome {
-    fn from(fault: Fault) -> Self {
-        fault.remedy().outcome(&fault)
-    }
-}
-
-impl From<Fault> for StoreError {
-    fn from(fault: Fault) -> Self {
-        fault.remedy().error(&fault)
-    }
-}
-
-impl From<Fault> for ReadError {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault.to_string())
     }
 }
 

@@ -5,9 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use domain::ids::{AssetId, SymbolId};
-use projector::fault::{Remedy, chain};
-use projector::history::ReadError;
-use projector::store::{Outcome, StoreError};
+use projector::fault::{Remedy, StoreFault, chain};
 use tokio_postgres::error::SqlState;
 
 /// How long to leave two transactions that met alone.
@@ -60,7 +58,7 @@ pub enum Fault {
     Misuse(String),
 }
 
-impl Fault {
+impl StoreFault for Fault {
     fn remedy(&self) -> Remedy {
         match self {
             Self::Postgres(error) => error.code().map_or(Remedy::Retry(SERVER_RETRY), remedy_of),
@@ -74,7 +72,9 @@ impl Fault {
             Self::Content(_) | Self::Missing(_) | Self::Misuse(_) => Remedy::None,
         }
     }
+}
 
+impl Fault {
     /// Whether the next attempt should look for the server anew.
     pub(crate) fn wants_another_connection(&self) -> bool {
         match self {
@@ -143,24 +143,6 @@ fn advice(code: &SqlState) -> Option<&'static str> {
 impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Postgres(error)
-    }
-}
-
-impl From<Fault> for Outcome {
-    fn from(fault: Fault) -> Self {
-        fault.remedy().outcome(&fault)
-    }
-}
-
-impl From<Fault> for StoreError {
-    fn from(fault: Fault) -> Self {
-        fault.remedy().error(&fault)
-    }
-}
-
-impl From<Fault> for ReadError {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault.to_string())
     }
 }
 

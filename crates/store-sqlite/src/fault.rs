@@ -4,9 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use domain::ids::{AssetId, SymbolId};
-use projector::fault::Remedy;
-use projector::history::ReadError;
-use projector::store::{Outcome, StoreError};
+use projector::fault::{Remedy, StoreFault};
 use rusqlite::ErrorCode;
 
 /// How long to leave a locked file alone.
@@ -49,7 +47,7 @@ pub enum Fault {
     Misuse(String),
 }
 
-impl Fault {
+impl StoreFault for Fault {
     fn remedy(&self) -> Remedy {
         match self {
             // Everything else, failed syncs included, is not tried again: what the file then holds is not known.
@@ -66,7 +64,9 @@ impl Fault {
             }
         }
     }
+}
 
+impl Fault {
     /// What an operator can mend; absent where nothing is wrong, or nothing helps.
     pub(crate) fn trouble(&self, file: &str) -> Option<String> {
         let Self::Sqlite(error) = self else { return None };
@@ -82,24 +82,6 @@ impl Fault {
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
-    }
-}
-
-impl From<Fault> for Outcome {
-    fn from(fault: Fault) -> Self {
-        fault.remedy().outcome(&fault)
-    }
-}
-
-impl From<Fault> for StoreError {
-    fn from(fault: Fault) -> Self {
-        fault.remedy().error(&fault)
-    }
-}
-
-impl From<Fault> for ReadError {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault.to_string())
     }
 }
 
