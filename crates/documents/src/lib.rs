@@ -17,3 +17,4 @@ pub mod rows;
 pub mod batch;
 pub mod checkpoint;
 pub mod fork;
+pub mod reading;

@@ -52,6 +52,31 @@ impl<F: StoreFault> From<F> for ReadError {
     }
 }
 
+/// What keeps a store from taking rows, in words for an operator, who is to hear of a reason once.
+#[derive(Debug, Default)]
+pub struct Trouble(Option<String>);
+
+impl Trouble {
+    /// The reason; absent: the last attempt went well.
+    pub fn reason(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
+    /// An attempt failed for this reason; whether it is another one than the last time, and so to be said.
+    pub fn begin(&mut self, reason: &str) -> bool {
+        let is_new = self.reason() != Some(reason);
+        if is_new {
+            self.0 = Some(reason.to_owned());
+        }
+        is_new
+    }
+
+    /// An attempt went well; whether there was trouble before it, so that its end is to be said.
+    pub fn end(&mut self) -> bool {
+        self.0.take().is_some()
+    }
+}
+
 /// An error with what caused it.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

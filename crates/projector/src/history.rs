@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use domain::ids::{OrderId, SymbolId, TradeId, UserId};
+use domain::ids::{Checkpoint, OrderId, SymbolId, TradeId, UserId};
 use domain::text::ClientOrderId;
 use domain::units::{Seq, UnixNanos};
 
@@ -18,6 +18,18 @@ pub struct Page<T> {
     pub through: Seq,
     /// Oldest first.
     pub rows: Vec<T>,
+}
+
+impl<T> Page<T> {
+    /// Rows that were read between two looks at the checkpoint, where no snapshot holds both: they are complete through the first, unless
+    /// the store was taken back meanwhile.
+    pub fn between(before: Option<&Checkpoint>, rows: Vec<T>, after: Option<&Checkpoint>) -> Result<Self, ReadError> {
+        let through = |checkpoint: Option<&Checkpoint>| checkpoint.map_or(Seq::ZERO, |found| found.seq);
+        if through(after) < through(before) {
+            return Err(ReadError::Failed("it was taken back to an earlier point meanwhile".into()));
+        }
+        Ok(Self { through: through(before), rows })
+    }
 }
 
 /// Block times `from ..= to`; absent: open.

@@ -236,7 +236,7 @@ impl EventLog {
             }
             self.announce();
             if self.journal.unsynced_bytes() >= SYNC_BYTES
-                && let Err(error) = self.journal.sync()
+                && let Err(error) = self.sync()
             {
                 return self.fail(&error);
             }

@@ -5,12 +5,11 @@
 //! writer that never rests, or was interrupted, is not: then each document is as of its own `seq`, by no more than a commit later than
 //! the checkpoint.
 
-use std::time::{Duration, Instant};
-
 use documents::collection::Collection;
+use documents::reading::settled;
 use documents::rows::derived::{bucket_prefix, subject_of_scope};
 use domain::ids::{SymbolId, UserId};
-use domain::units::{Seq, UnixNanos};
+use domain::units::UnixNanos;
 use projector::archive::{ArchiveHistory, AuditQuery, BucketsQuery};
 use projector::batch::Stream;
 use projector::buckets::{Bucket, Interval, Scope};
@@ -25,10 +24,6 @@ use crate::item::{Item, Key, decode};
 use crate::session::{Answer, Range};
 use crate::span::{self, Span};
 
-/// How long a commit that is under way is waited for.
-const SETTLE_MAX: Duration = Duration::from_millis(200);
-/// How long between two looks.
-const SETTLE_PAUSE: Duration = Duration::from_millis(10);
 /// Buckets that are looked for at once.
 const BUCKETS_AT_ONCE: usize = 100;
 
@@ -37,12 +32,12 @@ impl ArchiveHistory for DynamoHistory {
         let series = Series { collection: Collection::Klines, subject: of_symbol(query.key) };
         let of = |row| if let StoredRow::Kline(row) = row { Ok(Some(row)) } else { Err(strange(&row)) };
         let rows = async |reader: &Reader<'_>| reader.series(query, &series, of).await;
-        self.settled(Stream::Klines, &rows, |row| row.last_seq)
+        settled(|| self.read(Stream::Klines, &rows), |row| row.last_seq)
     }
 
     fn positions(&self, query: &BucketsQuery<(UserId, SymbolId)>) -> Result<Page<PositionHistoryRow>, ReadError> {
         let rows = async |reader: &Reader<'_>| reader.positions(query).await;
-        self.settled(Stream::HistoricalPositions, &rows, |row| row.last_seq)
+        settled(|| self.read(Stream::HistoricalPositions, &rows), |row| row.last_seq)
     }
 
     fn snapshots(&self, query: &BucketsQuery<SymbolId>, now: UnixNanos) -> Result<Page<MarketSnapshotRow>, ReadError> {
@@ -53,19 +48,19 @@ impl ArchiveHistory for DynamoHistory {
             Ok(Some(row).filter(|row| row.expires_at > now))
         };
         let rows = async |reader: &Reader<'_>| reader.series(query, &series, of).await;
-        self.settled(Stream::MarketSnapshots, &rows, |row| row.last_seq)
+        settled(|| self.read(Stream::MarketSnapshots, &rows), |row| row.last_seq)
     }
 
     fn leaderboard(&self, scope: Scope, bucket: Bucket) -> Result<Page<LeaderboardRow>, ReadError> {
         let rows = async |reader: &Reader<'_>| reader.board(scope, bucket).await;
-        self.settled(Stream::Leaderboards, &rows, |row| row.last_seq)
+        settled(|| self.read(Stream::Leaderboards, &rows), |row| row.last_seq)
     }
 
     fn analytics(&self, query: &BucketsQuery<Scope>) -> Result<Page<AnalyticsRow>, ReadError> {
         let series = Series { collection: Collection::Analytics, subject: subject_of_scope(query.key) };
         let of = |row| if let StoredRow::Analytics(row) = row { Ok(Some(row)) } else { Err(strange(&row)) };
         let rows = async |reader: &Reader<'_>| reader.series(query, &series, of).await;
-        self.settled(Stream::Analytics, &rows, |row| row.last_seq)
+        settled(|| self.read(Stream::Analytics, &rows), |row| row.last_seq)
     }
 
     fn audit(&self, query: &AuditQuery) -> Result<Page<AuditRow>, ReadError> {
@@ -91,26 +86,6 @@ impl ArchiveHistory for DynamoHistory {
             reader.each(&stretch, &mut keep).await?;
             Ok(oldest_first(rows, stretch.newest_first))
         })
-    }
-}
-
-impl DynamoHistory {
-    /// Reads documents that are written over, when none of them is being written.
-    fn settled<T>(
-        &self,
-        stream: Stream,
-        rows: &impl AsyncFn(&Reader<'_>) -> Result<Vec<T>, Fault>,
-        last_seq: impl Fn(&T) -> Seq,
-    ) -> Result<Page<T>, ReadError> {
-        let begun = Instant::now();
-        loop {
-            let page = self.read(stream, rows)?;
-            let is_later = page.rows.iter().any(|row| last_seq(row) > page.through);
-            if !is_later || begun.elapsed() > SETTLE_MAX {
-                return Ok(page);
-            }
-            std::thread::sleep(SETTLE_PAUSE);
-        }
     }
 }
 

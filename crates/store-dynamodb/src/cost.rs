@@ -2,23 +2,10 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::fault::Fault;
 use crate::item::Item;
-use crate::pack::{Pack, PackPlace};
 
-/// A write unit is so many bytes of an item, rounded up.
-const WRITE_UNIT_BYTES: usize = 1_024;
 /// List price of a million write units on demand, in the cheapest regions, in US dollars (2025).
 pub const DOLLARS_PER_MILLION_WRITES: f64 = 0.625;
-
-/// Write units of a packed item.
-pub fn write_units(place: &PackPlace, pack: &Pack) -> Result<u64, Fault> {
-    Ok(units_of(&pack.item(place)?))
-}
-
-pub(crate) fn units_of(item: &Item) -> u64 {
-    bytes_of(item).div_ceil(WRITE_UNIT_BYTES) as u64
-}
 
 /// Bytes of an item: names and values.
 pub(crate) fn bytes_of(item: &Item) -> usize {

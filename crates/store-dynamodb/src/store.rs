@@ -8,6 +8,7 @@ use documents::units::Units;
 use domain::ids::Checkpoint;
 use projector::batch::{Batch, Stream};
 use projector::buckets::Bucket;
+use projector::fault::Trouble;
 use projector::store::{Outcome, Store, StoreError, StoredRow, Verdict, judge};
 use projector::words::Word;
 
@@ -34,7 +35,7 @@ pub struct DynamoStore {
     /// The table was found to be ours, and as it should be.
     checked: bool,
     known: Known,
-    trouble: Option<String>,
+    trouble: Trouble,
 }
 
 /// What was read or written once.
@@ -50,7 +51,7 @@ impl DynamoStore {
         if !is_archived(stream) {
             return Err(Fault::Misuse(format!("DynamoDB does not hold the stream {:?}", stream.word())));
         }
-        Ok(Self { config, stream, link: None, checked: false, known: Known::default(), trouble: None })
+        Ok(Self { config, stream, link: None, checked: false, known: Known::default(), trouble: Trouble::default() })
     }
 
     /// Where it is.
@@ -65,7 +66,7 @@ impl DynamoStore {
 
     /// What keeps it from writing at present, in words for an operator; nothing: the last attempt went well.
     pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+        self.trouble.reason()
     }
 
     /// Write units that the service has counted for this store.
@@ -99,7 +100,7 @@ impl DynamoStore {
         let (stream, table) = (self.stream.word(), self.config.place());
         match &result {
             Ok(_) => {
-                if self.trouble.take().is_some() {
+                if self.trouble.end() {
                     tracing::info!(stream, table, "writes again");
                 }
             }
@@ -108,9 +109,8 @@ impl DynamoStore {
                 self.checked &= fault.is_ordinary();
                 self.known.open.forget();
                 let reason = fault.to_string();
-                if !fault.is_ordinary() && self.trouble.as_ref() != Some(&reason) {
+                if !fault.is_ordinary() && self.trouble.begin(&reason) {
                     tracing::warn!(stream, table, reason, "cannot write");
-                    self.trouble = Some(reason);
                 }
             }
         }

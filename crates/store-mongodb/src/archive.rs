@@ -5,9 +5,8 @@
 //! writer that never rests, or was interrupted, is not: then each document is as of its own `seq`, by no more than a commit later than
 //! the checkpoint.
 
-use std::time::{Duration, Instant};
-
 use documents::collection::Collection;
+use documents::reading::settled;
 use documents::rows::derived::board_prefix;
 use documents::rows::id_of_command;
 use domain::ids::{SymbolId, UserId};
@@ -26,11 +25,6 @@ use crate::encode::number;
 use crate::fault::Fault;
 use crate::history::{MongoHistory, Reader, clamp, newest_first, strange, times_of};
 use crate::session::Find;
-
-/// How long a commit that is under way is waited for.
-const SETTLE_MAX: Duration = Duration::from_millis(200);
-/// How long between two looks.
-const SETTLE_PAUSE: Duration = Duration::from_millis(10);
 
 impl ArchiveHistory for MongoHistory {
     fn klines(&self, query: &BucketsQuery<SymbolId>) -> Result<Page<KlineRow>, ReadError> {
@@ -59,7 +53,7 @@ impl ArchiveHistory for MongoHistory {
     fn leaderboard(&self, scope: Scope, bucket: Bucket) -> Result<Page<LeaderboardRow>, ReadError> {
         let prefix = board_prefix(&bucket, scope);
         let rows = async |reader: &Reader<'_>| reader.board(&prefix).await;
-        self.settled(Stream::Leaderboards, &rows, |row| row.last_seq)
+        settled(|| self.read(Stream::Leaderboards, &rows), |row| row.last_seq)
     }
 
     fn analytics(&self, query: &BucketsQuery<Scope>) -> Result<Page<AnalyticsRow>, ReadError> {
@@ -122,25 +116,7 @@ impl MongoHistory {
             }
             Ok(oldest_first(rows, newest_first))
         };
-        self.settled(asked.stream, &rows, last_seq)
-    }
-
-    /// Reads documents that are written over, when none of them is being written.
-    fn settled<T>(
-        &self,
-        stream: Stream,
-        rows: &impl AsyncFn(&Reader<'_>) -> Result<Vec<T>, Fault>,
-        last_seq: impl Fn(&T) -> Seq,
-    ) -> Result<Page<T>, ReadError> {
-        let begun = Instant::now();
-        loop {
-            let page = self.read(stream, rows)?;
-            let is_later = page.rows.iter().any(|row| last_seq(row) > page.through);
-            if !is_later || begun.elapsed() > SETTLE_MAX {
-                return Ok(page);
-            }
-            std::thread::sleep(SETTLE_PAUSE);
-        }
+        settled(|| self.read(asked.stream, &rows), last_seq)
     }
 }
 

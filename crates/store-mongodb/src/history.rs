@@ -6,10 +6,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use documents::collection::Collection;
 use documents::document::Document;
+use documents::reading::Absence;
 use documents::rows::row;
 use documents::units::Units;
 use domain::ids::{Checkpoint, SymbolId};
@@ -37,16 +38,12 @@ use crate::store::read_units;
 const READ_MAX: Duration = Duration::from_secs(10);
 /// How long a reader looks for a server: somebody waits for the answer.
 const SELECTION_MAX: Duration = Duration::from_secs(1);
-/// How long a server that was not there, or gave no answer, is not asked again: an answer that waits in vain is worth less than none,
-/// and what can be answered without the archive must not wait for it each time.
-const AWAY: Duration = Duration::from_secs(1);
 
 /// Readers of a database, for many threads.
 #[derive(Debug)]
 pub struct MongoHistory {
     link: Link,
-    /// When the server was last missed, and how that showed; absent: it answers.
-    missed: Mutex<Option<(Instant, String)>>,
+    absence: Absence,
     units: Mutex<Units>,
     /// The documents are of a version known here.
     checked: AtomicBool,
@@ -63,7 +60,7 @@ impl MongoHistory {
         config.client.server_selection_timeout = Some(selection);
         Ok(Self {
             link: Link::open(&config, "reads")?,
-            missed: Mutex::default(),
+            absence: Absence::default(),
             units: Mutex::default(),
             checked: AtomicBool::new(false),
             lineage,
@@ -76,7 +73,7 @@ impl MongoHistory {
         stream: Stream,
         rows: &impl AsyncFn(&Reader<'_>) -> Result<Vec<T>, Fault>,
     ) -> Result<Page<T>, ReadError> {
-        if let Some(why) = self.is_away() {
+        if let Some(why) = self.absence.why() {
             return Err(ReadError::Failed(why));
         }
         let read = match self.try_read(stream, rows) {
@@ -84,25 +81,14 @@ impl MongoHistory {
             Err(fault) if fault.is_broken() => self.try_read(stream, rows),
             read => read,
         };
-        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
-        *missed = read.as_ref().err().filter(|fault| fault.is_away()).map(|why| (Instant::now(), why.to_string()));
-        drop(missed);
+        self.absence.note(read.as_ref().err().filter(|fault| fault.is_away()).map(ToString::to_string));
         let (before, rows, after) = read?;
         for found in [before, after] {
             if let Some(lineage) = &self.lineage {
                 lineage.check(stream, found.as_ref())?;
             }
         }
-        let through = |checkpoint: Option<Checkpoint>| checkpoint.map_or(Seq::ZERO, |found| found.seq);
-        if through(after) < through(before) {
-            return Err(ReadError::Failed("it was taken back to an earlier point meanwhile".into()));
-        }
-        Ok(Page { through: through(before), rows })
-    }
-
-    fn is_away(&self) -> Option<String> {
-        let missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
-        missed.as_ref().filter(|(when, _)| when.elapsed() < AWAY).map(|(_, why)| why.clone())
+        Page::between(before.as_ref(), rows, after.as_ref())
     }
 
     /// The checkpoint before and after, and the rows.

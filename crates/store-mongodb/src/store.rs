@@ -8,6 +8,7 @@ use documents::units::Units;
 use domain::ids::Checkpoint;
 use projector::batch::{Batch, Stream};
 use projector::buckets::Bucket;
+use projector::fault::Trouble;
 use projector::store::{Outcome, Store, StoreError, StoredRow, Verdict, judge};
 use projector::words::Word;
 
@@ -33,7 +34,7 @@ pub struct MongoStore {
     /// The database was found to be ours, and as it should be.
     checked: bool,
     units: Units,
-    trouble: Option<String>,
+    trouble: Trouble,
 }
 
 impl MongoStore {
@@ -42,7 +43,7 @@ impl MongoStore {
         if !is_archived(stream) {
             return Err(Fault::Misuse(format!("MongoDB does not hold the stream {:?}", stream.word())));
         }
-        Ok(Self { config, stream, link: None, checked: false, units: Units::default(), trouble: None })
+        Ok(Self { config, stream, link: None, checked: false, units: Units::default(), trouble: Trouble::default() })
     }
 
     /// Where it is.
@@ -57,7 +58,7 @@ impl MongoStore {
 
     /// What keeps it from writing at present, in words for an operator; nothing: the last attempt went well.
     pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+        self.trouble.reason()
     }
 
     pub(crate) fn holds(&self, stream: Stream) -> Result<(), Fault> {
@@ -86,7 +87,7 @@ impl MongoStore {
         let (stream, database) = (self.stream.word(), self.config.place());
         match &result {
             Ok(_) => {
-                if self.trouble.take().is_some() {
+                if self.trouble.end() {
                     tracing::info!(stream, database, "writes again");
                 }
             }
@@ -94,9 +95,8 @@ impl MongoStore {
                 // Somebody may have restored it, or another server may have taken its place.
                 self.checked &= !fault.is_in_doubt();
                 let reason = fault.to_string();
-                if !fault.is_ordinary() && self.trouble.as_ref() != Some(&reason) {
+                if !fault.is_ordinary() && self.trouble.begin(&reason) {
                     tracing::warn!(stream, database, reason, "cannot write");
-                    self.trouble = Some(reason);
                 }
             }
         }

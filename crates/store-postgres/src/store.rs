@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::ids::{Checkpoint, Hash256, ShardId, VenueId};
 use domain::units::{Epoch, Seq};
 use projector::batch::{Batch, Rows, Stream};
+use projector::fault::Trouble;
 use projector::share::Incoming;
 use projector::store::{Outcome, Store, StoreError, Verdict, judge};
 use projector::words::Word;
@@ -36,7 +37,7 @@ pub struct PostgresStore {
     stream: Stream,
     link: Option<Link>,
     known: Known,
-    trouble: Option<String>,
+    trouble: Trouble,
 }
 
 /// What was read or made once.
@@ -54,7 +55,7 @@ impl PostgresStore {
         if !STREAMS.contains(&stream) {
             return Err(Fault::Misuse(format!("PostgreSQL does not hold the stream {:?}", stream.word())));
         }
-        Ok(Self { config, stream, link: None, known: Known::default(), trouble: None })
+        Ok(Self { config, stream, link: None, known: Known::default(), trouble: Trouble::default() })
     }
 
     /// From now on the database is that of this shard: it says so with the next batch, and where it already says otherwise nothing is
@@ -77,7 +78,7 @@ impl PostgresStore {
 
     /// What keeps it from writing at present, in words for an operator; nothing: the last attempt went well.
     pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+        self.trouble.reason()
     }
 
     pub(crate) fn holds(&self, stream: Stream) -> Result<(), Fault> {
@@ -107,7 +108,7 @@ impl PostgresStore {
     pub(crate) fn conclude<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
         match &result {
             Ok(_) => {
-                if self.trouble.take().is_some() {
+                if self.trouble.end() {
                     tracing::info!(stream = self.stream.word(), database = self.config.place(), "writes again");
                 }
             }
@@ -116,9 +117,8 @@ impl PostgresStore {
                     self.link = None;
                 }
                 let reason = fault.to_string();
-                if !fault.is_ordinary() && self.trouble.as_ref() != Some(&reason) {
+                if !fault.is_ordinary() && self.trouble.begin(&reason) {
                     tracing::warn!(stream = self.stream.word(), database = self.config.place(), reason, "cannot write");
-                    self.trouble = Some(reason);
                 }
             }
         }

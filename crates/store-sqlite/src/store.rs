@@ -7,6 +7,7 @@ use domain::ids::{Checkpoint, Hash256, VenueId};
 use domain::units::{Epoch, Seq};
 use projector::batch::{Batch, Rows, Stream};
 use projector::buckets::Bucket;
+use projector::fault::Trouble;
 use projector::store::{Outcome, Store, StoreError, StoredRow, Verdict, judge};
 use projector::words::Word;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
@@ -27,20 +28,20 @@ pub struct SqliteStore {
     pub(crate) role: Role,
     pub(crate) units: Units,
     /// Why the last batch was not taken, where that may pass.
-    trouble: Option<String>,
+    trouble: Trouble,
 }
 
 impl SqliteStore {
     /// Opens the file, makes it where there is none, and brings its schema up to date.
     pub fn open(path: &Path, role: Role) -> Result<Self, Fault> {
         let connection = schema::open_writer(path, role)?;
-        Ok(Self { connection, role, units: Units::default(), trouble: None })
+        Ok(Self { connection, role, units: Units::default(), trouble: Trouble::default() })
     }
 
     /// Opens a file that another process may be writing, to read it: every commit fails.
     pub fn open_to_read(path: &Path, role: Role) -> Result<Self, Fault> {
         let connection = schema::open_reader(path, role)?;
-        Ok(Self { connection, role, units: Units::default(), trouble: None })
+        Ok(Self { connection, role, units: Units::default(), trouble: Trouble::default() })
     }
 
     /// Which of the two files it is.
@@ -50,7 +51,7 @@ impl SqliteStore {
 
     /// What keeps the file from being written at present, in words for an operator.
     pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+        self.trouble.reason()
     }
 
     /// Makes everything committed so far durable. Readers are not in its way.
@@ -116,13 +117,12 @@ impl Store for SqliteStore {
         let written = self.write(batch);
         let trouble =
             written.as_ref().err().and_then(|fault| fault.trouble(self.connection.path().unwrap_or_default()));
-        if trouble != self.trouble {
-            if let Some(trouble) = &trouble {
+        match trouble {
+            Some(trouble) if self.trouble.begin(&trouble) => {
                 tracing::warn!(role = ?self.role, trouble, "the store is tried again and again");
-            } else {
-                tracing::info!(role = ?self.role, "the store takes rows again");
             }
-            self.trouble = trouble;
+            None if self.trouble.end() => tracing::info!(role = ?self.role, "the store takes rows again"),
+            Some(_) | None => {}
         }
         written.unwrap_or_else(Outcome::from)
     }

@@ -6,7 +6,7 @@ use std::fs;
 use archive_cluster::server::{Kind, Server};
 use mongodb::bson::{Document, doc};
 use outside::client::Client;
-use outside::process::Running;
+use outside::process::{self, Running};
 use serde_json::Value;
 
 use crate::desk::{Desk, Market, copy, place, until, until_stored};
@@ -106,7 +106,7 @@ fn trades_and_audit_are_documents_and_trades_are_read_from_them() {
     let out = desk.beside("export");
     let range = ["export", "--from", "2000-01-01", "--to", "2100-01-01", "--out", out.to_str().unwrap()];
     let output = desk.binary.run(&range, &desk.data).unwrap();
-    let exported = outside::process::said(&output);
+    let exported = process::said(&output);
     assert!(output.status.success() && exported.contains("none missing"), "{exported}");
 
     // Nothing is in memory now that the archive does not have as well.
@@ -206,11 +206,21 @@ pub(crate) fn trouble(client: &mut Client) -> Vec<String> {
 
 #[test]
 fn a_server_that_dies_delays_only_itself() {
-    let (mut server, desk) = with_server();
+    let (server, desk) = with_server();
+    dies_and_delays_only_itself(server, &desk, 3, |server| count(server, "archive", "completed_trades"));
+}
+
+/// The server of an archive is killed so many times, and in the end the venue with it; `stored` counts the trades that it has.
+pub(crate) fn dies_and_delays_only_itself(
+    mut server: Server,
+    desk: &Desk,
+    times: u32,
+    stored: impl Fn(&Server) -> u64,
+) {
     let mut venue = desk.serve();
-    let market = Market::open(&desk, &mut venue, 2);
+    let market = Market::open(desk, &mut venue, 2);
     let mut trading = Trading::of(&market, &mut venue);
-    for _ in 0..3 {
+    for _ in 0..times {
         trading.trade(20);
         server.kill().unwrap();
         // Accepted meanwhile, and what is recent is read.
@@ -230,7 +240,7 @@ fn a_server_that_dies_delays_only_itself() {
     let mut venue = desk.serve();
     let mut again = Trading::of(&market, &mut venue);
     until_stored(&mut again.buyer);
-    assert_eq!(count(&server, "archive", "completed_trades"), u64::from(trading.placed));
+    assert_eq!(stored(&server), u64::from(trading.placed));
     venue.stop().unwrap();
     desk.verify();
 }
@@ -263,8 +273,13 @@ fn a_start_without_its_server_serves_and_catches_up() {
 #[test]
 fn an_archive_past_the_journal_is_taken_back() {
     let (server, desk) = with_server();
+    is_taken_back(&desk, "mongo-1", || count(&server, "archive", "completed_trades"));
+}
+
+/// The venue goes back to an earlier journal, and its archive of this name with it; `stored` counts the trades that the archive has.
+pub(crate) fn is_taken_back(desk: &Desk, archive: &str, stored: impl Fn() -> u64) {
     let mut venue = desk.serve();
-    let market = Market::open(&desk, &mut venue, 2);
+    let market = Market::open(desk, &mut venue, 2);
     let mut trading = Trading::of(&market, &mut venue);
     trading.trade(10);
     until_stored(&mut trading.buyer);
@@ -282,9 +297,9 @@ fn an_archive_past_the_journal_is_taken_back() {
     let said = desk.refused_start();
     assert!(said.contains("buttonwood follower rewind"), "{said}");
     let output = desk.binary.run(&["follower", "rewind"], &desk.data).unwrap();
-    let said = outside::process::said(&output);
-    assert!(output.status.success() && said.contains("mongo-1/audit taken back"), "{said}");
-    assert_eq!(count(&server, "archive", "completed_trades"), 10);
+    let said = process::said(&output);
+    assert!(output.status.success() && said.contains(&format!("{archive}/audit taken back")), "{said}");
+    assert_eq!(stored(), 10);
     let mut venue = desk.serve();
     let mut trading = Trading::of(&market, &mut venue);
     trading.placed = 50;
@@ -298,11 +313,14 @@ fn an_archive_past_the_journal_is_taken_back() {
 #[test]
 fn migrate_says_what_it_did() {
     let (_server, desk) = with_server();
-    let migrate = || {
+    migrates(&desk, "mongo-1: version 0 brought to 2, 8 indexes made", "mongo-1: version 2, up to date");
+}
+
+/// What `migrate` says the first time, and the second.
+pub(crate) fn migrates(desk: &Desk, first: &str, second: &str) {
+    for expected in [first, second] {
         let output = desk.binary.command(&["migrate"]).output().unwrap();
-        assert!(output.status.success(), "{}", outside::process::said(&output));
-        outside::process::said(&output)
-    };
-    assert!(migrate().contains("mongo-1: version 0 brought to 2, 8 indexes made"));
-    assert!(migrate().contains("mongo-1: version 2, up to date"));
+        let said = process::said(&output);
+        assert!(output.status.success() && said.contains(expected), "{said}");
+    }
 }

@@ -25,7 +25,7 @@ fn stores_are_compared_and_the_servers_are_left_as_they_were() {
     let flow = ["stores", "--commands", "1000", "--batch", "300,1000", "--users", "20", "--symbols", "2"];
     let postgres = ["--postgres-seconds", "1", "--postgres-clients", "2", "--postgres", &url];
     let service = Archive::temporary(Kind::DynamoDb).unwrap();
-    let tables = format!("dynamodb://eu-central-1/archive?endpoint={}", service.url());
+    let tables = crate::dynamodb::url(&service, "archive");
     let report = bench(&[&flow[..], &postgres, &["--mongodb", &named, "--dynamodb", &tables]].concat());
     let figures = report["figures"].as_array().unwrap();
     let of = |store: &str, way: &str| {

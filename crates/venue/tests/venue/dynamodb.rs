@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::archives::{DERIVED, Trading, configured, trouble};
-use crate::desk::{Desk, Market, copy, until, until_stored};
+use crate::archives::{DERIVED, Trading, configured, dies_and_delays_only_itself, is_taken_back, migrates};
+use crate::desk::{Desk, Market, until_stored};
 
 const REGION: &str = "eu-central-1";
 const TWO: [(&str, &str); 2] = [("completed_trades", "dynamo-1"), ("audit_logs", "dynamo-1")];
@@ -117,78 +117,20 @@ fn everything_is_in_tables_and_read_from_them() {
 
 #[test]
 fn a_service_that_dies_delays_only_itself() {
-    let (mut server, desk) = with_server();
-    let mut venue = desk.serve();
-    let market = Market::open(&desk, &mut venue, 2);
-    let mut trading = Trading::of(&market, &mut venue);
-    trading.trade(20);
-    server.kill().unwrap();
-    // Accepted meanwhile, and what is recent is read.
-    trading.trade(20);
-    let recent = trading.buyer.look("/api/v3/trades?symbol=BTCUSDT&limit=1000").unwrap();
-    assert_eq!(recent.as_array().unwrap().len(), 40);
-    until("the status says what is wrong", || !trouble(&mut trading.buyer).is_empty());
-    server.restart().unwrap();
-    until_stored(&mut trading.buyer);
-    assert_eq!(trouble(&mut trading.buyer), Vec::<String>::new());
-    // Both at once.
-    trading.trade(20);
-    venue.kill().unwrap();
-    server.kill().unwrap();
-    server.restart().unwrap();
-    let mut venue = desk.serve();
-    let mut again = Trading::of(&market, &mut venue);
-    until_stored(&mut again.buyer);
-    assert_eq!(packed(&server, "archive.completed_trades"), 60);
-    venue.stop().unwrap();
-    desk.verify();
+    let (server, desk) = with_server();
+    dies_and_delays_only_itself(server, &desk, 1, |server| packed(server, "archive.completed_trades"));
 }
 
 #[test]
 fn an_archive_past_the_journal_is_taken_back() {
     let (server, desk) = with_server();
-    let mut venue = desk.serve();
-    let market = Market::open(&desk, &mut venue, 2);
-    let mut trading = Trading::of(&market, &mut venue);
-    trading.trade(10);
-    until_stored(&mut trading.buyer);
-    venue.stop().unwrap();
-    let backup = desk.beside("backup");
-    copy(&desk.data, &backup);
-    let mut venue = desk.serve();
-    Trading::of(&market, &mut venue).trade(10);
-    let mut client = venue.client(&market.traders[0]).unwrap();
-    until_stored(&mut client);
-    venue.stop().unwrap();
-    fs::remove_dir_all(&desk.data).unwrap();
-    copy(&backup, &desk.data);
-
-    let said = desk.refused_start();
-    assert!(said.contains("buttonwood follower rewind"), "{said}");
-    let output = desk.binary.run(&["follower", "rewind"], &desk.data).unwrap();
-    let said = outside::process::said(&output);
-    assert!(output.status.success() && said.contains("dynamo-1/audit taken back"), "{said}");
-    assert_eq!(packed(&server, "archive.completed_trades"), 10);
-    let mut venue = desk.serve();
-    let mut trading = Trading::of(&market, &mut venue);
-    trading.placed = 50;
-    trading.trade(4);
-    until_stored(&mut trading.buyer);
-    assert_eq!(trading.read().len(), 14);
-    venue.stop().unwrap();
-    desk.verify();
+    is_taken_back(&desk, "dynamo-1", || packed(&server, "archive.completed_trades"));
 }
 
 #[test]
 fn migrate_says_what_it_did() {
     let (server, desk) = with_server();
-    let migrate = || {
-        let output = desk.binary.command(&["migrate"]).output().unwrap();
-        assert!(output.status.success(), "{}", outside::process::said(&output));
-        outside::process::said(&output)
-    };
-    assert!(migrate().contains("dynamo-1: version 0 brought to 1, 11 tables made"));
-    assert!(migrate().contains("dynamo-1: version 1, up to date"));
+    migrates(&desk, "dynamo-1: version 0 brought to 1, 11 tables made", "dynamo-1: version 1, up to date");
     assert_eq!(tables(&server).len(), 11);
 }
 
