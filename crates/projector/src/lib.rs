@@ -27,6 +27,7 @@ pub mod fold;
 pub mod store;
 pub mod fault;
 pub mod follower;
+pub mod retired;
 pub mod lineage;
 pub mod memory;
 pub mod conformance;

@@ -1,0 +1,100 @@
+//! Orders that closed long ago, and their fills, once the hot store has given them up: what the place they go to must do.
+//!
+//! A hot store copies a range of old rows here, all of which are final, and only then drops it. So a row is in the hot store, here, or in
+//! both, and is the same in both; a reader asks the hot store first, then here, and takes each row once.
+
+use std::fmt;
+use std::time::Duration;
+
+use domain::ids::{OrderId, TradeId, VenueId};
+use domain::units::Seq;
+
+use crate::fault::{Remedy, StoreFault};
+use crate::history::{FillsQuery, OrderKey, OrdersQuery, ReadError};
+use crate::rows::{FillRow, OrderRow};
+use crate::store::Divergence;
+
+/// How far what is here reaches: no row is beyond it. It never goes back but by [`RetiredStore::forget_after`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extent {
+    /// The highest order.
+    pub order: OrderId,
+    /// The highest trade among the fills.
+    pub trade: TradeId,
+    /// The last sequence that changed any of the orders.
+    pub last_seq: Seq,
+}
+
+/// Takes rows. One writer at a time.
+pub trait RetiredStore: Send + fmt::Debug {
+    /// Adds rows of closed orders and of their fills; when it returns they are durable, and [`RetiredHistory`] finds them. One that
+    /// is there already with the same content counts as added. Interrupted, it is called again with the same rows.
+    fn add(&mut self, orders: &[OrderRow], fills: &[FillRow]) -> Result<(), RetireError>;
+
+    /// Removes orders that were last changed after the fork, and fills after it: they are not of this history any more.
+    /// Interrupted, it is called again.
+    fn forget_after(&mut self, fork: Seq) -> Result<(), RetireError>;
+
+    /// Whose rows are here; absent: nothing ever was.
+    fn venue(&mut self) -> Result<Option<VenueId>, RetireError>;
+}
+
+/// Reads them back. Calls block; they may come from many threads at once. What is asked for as in [`crate::history::OrderHistory`],
+/// but there is no checkpoint: rows here are final.
+pub trait RetiredHistory: Send + Sync + fmt::Debug {
+    /// How far what is here reaches; absent: nothing is here.
+    fn extent(&self) -> Result<Option<Extent>, ReadError>;
+    /// One order; by a client order id the one that held it last of those here.
+    fn order(&self, key: OrderKey) -> Result<Option<OrderRow>, ReadError>;
+    /// Orders of a user, by order id.
+    fn orders(&self, query: &OrdersQuery) -> Result<Vec<OrderRow>, ReadError>;
+    /// Fills of a user, by trade id, maker before taker where both are the user's.
+    fn fills(&self, query: &FillsQuery) -> Result<Vec<FillRow>, ReadError>;
+    /// All fills of one order, by trade id.
+    fn fills_of_order(&self, order: OrderId) -> Result<Vec<FillRow>, ReadError>;
+    /// Visits every order by id, then every fill by order and trade.
+    fn visit(&self, visit: &mut dyn FnMut(RetiredRow)) -> Result<(), ReadError>;
+}
+
+/// A row, whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetiredRow {
+    /// An order.
+    Order(OrderRow),
+    /// A fill.
+    Fill(FillRow),
+}
+
+/// Why rows were not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RetireError {
+    /// Not now, for this reason; again after this long.
+    Retry(String, Duration),
+    /// Another history is here: an operator must look.
+    Diverged(Divergence),
+    /// No repetition changes it; the reason.
+    Fatal(String),
+}
+
+/// What a writer is answered whose rows were not taken for this reason.
+impl<F: StoreFault> From<F> for RetireError {
+    fn from(fault: F) -> Self {
+        match fault.remedy() {
+            Remedy::Retry(after) => Self::Retry(fault.to_string(), after),
+            Remedy::Conflict => Self::Diverged(Divergence::Row(fault.to_string())),
+            Remedy::None => Self::Fatal(fault.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for RetireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Retry(reason, after) => write!(f, "{reason} (again in {} ms)", after.as_millis()),
+            Self::Diverged(divergence) => divergence.fmt(f),
+            Self::Fatal(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for RetireError {}
