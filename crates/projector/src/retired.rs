@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use domain::ids::{OrderId, TradeId, VenueId};
-use domain::units::Seq;
+use domain::units::{Seq, UnixNanos};
 
 use crate::fault::{Remedy, StoreFault};
 use crate::history::{FillsQuery, OrderKey, OrdersQuery, ReadError};
@@ -15,17 +15,61 @@ use crate::rows::{FillRow, OrderRow};
 use crate::store::Divergence;
 
 /// How far what is here reaches: no row is beyond it. It never goes back but by [`RetiredStore::forget_after`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {
+    /// Whose rows they are.
+    pub venue: VenueId,
     /// The highest order.
     pub order: OrderId,
     /// The highest trade among the fills.
     pub trade: TradeId,
     /// The last sequence that changed any of the orders.
     pub last_seq: Seq,
+    /// Block time of that command: no order was placed and no fill made after it.
+    pub time: UnixNanos,
 }
 
-/// Takes rows. One writer at a time.
+impl Extent {
+    /// Nothing of a venue.
+    pub const fn none(venue: VenueId) -> Self {
+        Self { venue, order: OrderId(0), trade: TradeId(0), last_seq: Seq::ZERO, time: UnixNanos(0) }
+    }
+
+    /// With these rows.
+    ///
+    /// # Panics
+    /// An order is open: it may still change.
+    #[must_use]
+    pub fn with(mut self, orders: &[OrderRow], fills: &[FillRow]) -> Self {
+        for row in orders {
+            assert!(!row.status.is_open(), "order {} is open", row.order.0);
+            self.order = self.order.max(row.order);
+            self.last_seq = self.last_seq.max(row.last_seq);
+            self.time = self.time.max(row.updated_time);
+        }
+        for row in fills {
+            self.order = self.order.max(row.order);
+            self.trade = self.trade.max(row.trade);
+            self.last_seq = self.last_seq.max(row.id.seq);
+            self.time = self.time.max(row.time);
+        }
+        self
+    }
+
+    /// What either reaches.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            venue: self.venue,
+            order: self.order.max(other.order),
+            trade: self.trade.max(other.trade),
+            last_seq: self.last_seq.max(other.last_seq),
+            time: self.time.max(other.time),
+        }
+    }
+}
+
+/// Takes rows of the venue that it was opened for. One writer at a time.
 pub trait RetiredStore: Send + fmt::Debug {
     /// Adds rows of closed orders and of their fills; when it returns they are durable, and [`RetiredHistory`] finds them. One that
     /// is there already with the same content counts as added. Interrupted, it is called again with the same rows.
