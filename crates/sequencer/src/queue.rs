@@ -282,6 +282,12 @@ impl Exit {
         self.receiver.is_empty()
     }
 
+    /// Whether so many wait, or a quarter of what there is room for.
+    pub(crate) fn has_plenty(&self, commands: usize) -> bool {
+        let room = self.receiver.capacity().unwrap_or(usize::MAX);
+        self.receiver.len() >= commands.min(room / 4)
+    }
+
     fn count_out(&self, submission: Submission) -> Submission {
         if adds(&submission.command.action) {
             self.admission.bucket(submission.command.envelope.user).fetch_sub(1, Ordering::Relaxed);

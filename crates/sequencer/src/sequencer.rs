@@ -152,6 +152,13 @@ impl<L: Log> Sequencer<L> {
         }
     }
 
+    /// Between two blocks: lets commands collect for so long, unless there are enough for a whole block, or room gets scarce.
+    pub fn gather(&self, time: Duration) {
+        if !time.is_zero() && !self.queue.has_plenty(BLOCK_COMMANDS_MAX) {
+            std::thread::sleep(time);
+        }
+    }
+
     /// The log.
     pub fn log(&self) -> &L {
         &self.log

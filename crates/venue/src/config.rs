@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) segment_mib: u64,
     /// Commands the queue in front of the sequencer holds.
     pub(crate) queue_commands: usize,
+    /// How long commands collect between two blocks, in microseconds.
+    pub(crate) gather_us: u64,
     /// Commands between two snapshots.
     pub(crate) snapshot_every: u64,
     /// How long segments are kept that nobody needs any more, where there is no segment store.
@@ -158,6 +160,7 @@ impl Default for Config {
             cell: 0,
             segment_mib: 64,
             queue_commands: sequencer::queue::QUEUE_COMMANDS_DEFAULT,
+            gather_us: 250,
             snapshot_every: 5_000_000,
             retain_hours: 24,
             segment_store: None,
@@ -214,6 +217,7 @@ impl Config {
         anyhow::ensure!(self.cell < domain::limits::CELLS_MAX, "cell must be below {}", domain::limits::CELLS_MAX);
         anyhow::ensure!((16..=1024).contains(&self.segment_mib), "segment_mib must be from 16 to 1024");
         anyhow::ensure!((64..=1 << 22).contains(&self.queue_commands), "queue_commands must be from 64 to 4194304");
+        anyhow::ensure!(self.gather_us <= 10_000, "gather_us must be from 0 to 10000");
         anyhow::ensure!(self.snapshot_every >= 1_000, "snapshot_every must be at least 1000");
         anyhow::ensure!(self.follower_lag_max >= 10_000, "follower_lag_max must be at least 10000");
         self.check_shards()?;
@@ -285,13 +289,14 @@ impl Config {
 const RESERVED: [&str; 2] = ["hot", "archive"];
 
 /// The names the environment may override.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 24] = [
     "data",
     "listen",
     "allow_plaintext",
     "cell",
     "segment_mib",
     "queue_commands",
+    "gather_us",
     "snapshot_every",
     "retain_hours",
     "segment_store",

@@ -282,11 +282,12 @@ impl Core {
         let (to_spare, spare) = bounded(BATCHES_WAITING_MAX);
         let sequencer = Sequencer::new(engine, epoch, exit, log, Arc::clone(&controls), (to_release, spare));
         let admission = Arc::clone(entrance.admission());
+        let gather = Duration::from_micros(config.gather_us);
         let release = Release::new(Arc::clone(read_model), sinks, Arc::clone(&admission), to_event_log);
         Ok(Self {
             release: spawn_release(release, released, Arc::clone(&committed))?,
             event_log: spawn_event_log(event_log, logged, to_spare, Arc::clone(&admission))?,
-            sequencer: spawn_sequencer(sequencer, Arc::clone(&committed), admission)?,
+            sequencer: spawn_sequencer(sequencer, Arc::clone(&committed), admission, gather)?,
             entrance,
             controls,
             committed,
@@ -313,6 +314,7 @@ fn spawn_sequencer(
     mut sequencer: Sequencer<JournalLog>,
     committed: Arc<Progress>,
     admission: Arc<Admission>,
+    gather: Duration,
 ) -> anyhow::Result<JoinHandle<JournalLog>> {
     let started = Instant::now();
     let run = move || {
@@ -320,7 +322,7 @@ fn spawn_sequencer(
             // The one place where the wall clock becomes venue time.
             let reading = Reading { wall: wall_clock(), monotonic: nanos(started.elapsed()) };
             match sequencer.step(reading) {
-                Ok(Step::Block(_)) => {}
+                Ok(Step::Block(_)) => sequencer.gather(gather),
                 Ok(Step::Idle) if admission.is_closed() && sequencer.is_drained() => break,
                 Ok(Step::Idle) => sequencer.wait_for_work(IDLE_WAIT),
                 Ok(Step::LogBusy) => {

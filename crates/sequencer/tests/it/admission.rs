@@ -1,5 +1,7 @@
 //! The doors, seen from outside.
 
+use std::time::{Duration, Instant};
+
 use domain::command::cancel_all::CancelAll;
 use domain::command::place_order::PlaceOrder;
 use domain::command::{Action, Command, Envelope, NotTaken};
@@ -94,6 +96,20 @@ fn the_order_in_the_queue_is_the_order_of_the_sequence() {
     for (expected, mut answer) in (1..).zip(answers) {
         assert_eq!(answer.try_recv().unwrap().seq.0, expected);
     }
+}
+
+#[test]
+fn commands_are_waited_for_only_while_there_are_few() {
+    let mut line = small();
+    let few = Duration::from_millis(20);
+    let begun = Instant::now();
+    line.sequencer.gather(few);
+    assert!(begun.elapsed() >= few);
+    let mut answers: Vec<_> = (1..=5).map(|user| line.submit(order(user)).unwrap()).collect();
+    // Would outlast every test.
+    line.sequencer.gather(Duration::from_secs(86_400));
+    line.turn();
+    assert_eq!(answers[4].try_recv().unwrap().seq.0, 5);
 }
 
 #[test]
