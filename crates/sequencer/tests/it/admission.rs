@@ -107,7 +107,7 @@ fn commands_are_waited_for_only_while_there_are_few() {
     assert!(begun.elapsed() >= few);
     let mut answers: Vec<_> = (1..=5).map(|user| line.submit(order(user)).unwrap()).collect();
     // Would outlast every test.
-    line.sequencer.gather(Duration::from_secs(86_400));
+    line.sequencer.gather(Duration::from_hours(24));
     line.turn();
     assert_eq!(answers[4].try_recv().unwrap().seq.0, 5);
 }
