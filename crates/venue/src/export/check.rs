@@ -1,9 +1,10 @@
 //! Checks an export without the venue: signature, hashes, and that no record is missing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 use domain::units::UnixNanos;
@@ -12,11 +13,13 @@ use zstd::stream::read::Decoder;
 
 use super::dates::{self, Day};
 use super::manifest::{self, Link, MANIFEST, Manifest, Part, SIGNATURE};
-use super::record::Checked;
+use super::record::{Checked, Head};
 use super::write::Hashed;
 
 /// Longest line that is read: a record is far shorter.
 const LINE_BYTES_MAX: u64 = 1 << 20;
+/// A head is noted as soon as the queue lets it: so many records before it are kept to compare.
+const RECENT_MAX: usize = 1 << 16;
 
 /// Checks one export. An error names the first thing that is wrong.
 pub(crate) fn export(directory: &Path, key: &VerifyingKey) -> anyhow::Result<Manifest> {
@@ -25,6 +28,7 @@ pub(crate) fn export(directory: &Path, key: &VerifyingKey) -> anyhow::Result<Man
     let mut records = Records {
         last: manifest.before.clone(),
         last_time: UnixNanos(0),
+        recent: VecDeque::new(),
         from: time(&manifest.from)?,
         to: time(&manifest.to)?,
     };
@@ -125,6 +129,8 @@ fn file(path: &Path, part: &Part, records: &mut Records) -> anyhow::Result<()> {
 struct Records {
     last: Option<Link>,
     last_time: UnixNanos,
+    /// Blocks of the last records, oldest first.
+    recent: VecDeque<Arc<str>>,
     from: UnixNanos,
     to: UnixNanos,
 }
@@ -141,8 +147,40 @@ impl Records {
         ensure!(at >= self.last_time, "record {} is earlier than the one before", record.seq);
         ensure!(self.from <= at && at < self.to, "record {} is not of the range", record.seq);
         ensure!(name == file_name(Day::of(at)), "record {} is of another day", record.seq);
+        if let Some(head) = record.head().context("notes no head")? {
+            self.compare(&head, record.seq)?;
+        }
+        self.keep(&record.block);
         self.last = Some(Link { seq: record.seq, hash: record.block });
         self.last_time = at;
+        Ok(())
+    }
+
+    /// Records of one block share its text.
+    fn keep(&mut self, block: &str) {
+        let block = match self.recent.back() {
+            Some(last) if **last == *block => Arc::clone(last),
+            Some(_) | None => Arc::from(block),
+        };
+        if self.recent.len() == RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(block);
+    }
+
+    /// The chain is what record `noted` says it was, as far as its head is among the last records of the export.
+    fn compare(&self, head: &Head, noted: u64) -> anyhow::Result<()> {
+        ensure!(head.head < noted, "record {noted} notes a head that came later");
+        let back = usize::try_from(noted - head.head).unwrap_or(usize::MAX);
+        let Some(block) = self.recent.len().checked_sub(back).and_then(|place| self.recent.get(place)) else {
+            return Ok(());
+        };
+        ensure!(
+            **block == *head.head_block,
+            "record {noted} says that the chain had {} at {}; the export has {block}",
+            head.head_block,
+            head.head
+        );
         Ok(())
     }
 }

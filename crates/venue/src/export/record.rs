@@ -32,7 +32,23 @@ struct Line<'a> {
 pub(crate) struct Checked {
     pub(crate) seq: u64,
     pub(crate) time: String,
+    action: String,
+    content: Box<RawValue>,
     pub(crate) block: String,
+}
+
+/// A head of the chain that was noted.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Head {
+    pub(crate) head: u64,
+    pub(crate) head_block: String,
+}
+
+impl Checked {
+    /// The head of the chain that the record notes, if it does.
+    pub(crate) fn head(&self) -> serde_json::Result<Option<Head>> {
+        if self.action == "note_head" { serde_json::from_str(self.content.get()).map(Some) } else { Ok(None) }
+    }
 }
 
 /// Appends the line of a record, with its end. An error: the stored content is no JSON.

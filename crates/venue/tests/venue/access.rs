@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use codec::command::encode_command;
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::desk::{Desk, Market, cancel, limit, place, until, until_stored};
+use crate::export::{ALWAYS, check, export, files, lines, write_lines};
 use crate::full_disk::{SmallDisk, fill};
 
 /// One record of access.
@@ -273,6 +275,21 @@ fn until_heads(desk: &Desk, client: &mut Client, count: usize) -> Vec<(u64, Stri
     heads(desk)
 }
 
+fn exports_compare_heads(desk: &Desk, block: &str) {
+    let out = desk.beside("heads");
+    let (_, key) = export(desk, ALWAYS, &out);
+    let (is_good, said) = check(desk, &key, &[&out]);
+    assert!(is_good, "{said}");
+    let noted = format!("\"head_block\":\"{block}\"");
+    let other = noted.replace(block, &"07".repeat(32));
+    let has_it = |file: &PathBuf| lines(file).iter().any(|line| line.contains(&noted));
+    let file = files(&out).into_iter().find(has_it).expect("the head was exported");
+    let changed: Vec<String> = lines(&file).iter().map(|line| line.replace(&noted, &other)).collect();
+    write_lines(&file, &changed);
+    let (is_good, said) = check(desk, &key, &[&out]);
+    assert!(!is_good && said.contains(&format!("says that the chain had {}", "07".repeat(32))), "{said}");
+}
+
 #[test]
 fn the_head_of_the_chain_is_noted_in_log_and_archive_and_verified() {
     let desk = Desk::new().with("CHAIN_HEAD_EVERY_S", 1);
@@ -297,6 +314,8 @@ fn the_head_of_the_chain_is_noted_in_log_and_archive_and_verified() {
     assert!(line.contains("head of the chain") && line.contains(&seq.to_string()), "{line}");
     let verified = desk.verify();
     assert!(verified.contains("heads of the chain were noted, and it still has all of them"), "{verified}");
+
+    exports_compare_heads(&desk, block);
 
     // A head that the chain never had.
     append_head(&desk, NoteHead { seq: Seq(*seq), block: Hash256([7; 32]) });

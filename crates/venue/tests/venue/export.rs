@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::desk::{Desk, Market, copy, place, refused, until_stored};
 
-const ALWAYS: [&str; 2] = ["2020-01-01", "2200-01-01"];
+pub(crate) const ALWAYS: [&str; 2] = ["2020-01-01", "2200-01-01"];
 
 /// Some thousand records, and the key to sign with, which the first `serve` makes.
 fn loaded() -> Desk {
@@ -20,7 +20,7 @@ fn loaded() -> Desk {
 }
 
 /// Exports what is from the first time to before the second; what was said, and the key.
-fn export(desk: &Desk, [from, to]: [&str; 2], out: &Path) -> (String, String) {
+pub(crate) fn export(desk: &Desk, [from, to]: [&str; 2], out: &Path) -> (String, String) {
     let out = out.to_str().unwrap();
     let output = desk.binary.run(&["export", "--from", from, "--to", to, "--out", out], &desk.data).unwrap();
     assert!(output.status.success(), "{}", said(&output));
@@ -30,7 +30,7 @@ fn export(desk: &Desk, [from, to]: [&str; 2], out: &Path) -> (String, String) {
 }
 
 /// Checks exports with a key alone: whether they are in order, and what was said.
-fn check(desk: &Desk, key: &str, exports: &[&Path]) -> (bool, String) {
+pub(crate) fn check(desk: &Desk, key: &str, exports: &[&Path]) -> (bool, String) {
     let exports = exports.iter().map(|path| path.to_str().unwrap());
     let arguments: Vec<&str> = ["check-export", "--key", key].into_iter().chain(exports).collect();
     let output = desk.binary.command(&arguments).output().unwrap();
@@ -38,19 +38,19 @@ fn check(desk: &Desk, key: &str, exports: &[&Path]) -> (bool, String) {
 }
 
 /// The only file of records: or two, where midnight passed meanwhile.
-fn files(out: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(out: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "zst"));
     files.sort();
     files
 }
 
-fn lines(file: &Path) -> Vec<String> {
+pub(crate) fn lines(file: &Path) -> Vec<String> {
     let text = zstd::decode_all(&fs::read(file).unwrap()[..]).unwrap();
     String::from_utf8(text).unwrap().lines().map(str::to_owned).collect()
 }
 
-fn write_lines(file: &Path, lines: &[String]) {
+pub(crate) fn write_lines(file: &Path, lines: &[String]) {
     let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
     fs::write(file, zstd::encode_all(text.as_bytes(), 3).unwrap()).unwrap();
 }
