@@ -1,13 +1,20 @@
 //! What is read from the archive: it says what was traded, goes on after a restart and after the archive was built again.
 
+use std::fs;
+
+use archive_cluster::server::{self as documents, Kind};
 use outside::client::Client;
 use outside::process::Running;
+use pg_cluster::options::Options;
+use pg_cluster::server::Server;
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, Market, place, until_stored};
+use crate::dynamodb::url;
+use crate::postgres::DATABASE;
 
 /// A quote amount of a table in whole minor units: exact as long as it is below 2^53.
-const UNITS: &str = "CAST(round(quote * 100000000) AS INTEGER)";
+const UNITS: &str = "CAST(round(quote * 100000000) AS BIGINT)";
 
 /// Trades one lot so many times between the two traders: the first buys at 100, 101, …
 fn trade(market: &Market, venue: &mut Running, from: u64, count: u64) {
@@ -31,8 +38,11 @@ fn units(amount: &Value) -> i64 {
     amount.as_str().unwrap().replace('.', "").parse().unwrap()
 }
 
-/// What the hot store's tables say, by SQL.
-fn query(desk: &Desk, sql: &str) -> Vec<[i64; 4]> {
+/// Answers SQL over the tables of the hot store with four whole numbers a row.
+type Sql<'a> = &'a dyn Fn(&str) -> Vec<[i64; 4]>;
+
+/// Of the embedded store.
+fn embedded(desk: &Desk, sql: &str) -> Vec<[i64; 4]> {
     let connection = rusqlite::Connection::open(desk.data.join("store/hot.db")).unwrap();
     let mut statement = connection.prepare(sql).unwrap();
     let rows = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])).unwrap();
@@ -40,25 +50,22 @@ fn query(desk: &Desk, sql: &str) -> Vec<[i64; 4]> {
 }
 
 /// Boards and analytics against SQL over `order_fills` at the same sequence.
-fn equals_sql(market: &Market, venue: &mut Running, desk: &Desk) {
+fn equals_sql(market: &Market, venue: &mut Running, hot: Sql<'_>) {
     let mut client = market.trader(venue);
     until_stored(&mut client);
     let committed = client.look("/v1/status").unwrap()["committed"].clone();
-    boards_equal_sql(market, venue, desk, &committed);
-    analytics_equal_sql(&mut client, desk, &committed);
+    boards_equal_sql(market, venue, hot, &committed);
+    analytics_equal_sql(&mut client, hot, &committed);
 }
 
-fn boards_equal_sql(market: &Market, venue: &mut Running, desk: &Desk, committed: &Value) {
+fn boards_equal_sql(market: &Market, venue: &mut Running, hot: Sql<'_>, committed: &Value) {
     let mut client = market.trader(venue);
     for (by, order) in [("volume", "3 DESC, 1"), ("realised", "4 DESC, 1")] {
-        let expected = query(
-            desk,
-            &format!(
-                "SELECT f.user_id, count(*), sum({UNITS}),
-                    (SELECT CAST(round(realised * 100000000) AS INTEGER) FROM positions AS p WHERE p.user_id = f.user_id)
+        let expected = hot(&format!(
+            "SELECT f.user_id, count(*), sum({UNITS}),
+                    (SELECT CAST(round(realised * 100000000) AS BIGINT) FROM positions AS p WHERE p.user_id = f.user_id)
                  FROM order_fills AS f GROUP BY 1 ORDER BY {order}"
-            ),
-        );
+        ));
         assert_eq!(expected.len(), market.traders.len());
         for scope in ["asset=USDT", "symbol=BTCUSDT"] {
             // Pages of two are the whole board.
@@ -85,26 +92,20 @@ fn boards_equal_sql(market: &Market, venue: &mut Running, desk: &Desk, committed
             }
         }
     }
-    assert!(query(desk, "SELECT 1, 2, 3, count(*) FROM positions WHERE realised + 0 <> 0")[0][3] > 2);
+    assert!(hot("SELECT 1, 2, 3, count(*) FROM positions WHERE realised + 0 <> 0")[0][3] > 2);
 }
 
-fn analytics_equal_sql(client: &mut Client, desk: &Desk, committed: &Value) {
+fn analytics_equal_sql(client: &mut Client, hot: Sql<'_>, committed: &Value) {
     for (interval, seconds) in [("1m", 60), ("1d", 86_400)] {
-        let expected = query(
-            desk,
-            &format!(
-                "SELECT time / 1000000000 / {seconds} * {seconds} * 1000, count(*) / 2, count(DISTINCT user_id),
-                    sum({UNITS}) / 2 FROM order_fills GROUP BY 1 ORDER BY 1"
-            ),
-        );
-        let fees = query(
-            desk,
-            &format!(
-                "SELECT time / 1000000000 / {seconds} * {seconds} * 1000, 0, 0,
-                    sum(CAST(round(fee * 100000000) AS INTEGER)) FROM order_fills
+        let expected = hot(&format!(
+            "SELECT time / 1000000000 / {seconds} * {seconds} * 1000, count(*) / 2, count(DISTINCT user_id),
+                    CAST(sum({UNITS}) / 2 AS BIGINT) FROM order_fills GROUP BY 1 ORDER BY 1"
+        ));
+        let fees = hot(&format!(
+            "SELECT time / 1000000000 / {seconds} * {seconds} * 1000, 0, 0,
+                    sum(CAST(round(fee * 100000000) AS BIGINT)) FROM order_fills
                  WHERE fee_asset_id = (SELECT quote_asset_id FROM symbols) GROUP BY 1 ORDER BY 1"
-            ),
-        );
+        ));
         let (mut found, mut charged, mut next) = (Vec::new(), Vec::new(), Some(0));
         while let Some(start) = next {
             let query = format!("asset=USDT&interval={interval}&limit=1&startTime={start}");
@@ -142,19 +143,54 @@ fn boards_and_analytics_equal_sql_over_the_fills_also_once_the_archive_was_built
     let market = Market::open(&desk, &mut venue, 5);
     set_fees(&desk, &mut venue);
     trade_around(&market, &mut venue, 1);
-    equals_sql(&market, &mut venue, &desk);
+    equals_sql(&market, &mut venue, &|sql| embedded(&desk, sql));
     venue.kill().unwrap();
     let mut venue = desk.serve();
     trade_around(&market, &mut venue, 2);
-    equals_sql(&market, &mut venue, &desk);
+    equals_sql(&market, &mut venue, &|sql| embedded(&desk, sql));
     venue.stop().unwrap();
     forget_archive(&desk);
     let mut venue = desk.serve();
-    equals_sql(&market, &mut venue, &desk);
+    equals_sql(&market, &mut venue, &|sql| embedded(&desk, sql));
     trade_around(&market, &mut venue, 3);
-    equals_sql(&market, &mut venue, &desk);
+    equals_sql(&market, &mut venue, &|sql| embedded(&desk, sql));
     venue.stop().unwrap();
     desk.verify();
+}
+
+/// Of a PostgreSQL server.
+fn of_server(server: &Server, sql: &str) -> Vec<[i64; 4]> {
+    let number = |text: &str| text.parse().unwrap_or_else(|error| panic!("{text:?}: {error}"));
+    let row = |line: &str| -> [i64; 4] { line.split('|').map(number).collect::<Vec<_>>().try_into().unwrap() };
+    server.query(DATABASE, sql).unwrap().lines().map(row).collect()
+}
+
+#[test]
+fn boards_in_document_databases_equal_the_sql_of_postgresql_also_built_again() {
+    let server = Server::temporary(&Options::default()).unwrap();
+    server.create_database(DATABASE).unwrap();
+    let [mongo, dynamo] = [Kind::MongoDb, Kind::DynamoDb].map(|kind| documents::Server::temporary(kind).unwrap());
+    let (shard, mongo, dynamo) = (server.url(DATABASE), format!("{}/boards", mongo.url()), url(&dynamo, "boards"));
+    let places = format!(
+        "[[shards]]\nname = \"shard-1\"\nurl = \"{shard}\"\n
+         [[archives]]\nname = \"mongo\"\nkind = \"mongodb\"\nurl = \"{mongo}\"\n
+         [[archives]]\nname = \"dynamo\"\nkind = \"dynamodb\"\nurl = \"{dynamo}\"\n"
+    );
+    let desk = Desk::new();
+    let file = desk.beside("venue.toml");
+    let desk = desk.with("CONFIG", file.display());
+    let mut market = None;
+    // The second time each is in the other place, built from the first command on.
+    for (round, [boards, analytics]) in [(1, ["mongo", "dynamo"]), (2, ["dynamo", "mongo"])] {
+        let routes = format!("[archive]\nleaderboards = \"{boards}\"\nanalytics = \"{analytics}\"\n");
+        fs::write(&file, format!("{routes}{places}")).unwrap();
+        let mut venue = desk.serve();
+        let market = market.get_or_insert_with(|| Market::open(&desk, &mut venue, 5));
+        trade_around(market, &mut venue, round);
+        equals_sql(market, &mut venue, &|sql| of_server(&server, sql));
+        venue.stop().unwrap();
+        desk.verify();
+    }
 }
 
 pub(crate) fn set_fees(desk: &Desk, venue: &mut Running) {
