@@ -6,13 +6,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use domain::command::create_user::CreateUser;
 use domain::command::{Action, Command, Envelope, Request, RequestContent};
-use domain::ids::{Hash256, VenueId};
-use domain::text::RequestId;
-use domain::units::{Epoch, Seq, UnixNanos};
+use domain::event::{Moving, ShardAdded, ShardMapEvent};
+use domain::ids::{Hash256, ShardId, UserId, VenueId};
+use domain::shard_map::ShardMap;
+use domain::shards::{Shard, ShardStatus, Subject};
+use domain::text::{RequestId, ShardName};
+use domain::units::{Epoch, Seq, UnixNanos, Weight};
 use engine::Engine;
 use journal::block::{BlockKind, BlockToWrite};
 use journal::faulty::FaultyDisk;
 use journal::faulty::fault::Fault;
+use journal::segment::list_segments;
 use journal::storage::Directory;
 use sequencer::folder::Folder;
 use sequencer::queue::queue;
@@ -20,6 +24,7 @@ use sequencer::recovery::{Places, RULES_VERSION, Recovered, Start, recover};
 use sequencer::replayer::{ReplayPoint, Replayer};
 
 use super::{EventLogLost, Maintainer, Watch};
+use crate::moves::Moves;
 use crate::retention::{KeptLog, Retention};
 
 const VENUE: VenueId = VenueId([7; 16]);
@@ -70,7 +75,7 @@ fn maintainer(places: &Places, snapshot_every: u64) -> Maintainer {
         follower_lag_max: 1_000,
         logs_complete_after: Seq::ZERO,
         executions: Arc::clone(event_log.index().unwrap()),
-        moves: Arc::new(crate::moves::Moves::of(&domain::shard_map::ShardMap::default())),
+        moves: Arc::new(Moves::of(&ShardMap::default())),
         stop: Arc::new(AtomicBool::new(false)),
         replayed: Arc::new(AtomicU64::new(0)),
     };
@@ -133,4 +138,47 @@ fn a_snapshot_that_fails_is_not_tried_with_every_block() {
     // A stop asks once more.
     maintainer.finish().unwrap();
     assert_eq!(snapshot_files(&disk).len(), 1);
+}
+
+#[test]
+fn the_logs_are_kept_from_where_an_open_move_began() {
+    for is_open in [true, false] {
+        let disk = FaultyDisk::new(5);
+        let places = places(&disk);
+        trade(&places, 150);
+        let mut maintainer = maintainer(&places, 50);
+        maintainer.watch.moves = Arc::new(Moves::of(&map_with_a_move(is_open)));
+        for end in [50, 100, 150] {
+            while maintainer.replayer.step(Seq(end)).unwrap() {}
+            maintainer.snapshot_if_due().unwrap();
+        }
+        assert_eq!(snapshot_files(&disk).len(), 2, "the third is written and the first gone");
+        let oldest = list_segments(&places.journal).unwrap()[0];
+        assert!(if is_open { oldest <= MOVE_BEGAN } else { oldest > MOVE_BEGAN }, "{is_open}: {oldest:?}");
+    }
+}
+
+const MOVE_BEGAN: Seq = Seq(5);
+
+/// Two shards, and a user on its way from one to the other, or no longer.
+fn map_with_a_move(is_open: bool) -> ShardMap {
+    let shard = |id: u16, name: &str| ShardAdded {
+        shard: Shard {
+            id: ShardId(id),
+            weight: Weight(1),
+            status: ShardStatus::Active,
+            name: ShardName::new(name).unwrap(),
+        },
+        symbols_placed: 0,
+        users_placed: u32::from(id == 0),
+    };
+    let moving = Moving { subject: Subject::User(UserId(0)), from: ShardId(0), to: ShardId(1) };
+    let mut map = ShardMap::default();
+    assert!(map.apply(Seq(1), &ShardMapEvent::ShardAdded(shard(0, "one"))));
+    assert!(map.apply(Seq(2), &ShardMapEvent::ShardAdded(shard(1, "two"))));
+    assert!(map.apply(MOVE_BEGAN, &ShardMapEvent::MoveBegun(moving)));
+    if !is_open {
+        assert!(map.apply(MOVE_BEGAN.next(), &ShardMapEvent::MoveAborted(moving)));
+    }
+    map
 }
