@@ -4,6 +4,7 @@
 pub mod history;
 pub mod archive;
 pub mod rewind;
+pub mod retired;
 pub mod example;
 pub mod absent;
 

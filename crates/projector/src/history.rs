@@ -60,6 +60,13 @@ pub struct Selection<Id> {
     pub limit: usize,
 }
 
+impl<Id> Selection<Id> {
+    /// Whether the oldest of the matching rows are asked for.
+    pub const fn takes_oldest(&self) -> bool {
+        self.first.is_some() || self.time.from.is_some()
+    }
+}
+
 /// One order, by either name. By a client order id: of the orders that have it now, the one that had it last. Only one open order
 /// of a user has a name at a time, and a closed one keeps the name it closed with; so that is the open one, or else the one that
 /// closed last, which an amendment may have named so long after a later order was placed and closed under the same name.

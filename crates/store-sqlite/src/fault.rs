@@ -37,6 +37,8 @@ pub enum Fault {
     WrongFile(String),
     /// A row does not say anything that was ever written.
     Content(String),
+    /// Another row is there under the same key.
+    Conflict(String),
     /// A row was to be changed that is not there.
     Missing(String),
     /// An asset that the `reference` stream of this file does not have yet.
@@ -58,6 +60,7 @@ impl StoreFault for Fault {
                     retry.map_or(Remedy::None, |(_, after)| Remedy::Retry(after))
                 }
             },
+            Self::Conflict(_) => Remedy::Conflict,
             Self::UnknownAsset(_) | Self::UnknownSymbol(_) => Remedy::Retry(REFERENCE_RETRY),
             Self::NewerSchema { .. } | Self::WrongFile(_) | Self::Content(_) | Self::Missing(_) | Self::Misuse(_) => {
                 Remedy::None
@@ -105,7 +108,7 @@ impl fmt::Display for Fault {
             Self::Missing(key) => write!(f, "there is no row {key} to change"),
             Self::UnknownAsset(asset) => write!(f, "asset {} is not in this file yet", asset.0),
             Self::UnknownSymbol(symbol) => write!(f, "symbol {} is not in this file yet", symbol.0),
-            Self::WrongFile(what) | Self::Misuse(what) => f.write_str(what),
+            Self::Conflict(what) | Self::WrongFile(what) | Self::Misuse(what) => f.write_str(what),
         }
     }
 }

@@ -6,12 +6,13 @@ mod fills;
 mod ledger;
 mod trades;
 mod archive;
+mod closed;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use domain::ids::{Checkpoint, OrderId};
+use domain::ids::OrderId;
 use domain::units::Seq;
 use projector::batch::Stream;
 use projector::candle::Candle;
@@ -53,6 +54,17 @@ impl SqliteTrades {
     }
 }
 
+/// Readers of the closed orders in the archive, for many threads.
+#[derive(Debug)]
+pub struct SqliteClosed(Readers);
+
+impl SqliteClosed {
+    /// Opens the archive, which its store has made, `readers` times: so many calls read at the same time.
+    pub fn open(archive: &Path, readers: usize) -> Result<Self, Fault> {
+        Readers::open(archive, Role::Archive, readers, None).map(Self)
+    }
+}
+
 struct Readers {
     idle: Mutex<Vec<File>>,
     returned: Condvar,
@@ -79,15 +91,20 @@ impl Readers {
         stream: Stream,
         rows: impl FnOnce(&mut Scales<'_>) -> Result<Vec<T>, Fault>,
     ) -> Result<Page<T>, ReadError> {
-        let mut file = self.take();
-        let answer = file.read(stream, rows);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(file);
-        self.returned.notify_one();
-        let (checkpoint, rows) = answer?;
+        let (checkpoint, rows) = self.ask(|scales| Ok((checkpoint(scales.connection, stream)?, rows(scales)?)))?;
         if let Some(lineage) = &self.lineage {
             lineage.check(stream, checkpoint.as_ref())?;
         }
         Ok(Page { through: checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq), rows })
+    }
+
+    /// Reads something from one snapshot.
+    fn ask<T>(&self, what: impl FnOnce(&mut Scales<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        let mut file = self.take();
+        let answer = file.ask(what);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+        self.returned.notify_one();
+        answer
     }
 
     fn take(&self) -> File {
@@ -102,29 +119,23 @@ impl File {
         Ok(Self { connection: schema::open_reader(path, role)?, units: Units::default() })
     }
 
-    fn read<T>(
-        &mut self,
-        stream: Stream,
-        rows: impl FnOnce(&mut Scales<'_>) -> Result<Vec<T>, Fault>,
-    ) -> Result<(Option<Checkpoint>, Vec<T>), Fault> {
+    /// The first read of the transaction fixes what all others see.
+    fn ask<T>(&mut self, what: impl FnOnce(&mut Scales<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         let transaction = self.connection.transaction()?;
-        // The first read of a transaction fixes what all others see.
-        let checkpoint = checkpoint(&transaction, stream)?;
-        let rows = rows(&mut Scales { connection: &transaction, units: &mut self.units })?;
-        Ok((checkpoint, rows))
+        what(&mut Scales { connection: &transaction, units: &mut self.units })
     }
 }
 
 impl OrderHistory for SqliteOrders {
     fn order(&self, key: OrderKey) -> Result<Page<OrderRow>, ReadError> {
         self.0.read(Stream::Symbols, |scales| match key {
-            OrderKey::Id(order) => orders::by_id(scales, order),
-            OrderKey::Client(user, name) => orders::by_client(scales, user, &name),
+            OrderKey::Id(order) => orders::by_id(orders::HOT, scales, order),
+            OrderKey::Client(user, name) => orders::by_client(orders::HOT, scales, user, &name),
         })
     }
 
     fn orders(&self, query: &OrdersQuery) -> Result<Page<OrderRow>, ReadError> {
-        self.0.read(Stream::Symbols, |scales| orders::of_user(scales, query))
+        self.0.read(Stream::Symbols, |scales| orders::of_user(orders::HOT, scales, query))
     }
 
     fn fills(&self, query: &FillsQuery) -> Result<Page<FillRow>, ReadError> {

@@ -13,6 +13,7 @@
 pub mod store;
 pub mod history;
 pub mod rewind;
+pub mod retired;
 pub mod fault;
 mod paced;
 mod schema;

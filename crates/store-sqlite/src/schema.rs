@@ -1,6 +1,7 @@
 //! Opening a file: who it belongs to, which version it has, how it is written.
 
 use std::path::Path;
+use std::time::Duration;
 
 use projector::batch::Stream;
 use projector::store::StoredRow;
@@ -15,7 +16,7 @@ use crate::paced;
 pub enum Role {
     /// Orders, fills, positions, balances, ledger, users.
     Hot,
-    /// Completed trades and audit logs. Of the reference data it has only what its numbers mean: no user, no credential.
+    /// Completed trades, audit logs, derived collections, closed orders that shards have given up. Of the reference data it has only what its numbers mean: no user, no credential.
     Archive,
 }
 
@@ -27,6 +28,7 @@ const HOT: &[&[&str]] = &[&[include_str!("../schema/reference_1.sql"), include_s
 const ARCHIVE: &[&[&str]] = &[
     &[include_str!("../schema/reference_1.sql"), include_str!("../schema/archive_1.sql")],
     &[include_str!("../schema/archive_2.sql")],
+    &[include_str!("../schema/archive_3.sql")],
 ];
 
 /// Bytes of a page of a new file.
@@ -102,7 +104,11 @@ pub(crate) fn open_writer(path: &Path, role: Role) -> Result<Connection, Fault> 
     paced::pace_writes();
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(std::time::Duration::ZERO)?;
+    match role {
+        Role::Hot => connection.busy_timeout(Duration::ZERO)?,
+        // It has two writers in one process: its follower, and what brings closed orders.
+        Role::Archive => connection.busy_handler(Some(wait_for_lock))?,
+    }
     // Before anything is written: a page size takes effect with the first page, and a wrong file stays as it is.
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     check_application(&connection, role, path)?;
@@ -128,6 +134,13 @@ pub(crate) fn open_reader(path: &Path, role: Role) -> Result<Connection, Fault> 
     }
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
+}
+
+/// Tries again soon, for two seconds. By itself SQLite sleeps longer each time, and does not come in beside somebody who writes again
+/// and again.
+fn wait_for_lock(attempts: i32) -> bool {
+    std::thread::sleep(Duration::from_millis(1));
+    attempts < 2_000
 }
 
 /// What SQLite does by itself, but for the error: where the file could not be synced, the commit says so, and nobody tries again

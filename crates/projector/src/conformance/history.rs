@@ -20,13 +20,13 @@ const MINUTE_NS: u64 = 60_000_000_000;
 /// Queries of each kind.
 const ROUNDS: usize = 150;
 /// More symbols than there are.
-const SYMBOLS: u64 = 4;
+pub(super) const SYMBOLS: u64 = 4;
 
 /// All rows, looked through one by one.
 #[derive(Debug, Default)]
 pub struct Slow {
-    orders: Vec<OrderRow>,
-    fills: Vec<FillRow>,
+    pub(super) orders: Vec<OrderRow>,
+    pub(super) fills: Vec<FillRow>,
     trades: Vec<TradeRow>,
     ledger: Vec<LedgerRow>,
 }
@@ -69,7 +69,7 @@ impl Slow {
         slow
     }
 
-    fn orders_times(&self) -> [UnixNanos; 2] {
+    pub(super) fn orders_times(&self) -> [UnixNanos; 2] {
         [self.orders[0].placed_time, self.orders[self.orders.len() - 1].placed_time]
     }
 
@@ -190,12 +190,12 @@ pub fn an_empty_store_has_no_trades(history: &dyn TradeHistory) {
 
 const A_TIME: TimeRange = TimeRange { from: Some(UnixNanos(5)), to: Some(UnixNanos(9)) };
 
-fn nobodys_name() -> ClientOrderId {
+pub(super) fn nobodys_name() -> ClientOrderId {
     ClientOrderId::new("nobody-has-this").expect("a short name")
 }
 
 /// Those of the matching rows that are asked for; `rows` come oldest first.
-fn select<R: Copy, Id: Ord + Copy>(
+pub(super) fn select<R: Copy, Id: Ord + Copy>(
     rows: impl Iterator<Item = R>,
     selection: &Selection<Id>,
     key: impl Fn(&R) -> (Id, UnixNanos),
@@ -205,7 +205,7 @@ fn select<R: Copy, Id: Ord + Copy>(
         selection.first.is_none_or(|first| id >= first) && selection.time.contains(time)
     };
     let mut rows: Vec<R> = rows.filter(inside).collect();
-    if selection.first.is_some() || selection.time.from.is_some() {
+    if selection.takes_oldest() {
         rows.truncate(selection.limit);
     } else {
         rows.drain(..rows.len().saturating_sub(selection.limit));
@@ -233,11 +233,11 @@ fn candle(open_time: UnixNanos, trades: &[&TradeRow]) -> Candle {
 }
 
 impl Dice {
-    fn small(&mut self, bound: u64) -> u32 {
+    pub(super) fn small(&mut self, bound: u64) -> u32 {
         u32::try_from(self.below(bound)).expect("below a small number")
     }
 
-    fn order(&mut self, slow: &Slow) -> OrderId {
+    pub(super) fn order(&mut self, slow: &Slow) -> OrderId {
         slow.orders[self.at(slow.orders.len())].order
     }
 
@@ -252,7 +252,7 @@ impl Dice {
         TimeRange { from: time(), to: time() }
     }
 
-    fn selection<Id>(&mut self, ends: [UnixNanos; 2], first: impl FnOnce(&mut Self) -> Id) -> Selection<Id> {
+    pub(super) fn selection<Id>(&mut self, ends: [UnixNanos; 2], first: impl FnOnce(&mut Self) -> Id) -> Selection<Id> {
         let first = (self.below(2) == 0).then(|| first(self));
         Selection { first, time: self.times(ends), limit: 1 + self.at(11) }
     }

@@ -20,6 +20,15 @@ pub(crate) const ORDER: &str = "SELECT o.order_id, o.user_id, o.symbol_id, o.sid
 pub(crate) const FILL: &str = "SELECT seq, event_index, time, order_id, user_id, execution, symbol_id, trade_id, side,
     liquidity, price, quantity, quote, fee, fee_asset_id FROM order_fills";
 
+/// What [`order`] reads of those that a shard has given up.
+pub(crate) const CLOSED_ORDER: &str = "SELECT order_id, user_id, symbol_id, side, price, time_in_force,
+    placed_quantity, placed_quote, client_order_id, maker_ppm, taker_ppm, placed_seq, placed_time,
+    quantity, executed, executed_quote, status, close_reason, last_seq, updated_time FROM closed_orders";
+
+/// What [`fill`] reads of them.
+pub(crate) const CLOSED_FILL: &str = "SELECT seq, event_index, time, order_id, user_id, execution, symbol_id, trade_id,
+    side, liquidity, price, quantity, quote, fee, fee_asset_id FROM closed_order_fills";
+
 /// What [`position`] reads.
 pub(crate) const POSITION: &str = "SELECT user_id, symbol_id, quantity, cost, realised, last_seq FROM positions";
 

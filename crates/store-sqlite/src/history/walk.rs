@@ -40,7 +40,7 @@ impl Span {
 
 /// Whether the newest of the matching rows are asked for.
 pub(super) const fn newest_first<Id>(selection: &Selection<Id>) -> bool {
-    selection.first.is_none() && selection.time.from.is_none()
+    !selection.takes_oldest()
 }
 
 /// How SQL says it.

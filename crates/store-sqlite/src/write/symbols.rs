@@ -5,7 +5,7 @@ use projector::batch::SymbolsRows;
 use projector::changes::{Amended, OrderChange};
 use projector::rows::{FillRow, OrderRow, OrderStatus, PositionRow};
 use projector::words::Word;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Statement, params};
 
 use super::{client_hash, int, one};
 use crate::fault::Fault;
@@ -30,6 +30,34 @@ pub(crate) fn status_words(status: OrderStatus) -> (&'static str, Option<&'stati
     }
 }
 
+/// What was placed, in columns.
+pub(crate) struct Kind {
+    pub(crate) word: &'static str,
+    pub(crate) price: Option<i64>,
+    pub(crate) time_in_force: Option<&'static str>,
+    pub(crate) quantity: Option<i64>,
+    pub(crate) quote: Option<Decimal>,
+}
+
+pub(crate) fn kind(connection: &Connection, units: &mut Units, row: &OrderRow) -> Result<Kind, Fault> {
+    let market = Kind { word: "market", price: None, time_in_force: None, quantity: None, quote: None };
+    Ok(match row.kind {
+        OrderKind::Limit { price, quantity, time_in_force } => Kind {
+            word: "limit",
+            price: Some(int(price.0)),
+            time_in_force: Some(time_in_force.word()),
+            quantity: Some(int(quantity.0)),
+            quote: None,
+        },
+        OrderKind::Market { size: MarketSize::Quantity(quantity) } => {
+            Kind { quantity: Some(int(quantity.0)), ..market }
+        }
+        OrderKind::Market { size: MarketSize::Quote(quote) } => {
+            Kind { quote: Some(Decimal(quote, units.symbol(connection, row.symbol)?.quote)), ..market }
+        }
+    })
+}
+
 fn insert_orders(connection: &Connection, units: &mut Units, rows: &[OrderRow]) -> Result<(), Fault> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO orders (order_id, user_id, symbol_id, side, kind, price, time_in_force, placed_quantity,
@@ -37,28 +65,17 @@ fn insert_orders(connection: &Connection, units: &mut Units, rows: &[OrderRow]) 
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?;
     for row in rows {
-        let (kind, price, time_in_force, placed_quantity, placed_quote) = match row.kind {
-            OrderKind::Limit { price, quantity, time_in_force } => {
-                ("limit", Some(int(price.0)), Some(time_in_force.word()), Some(int(quantity.0)), None)
-            }
-            OrderKind::Market { size: MarketSize::Quantity(quantity) } => {
-                ("market", None, None, Some(int(quantity.0)), None)
-            }
-            OrderKind::Market { size: MarketSize::Quote(quote) } => {
-                let scale = units.symbol(connection, row.symbol)?.quote;
-                ("market", None, None, None, Some(Decimal(quote, scale)))
-            }
-        };
+        let Kind { word, price, time_in_force, quantity, quote } = kind(connection, units, row)?;
         insert.execute(params![
             int(row.order.0),
             row.user.0,
             row.symbol.0,
             row.side.word(),
-            kind,
+            word,
             price,
             time_in_force,
-            placed_quantity,
-            placed_quote,
+            quantity,
+            quote,
             row.client_order_id.as_str(),
             client_hash(row.user, &row.client_order_id),
             row.fees.maker.0,
@@ -156,26 +173,36 @@ fn insert_fills(connection: &Connection, units: &mut Units, rows: &[FillRow]) ->
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?;
     for row in rows {
-        let scale = units.symbol(connection, row.symbol)?.quote;
-        insert.execute(params![
-            int(row.id.seq.0),
-            row.id.index,
-            int(row.time.0),
-            int(row.order.0),
-            row.user.0,
-            int(row.execution.0),
-            row.symbol.0,
-            int(row.trade.0),
-            row.side.word(),
-            row.liquidity.word(),
-            int(row.price.0),
-            int(row.quantity.0),
-            Decimal(row.quote, scale),
-            units.text(connection, row.fee_asset, row.fee)?,
-            row.fee_asset.0,
-        ])?;
+        insert_fill(&mut insert, connection, units, row)?;
     }
     Ok(())
+}
+
+/// How many rows were inserted.
+pub(crate) fn insert_fill(
+    insert: &mut Statement<'_>,
+    connection: &Connection,
+    units: &mut Units,
+    row: &FillRow,
+) -> Result<usize, Fault> {
+    let scale = units.symbol(connection, row.symbol)?.quote;
+    Ok(insert.execute(params![
+        int(row.id.seq.0),
+        row.id.index,
+        int(row.time.0),
+        int(row.order.0),
+        row.user.0,
+        int(row.execution.0),
+        row.symbol.0,
+        int(row.trade.0),
+        row.side.word(),
+        row.liquidity.word(),
+        int(row.price.0),
+        int(row.quantity.0),
+        Decimal(row.quote, scale),
+        units.text(connection, row.fee_asset, row.fee)?,
+        row.fee_asset.0,
+    ])?)
 }
 
 pub(crate) fn put_positions(connection: &Connection, units: &mut Units, rows: &[PositionRow]) -> Result<(), Fault> {

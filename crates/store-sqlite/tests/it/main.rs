@@ -11,3 +11,4 @@ mod views;
 mod history;
 mod rewind;
 mod derived;
+mod retired;

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use store_sqlite::store::{Role, SqliteStore};
 use tempfile::TempDir;
 
-const FUSE: &str = "fuse has blown";
+pub(crate) const FUSE: &str = "fuse has blown";
 
 pub(crate) struct SqliteSubject {
     store: Option<SqliteStore>,
@@ -39,7 +39,7 @@ impl SqliteSubject {
 }
 
 /// Lets every write of every table count down.
-fn lay(connection: &Connection) {
+pub(crate) fn lay(connection: &Connection) {
     connection.execute_batch("CREATE TABLE fuse (writes_left INTEGER NOT NULL) STRICT").unwrap();
     let mut tables =
         connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'fuse'").unwrap();
@@ -54,6 +54,14 @@ fn lay(connection: &Connection) {
             );
             connection.execute_batch(&trigger).unwrap();
         }
+    }
+}
+
+/// The next writes but so many fail, or none does.
+pub(crate) fn set_fuse(connection: &Connection, writes: Option<u64>) {
+    connection.execute("DELETE FROM fuse", []).unwrap();
+    if let Some(writes) = writes {
+        connection.execute("INSERT INTO fuse VALUES (?1)", [i64::try_from(writes).unwrap()]).unwrap();
     }
 }
 
@@ -101,10 +109,7 @@ impl Subject for SqliteSubject {
     }
 
     fn interrupt_after(&mut self, writes: Option<u64>) {
-        self.fuse.execute("DELETE FROM fuse", []).unwrap();
-        if let Some(writes) = writes {
-            self.fuse.execute("INSERT INTO fuse VALUES (?1)", [i64::try_from(writes).unwrap()]).unwrap();
-        }
+        set_fuse(&self.fuse, writes);
     }
 
     fn reopen(&mut self) {
