@@ -17,6 +17,7 @@ pub mod answer;
 pub mod restart;
 pub mod routed;
 pub mod standby;
+pub mod retired;
 pub mod limits;
 mod apply;
 mod sorted;

@@ -318,10 +318,9 @@ fn joined<T: Dated>(page: Page<T>, later: Vec<T>) -> Vec<T> {
 }
 
 /// Of rows that all match, oldest first, those that a selection takes.
-fn select<T, Id>(mut rows: Vec<T>, selection: &Selection<Id>) -> Vec<T> {
-    let oldest = selection.first.is_some() || selection.time.from.is_some();
+pub(crate) fn select<T, Id>(mut rows: Vec<T>, selection: &Selection<Id>) -> Vec<T> {
     let surplus = rows.len().saturating_sub(selection.limit);
-    if oldest {
+    if selection.takes_oldest() {
         rows.truncate(selection.limit);
     } else {
         rows.drain(..surplus);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use archives::{Archive, Routes};
 use domain::text::ShardName;
+use projector::batch::Stream;
 use projector::buckets::Interval;
 use projector::settings::Settings;
 use serde::Deserialize;
@@ -230,6 +231,21 @@ impl Config {
             anyhow::ensure!((100..=3_600_000).contains(&timeout_ms), "{name} must be from 100 to 3600000");
         }
         self.check_derived()
+    }
+
+    /// The streams of a place of the archive, in the order in which it should be fed.
+    pub(crate) fn archived_streams(&self, place: &str) -> Vec<Stream> {
+        let mut streams: Vec<Stream> = self.archive.streams_of(place).collect();
+        if !streams.is_empty() || self.place_of_closed_orders() == Some(place) {
+            // What its numbers are in.
+            streams.insert(0, Stream::Reference);
+        }
+        streams
+    }
+
+    /// Where closed orders go that a shard gives up; absent: there is no shard.
+    pub(crate) fn place_of_closed_orders(&self) -> Option<&str> {
+        (!self.shards.is_empty()).then(|| self.archive.place_of_closed_orders())
     }
 
     /// How derived collections are cut.

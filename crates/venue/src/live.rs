@@ -149,9 +149,9 @@ impl Live {
         let (mut history, mut routed, mut learner) = (None, None, None);
         if let Some(stores) = &mut stores {
             stores.meet(&read_model.shard_map())?;
-            let (readers, over_shards) = stores.history(&read_model);
-            learner = fill_memory(&read_model, stores, &readers, &logs, &written, &stop)?;
-            (history, routed) = (Some(readers), over_shards);
+            let readers = stores.history(&read_model, venue);
+            learner = fill_memory(&read_model, stores, &readers.history, &logs, &written, &stop)?;
+            (history, routed) = (Some(readers.history), readers.over_shards.map(|over| over.routed));
         }
         let copy = || Engine::from_state(&state).context("the state just recovered cannot be copied");
         let copy = beside.replayer.then(copy).transpose()?;

@@ -4,6 +4,7 @@ pub(crate) mod member;
 pub(crate) mod postgres;
 pub(crate) mod standby;
 pub(crate) mod archive;
+pub(crate) mod retired;
 mod collections;
 
 use std::collections::BTreeMap;
@@ -20,8 +21,10 @@ use projector::batch::Stream;
 use projector::follower::{Source, SourceError};
 use projector::history::{Halves, History, OrderHistory, TradeHistory};
 use projector::lineage::Lineage;
+use projector::retired::RetiredHistory;
 use projector::store::StoreError;
 use readmodel::model::ReadModel;
+use readmodel::retired::WithRetired;
 use readmodel::routed::Routed;
 use readmodel::standby::Replicated;
 use store_postgres::history::PostgresOrders;
@@ -44,10 +47,30 @@ pub(crate) const READERS: usize = 4;
 pub(crate) struct Stores {
     orders: Orders,
     trades: Arc<dyn TradeHistory>,
+    /// What shards have given up; absent: there are none.
+    retired: Option<Arc<dyn RetiredHistory>>,
     /// Derived collections and audit log.
     pub(crate) archive: Arc<dyn ArchiveHistory>,
     found: Vec<Found>,
     pub(crate) members: Vec<Member>,
+}
+
+/// What reads the stores of a venue.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    pub(crate) history: Arc<dyn History>,
+    /// Absent: orders, fills and money are in the embedded store.
+    pub(crate) over_shards: Option<OverShards>,
+}
+
+/// What reads shards.
+#[derive(Debug)]
+pub(crate) struct OverShards {
+    /// Leads to each shard.
+    pub(crate) routed: Arc<Routed>,
+    /// Adds what they have given up.
+    #[expect(dead_code, reason = "it is told by the thread that retires rows of shards")]
+    pub(crate) retired: Arc<WithRetired>,
 }
 
 /// Where orders, fills and money are read.
@@ -84,8 +107,9 @@ impl Stores {
         let mut members = member::open(config)?;
         let orders = readers(config, &members).context("cannot read the store")?;
         let (trades, archive) = archive_readers(config, &members).context("cannot read the archive")?;
+        let retired = retired::reader(config).context("cannot read the closed orders")?;
         let found = look(&mut members)?;
-        Ok(Self { orders, trades, archive: Arc::new(archive), found, members })
+        Ok(Self { orders, trades, retired, archive: Arc::new(archive), found, members })
     }
 
     /// Tells the databases of shards which they are, and refuses those that know better.
@@ -113,19 +137,25 @@ impl Stores {
         Ok(())
     }
 
-    /// What is read back, and if it is from shards, what leads to each.
-    pub(crate) fn history(&self, model: &Arc<ReadModel>) -> (Arc<dyn History>, Option<Arc<Routed>>) {
-        let (orders, routed): (Arc<dyn OrderHistory>, _) = match &self.orders {
+    /// What is read back, by a venue.
+    pub(crate) fn history(&self, model: &Arc<ReadModel>, venue: VenueId) -> Readers {
+        let (orders, over_shards): (Arc<dyn OrderHistory>, _) = match &self.orders {
             Orders::Embedded(orders) => (Arc::clone(orders), None),
             Orders::Shards(shards) => {
                 let mut shards = shards.iter().map(|shard| (shard.name, shard.history(model)));
                 let (first, orders) = shards.next().expect("there is a shard, or orders are in the embedded store");
                 let routed = Arc::new(Routed::new(Arc::clone(model), first, orders));
                 shards.for_each(|(name, orders)| routed.put(name, orders));
-                (Arc::clone(&routed) as Arc<dyn OrderHistory>, Some(routed))
+                let shards: Arc<dyn OrderHistory> = Arc::<Routed>::clone(&routed);
+                let closed = self.retired.clone().expect("shards have a place for what they give up");
+                let retired = Arc::new(WithRetired::new(shards, closed, venue));
+                if let Err(error) = retired.refresh() {
+                    tracing::warn!(%error, "closed orders that left the shards cannot be read yet");
+                }
+                (Arc::<WithRetired>::clone(&retired), Some(OverShards { routed, retired }))
             }
         };
-        (Arc::new(Halves { orders, trades: Arc::clone(&self.trades) }), routed)
+        Readers { history: Arc::new(Halves { orders, trades: Arc::clone(&self.trades) }), over_shards }
     }
 
     /// The standbys of all shards.
@@ -340,13 +370,13 @@ fn archive_readers(config: &Config, members: &[Member]) -> anyhow::Result<(Arc<d
         member.map(|member| Arc::clone(&member.lineage))
     };
     let mut readers: BTreeMap<&str, Reader> = BTreeMap::new();
-    let embedded = config.archive.streams_of(EMBEDDED);
+    let embedded = config.archived_streams(EMBEDDED);
     if !embedded.is_empty() {
         let file = config.store_directory().join(member::ARCHIVE_FILE);
         readers.insert(EMBEDDED, Reader::new(SqliteTrades::open(&file, READERS, lineage(&embedded))?));
     }
     for place in &config.archives {
-        let lineage = lineage(&config.archive.streams_of(&place.name));
+        let lineage = lineage(&config.archived_streams(&place.name));
         let reader = archive::reader(place, lineage).with_context(|| format!("archive {}", place.name))?;
         readers.insert(&place.name, reader);
     }

@@ -7,4 +7,5 @@ mod history;
 mod restart;
 mod routed;
 mod standby;
+mod retired;
 mod rows;

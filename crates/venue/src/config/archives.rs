@@ -12,8 +12,11 @@ use super::{RESERVED, Shard};
 /// What a route says that leads to the embedded store.
 pub(crate) const EMBEDDED: &str = "sqlite";
 
+/// What the closed orders that shards have given up, and their fills, are called in a route. They are no stream.
+const CLOSED_ORDERS: &str = "closed_orders";
+
 /// The streams of an archive, in the order in which it should be fed after `reference`, and what each is called in a route.
-const COLLECTIONS: [(&str, Stream); 7] = [
+const STREAMS: [(&str, Stream); 7] = [
     ("completed_trades", Stream::Trades),
     ("audit_logs", Stream::Audit),
     ("klines", Stream::Klines),
@@ -77,20 +80,19 @@ impl Kind {
 pub(crate) struct Routes(BTreeMap<String, String>);
 
 impl Routes {
-    /// The streams of a database, in the order in which it should be fed.
-    pub(crate) fn streams_of(&self, archive: &str) -> Vec<Stream> {
-        let routed = COLLECTIONS.into_iter().filter(|(collection, _)| self.place(collection) == archive);
-        let mut streams: Vec<Stream> = routed.map(|(_, stream)| stream).collect();
-        if !streams.is_empty() {
-            // What its numbers are in.
-            streams.insert(0, Stream::Reference);
-        }
-        streams
+    /// The streams of a place but `reference`, in the order in which it should be fed.
+    pub(super) fn streams_of(&self, place: &str) -> impl Iterator<Item = Stream> {
+        STREAMS.into_iter().filter(move |(collection, _)| self.place(collection) == place).map(|(_, stream)| stream)
+    }
+
+    /// Where closed orders go that a shard gives up.
+    pub(super) fn place_of_closed_orders(&self) -> &str {
+        self.place(CLOSED_ORDERS)
     }
 
     /// Where a stream is.
     pub(crate) fn place_of(&self, stream: Stream) -> &str {
-        let known = COLLECTIONS.into_iter().find(|(_, known)| *known == stream);
+        let known = STREAMS.into_iter().find(|(_, known)| *known == stream);
         known.map_or(EMBEDDED, |(collection, _)| self.place(collection))
     }
 
@@ -99,7 +101,8 @@ impl Routes {
     }
 
     pub(super) fn check(&self, archives: &[Archive], shards: &[Shard]) -> anyhow::Result<()> {
-        let known: Vec<&str> = COLLECTIONS.into_iter().map(|(collection, _)| collection).collect();
+        let streams = STREAMS.into_iter().map(|(collection, _)| collection);
+        let known: Vec<&str> = streams.chain([CLOSED_ORDERS]).collect();
         for (collection, place) in &self.0 {
             anyhow::ensure!(
                 known.contains(&collection.as_str()),
@@ -108,6 +111,11 @@ impl Routes {
             );
             let there = place == EMBEDDED || archives.iter().any(|archive| archive.name == *place);
             anyhow::ensure!(there, "[archive]: {collection} is routed to {place:?}, which no [[archives]] entry is");
+        }
+        let closed_orders = archives.iter().find(|archive| archive.name == self.place_of_closed_orders());
+        if let Some(Archive { name, kind, .. }) = closed_orders {
+            let kind = kind.word();
+            anyhow::bail!("[archive]: closed_orders cannot be routed to {name}: the kind {kind} does not take them");
         }
         let shards = shards.iter().map(|shard| shard.name.as_str());
         let mut names: BTreeSet<&str> = RESERVED.into_iter().chain([EMBEDDED]).chain(shards).collect();
@@ -146,11 +154,23 @@ mod tests {
     #[test]
     fn collections_are_where_they_are_routed() {
         let config = load(TWO).unwrap();
-        assert_eq!(config.archive.streams_of("a"), [Stream::Reference, Stream::Audit]);
-        assert_eq!(config.archive.streams_of("b"), [Stream::Reference, Stream::Trades]);
+        assert_eq!(config.archived_streams("a"), [Stream::Reference, Stream::Audit]);
+        assert_eq!(config.archived_streams("b"), [Stream::Reference, Stream::Trades]);
         assert_eq!(config.archive.place_of(Stream::Klines), EMBEDDED);
         assert_eq!((config.archive.place_of(Stream::Trades), config.archive.place_of(Stream::Users)), ("b", EMBEDDED));
         assert_eq!(Config::default().archive.place_of(Stream::Audit), EMBEDDED);
+    }
+
+    #[test]
+    fn a_place_that_has_only_closed_orders_knows_what_their_numbers_are_in() {
+        let routed = STREAMS.map(|(collection, _)| format!("{collection} = \"a\"\n")).concat();
+        let archive = "[[archives]]\nname = \"a\"\nkind = \"mongodb\"\nurl = \"mongodb://127.0.0.1/a\"\n";
+        let shard = "[[shards]]\nname = \"s\"\nurl = \"postgres://localhost/s\"\n";
+        let without = load(&format!("[archive]\n{routed}{archive}")).unwrap();
+        assert_eq!((without.place_of_closed_orders(), without.archived_streams(EMBEDDED)), (None, vec![]));
+        let with = load(&format!("[archive]\n{routed}{archive}{shard}")).unwrap();
+        assert_eq!(with.place_of_closed_orders(), Some(EMBEDDED));
+        assert_eq!(with.archived_streams(EMBEDDED), [Stream::Reference]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(crate) fn members(config: &Config, access: Access) -> anyhow::Result<Vec<Mem
     let mut members = Vec::new();
     for archive in &config.archives {
         let lineage = Arc::new(Lineage::default());
-        for stream in config.archive.streams_of(&archive.name) {
+        for stream in config.archived_streams(&archive.name) {
             let store = store(archive, stream, access).with_context(|| format!("archive {}", archive.name))?;
             let (name, lineage) = (archive.name.clone(), Arc::clone(&lineage));
             members.push(Member { name, shard: None, role: Role::Archive, streams: vec![stream], lineage, store });

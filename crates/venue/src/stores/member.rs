@@ -111,16 +111,16 @@ pub(crate) struct SqliteFile {
     streams: Vec<Stream>,
 }
 
-/// The files of the embedded store: where there are no shards the hot one, and the archive unless everything of it is routed elsewhere.
+/// The files of the embedded store: where there are no shards the hot one, and the archive unless everything of it is routed elsewhere,
+/// the closed orders of shards included.
 pub(crate) fn files(config: &Config) -> Vec<SqliteFile> {
     let directory = config.store_directory();
     let streams_of_hot = store_sqlite::store::Role::Hot.streams().to_vec();
     let hot = SqliteFile { role: Role::Hot, path: directory.join(HOT_FILE), streams: streams_of_hot };
-    let stays = |stream: &Stream| *stream == Stream::Reference || config.archive.place_of(*stream) == EMBEDDED;
-    let streams: Vec<Stream> = store_sqlite::store::Role::Archive.streams().iter().copied().filter(stays).collect();
+    let streams = config.archived_streams(EMBEDDED);
     let archive = SqliteFile { role: Role::Archive, path: directory.join(ARCHIVE_FILE), streams };
     let hot = Some(hot).filter(|_| config.shards.is_empty());
-    hot.into_iter().chain(Some(archive).filter(|archive| archive.streams.len() > 1)).collect()
+    hot.into_iter().chain(Some(archive).filter(|archive| !archive.streams.is_empty())).collect()
 }
 
 /// The stores that are behind a network.
