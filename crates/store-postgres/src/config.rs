@@ -14,6 +14,7 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::fault::Fault;
+use crate::ranges::RangeWidth;
 
 /// How long to try one host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,6 +30,8 @@ pub struct PostgresConfig {
     pub(crate) shard: Option<ShardId>,
     /// Whether a store brings an older schema up to date when it connects; otherwise it waits until somebody does.
     pub migrates: bool,
+    /// How wide the ranges of order ids are to be in a database that has none yet; one that has some keeps theirs.
+    pub range_width: RangeWidth,
     /// How long one statement may take.
     pub statement_timeout: Duration,
 }
@@ -58,7 +61,8 @@ impl PostgresConfig {
             server.tcp_user_timeout(UNACKNOWLEDGED_MAX);
         }
         let tls = MakeRustlsConnect::new(tls(ca_file)?);
-        Ok(Self { server, tls, shard: None, migrates: true, statement_timeout: Duration::from_secs(30) })
+        let (range_width, statement_timeout) = (RangeWidth::default(), Duration::from_secs(30));
+        Ok(Self { server, tls, shard: None, migrates: true, range_width, statement_timeout })
     }
 
     /// The same database, which must be that of this shard.

@@ -9,7 +9,7 @@ use tokio_postgres::types::ToSql;
 use crate::config::PostgresConfig;
 use crate::fault::Fault;
 use crate::link::{Link, Session};
-use crate::ranges::Ranges;
+use crate::ranges::{RangeWidth, Ranges};
 use crate::units::{Subject, Units, of_steps};
 use crate::write::symbols::{COPY_ORDERS, order_lines, status_words};
 use crate::write::{int, small};
@@ -42,6 +42,7 @@ pub struct PlainWriter {
     link: Link,
     units: Units,
     ranges: Ranges,
+    range_width: RangeWidth,
 }
 
 impl PlainWriter {
@@ -55,15 +56,15 @@ impl PlainWriter {
             session.client.batch_execute(set).await?;
             units.read(&session.client).await
         })?;
-        Ok(Self { link, units, ranges: Ranges::default() })
+        Ok(Self { link, units, ranges: Ranges::default(), range_width: config.range_width })
     }
 
     /// Writes limit orders that are not there yet; one where they go one by one.
     pub fn write(&mut self, way: Way, orders: &[OrderRow]) -> Result<(), Fault> {
-        let Self { link, units, ranges } = self;
+        let Self { link, units, ranges, range_width } = self;
         link.run(async |session| {
             units.know(&session.client, orders.iter().map(|row| Subject::Symbol(row.symbol))).await?;
-            ranges.prepare(session, orders.iter().map(|row| row.order)).await?;
+            ranges.prepare(session, *range_width, orders.iter().map(|row| row.order)).await?;
             match way {
                 Way::Single => one_by_one(session, &Columns::of(units, orders)?).await,
                 Way::Batch => at_once(session, &Columns::of(units, orders)?).await,

@@ -1,11 +1,14 @@
 //! Going back to a fork: the journal was restored to an earlier point, and rows from the abandoned branch must go.
 
+mod returning;
+
 use domain::ids::{Checkpoint, UserId};
 use domain::order::OrderKind;
 use domain::shard_map::ShardMap;
 use domain::state::{OrderState, State};
 use domain::units::{Amount, Seq, UnixNanos};
 use projector::batch::Stream;
+use projector::retired::RetiredHistory;
 use projector::rows::{
     BalanceRow, CreditLimitRow, KeyRow, PositionRow, SymbolRow, UserRow, VenueRow, WithdrawalRow, WithdrawalStatus,
 };
@@ -14,6 +17,7 @@ use crate::config::PostgresConfig;
 use crate::fault::Fault;
 use crate::link::{Link, Session};
 use crate::moves;
+use crate::rewind::returning::Returning;
 use crate::store::{STREAMS, locked_checkpoint, rewind_checkpoint};
 use crate::units::{Units, id, of_steps};
 use crate::write::{self, Decimals, int};
@@ -24,18 +28,29 @@ const REWRITE_ORDER: &str =
         client_order_id = $6
     WHERE order_id = $1";
 
+const RETIRED_AT: &str = "UPDATE retired_ranges SET last_seq = CASE WHEN last_seq <= $1 THEN last_seq END, retired_seq = $1 WHERE retired_seq > $1";
+
 /// Takes every stream that is past `to` back to it, in one transaction: rows from later commands go, and state rows that later
 /// commands changed are written as they are in `state`, which is the engine's at that sequence. Rewritten rows say that they were
 /// last changed at the fork, for when before it they were is not known any more.
 ///
+/// Orders that were open at the fork may have gone with their range since: they come back from where the rows of such ranges are.
+///
 /// Streams that are not past the fork stay where they are. Gives back those that moved. A store that is open meanwhile waits.
-pub fn rewind(config: &PostgresConfig, to: &Checkpoint, state: &State) -> Result<Vec<Stream>, Fault> {
+pub fn rewind(
+    config: &PostgresConfig,
+    to: &Checkpoint,
+    state: &State,
+    retired: Option<&dyn RetiredHistory>,
+) -> Result<Vec<Stream>, Fault> {
     if state.seq != to.seq {
         let what = format!("the state is of sequence {}, the fork at {}", state.seq.0, to.seq.0);
         return Err(Fault::Misuse(what));
     }
     let map = ShardMap::from_state(&state.shards, state.seq).map_err(|what| Fault::Misuse(what.to_owned()))?;
     let mut link = Link::open_migrated(config, "rewind")?;
+    // Asked outside of what drives the connection: whoever answers may drive one too.
+    let returning = Returning::find(&mut link, to, state, &map, retired)?;
     // What fails leaves the transaction open; it ends with the connection.
     link.run_long(async |session| {
         let settings =
@@ -49,7 +64,8 @@ pub fn rewind(config: &PostgresConfig, to: &Checkpoint, state: &State) -> Result
                 return Err(Fault::Misuse("the database follows another journal: empty it and begin again".into()));
             }
             if stored.seq > to.seq {
-                Fork { session, units: Units::default(), at: to.seq, state }.stream(stream).await?;
+                let units = Units::default();
+                Fork { session, units, at: to.seq, state, returning: &returning }.stream(stream).await?;
                 moves::rewind::rewind(session, stream, &map, to.seq).await?;
                 rewind_checkpoint(session, stream, to).await?;
                 moved.push(stream);
@@ -73,6 +89,7 @@ struct Fork<'a> {
     units: Units,
     at: Seq,
     state: &'a State,
+    returning: &'a Returning,
 }
 
 impl Fork<'_> {
@@ -173,6 +190,9 @@ impl Fork<'_> {
     async fn symbols(&mut self) -> Result<(), Fault> {
         let (state, last_seq) = (self.state, self.at);
         let placed = state.shards.symbols.len();
+        self.returning.put_back(self.session, &self.units).await?;
+        self.delete(RETIRED_AT).await?;
+        self.delete("DELETE FROM retired_prices WHERE seq > $1").await?;
         self.delete_tenures("DELETE FROM symbol_tenures WHERE from_seq > $1 OR symbol_id >= $2", placed).await?;
         self.delete("DELETE FROM order_fills WHERE seq > $1").await?;
         self.delete("DELETE FROM orders WHERE placed_seq > $1").await?;

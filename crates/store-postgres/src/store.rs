@@ -129,10 +129,9 @@ impl PostgresStore {
         self.holds(batch.stream())?;
         self.link()?;
         let Self { link, known, config, .. } = self;
-        let shard = config.shard;
         let link = link.as_mut().ok_or_else(|| Fault::Misuse("no connection".into()))?;
         link.run(async |session| {
-            let written = transaction(session, known, shard, batch).await;
+            let written = transaction(session, known, config, batch).await;
             if written.is_err() && session.client.batch_execute("ROLLBACK").await.is_err() {
                 tracing::debug!("the transaction ended with its connection");
             }
@@ -194,14 +193,16 @@ impl Store for PostgresStore {
 async fn transaction(
     session: &mut Session,
     known: &mut Known,
-    shard: Option<ShardId>,
+    config: &PostgresConfig,
     batch: &Batch,
 ) -> Result<Outcome, Fault> {
+    let mut width = config.range_width;
     match &batch.rows {
         Rows::Reference(rows) => known.units.know(&session.client, write::reference::subjects(rows)).await?,
         Rows::Symbols(rows) => {
             known.units.know(&session.client, write::symbols::subjects(rows)).await?;
-            known.ranges.prepare(session, rows.placed.iter().map(|row| row.order)).await?;
+            let placed = rows.placed.iter().map(|row| row.order);
+            width = known.ranges.prepare(session, width, placed).await?;
         }
         Rows::Users(rows) => known.units.know(&session.client, write::users::subjects(rows)).await?,
         Rows::Trades(_)
@@ -226,12 +227,12 @@ async fn transaction(
     // Where there is none yet, two writers see none: the second waits here, and finds that there is one now.
     let sql = if stored.is_some() { MOVE_CHECKPOINT } else { CLAIM_CHECKPOINT };
     set_checkpoint(session, sql, batch.stream(), &batch.to).await?;
-    if let Some(shard) = shard.filter(|_| !known.is_claimed) {
+    if let Some(shard) = config.shard.filter(|_| !known.is_claimed) {
         shard::claim(session, shard).await?;
     }
     match &batch.rows {
         Rows::Reference(rows) => write::reference::write(session, &known.units, rows).await?,
-        Rows::Symbols(rows) => write::symbols::write(session, &known.units, rows).await?,
+        Rows::Symbols(rows) => write::symbols::write(session, &known.units, width, rows).await?,
         Rows::Users(rows) => write::users::write(session, &known.units, rows).await?,
         Rows::Trades(_)
         | Rows::Audit(_)
@@ -242,7 +243,7 @@ async fn transaction(
         | Rows::Analytics(_) => return Err(Fault::Misuse("PostgreSQL holds no archive".into())),
     }
     session.client.batch_execute("COMMIT").await?;
-    known.is_claimed = shard.is_some();
+    known.is_claimed = config.shard.is_some();
     Ok(Outcome::Committed)
 }
 

@@ -13,6 +13,7 @@ use projector::batch::Stream;
 use projector::buckets::Interval;
 use projector::settings::Settings;
 use serde::Deserialize;
+use store_postgres::ranges::RangeWidth;
 
 /// Prefix of environment variables that override the file: `BUTTONWOOD_SNAPSHOT_EVERY=1000000`.
 const ENVIRONMENT_PREFIX: &str = "BUTTONWOOD_";
@@ -53,6 +54,9 @@ pub(crate) struct Config {
     /// How long rows stay where they were after a symbol or a user has moved to another shard, in seconds: as long as that shard could
     /// fail over to a standby from before.
     pub(crate) moved_rows_kept_s: u64,
+    /// For how many days after its last change a closed order and its fills stay in a PostgreSQL shard at least, by block time; then they
+    /// go where `closed_orders` of the archive is. Absent: they stay for ever.
+    pub(crate) hot_days: Option<u64>,
     /// The archive keeps positions as they were at the end of each so many minutes, besides the end of each day.
     pub(crate) position_history_minutes: u32,
     /// The archive keeps markets as they were at the end of each so many seconds.
@@ -99,6 +103,9 @@ pub(crate) struct Shard {
     /// Whether a start brings an older schema up to date; otherwise `buttonwood migrate` does.
     #[serde(default = "yes")]
     pub(crate) migrate: bool,
+    /// How many order ids are in a range, which goes as a whole: for a database that is empty; one that is not keeps its width.
+    #[serde(default)]
+    pub(crate) range_orders: Option<u64>,
 }
 
 /// A copy of a shard that follows it.
@@ -138,9 +145,24 @@ impl Shard {
         ShardName::new(&self.name).expect("a configuration is checked before it is used")
     }
 
+    /// How wide ranges are to be in a database that has none yet.
+    pub(crate) fn range_width(&self) -> RangeWidth {
+        let width = self
+            .range_orders
+            .map(|orders| RangeWidth::of_orders(orders).expect("a configuration is checked before it is used"));
+        width.unwrap_or_default()
+    }
+
     /// A shard without any further setting.
     pub(crate) fn at(name: &str, url: &str) -> Self {
-        Self { name: name.to_owned(), url: url.to_owned(), standby: Vec::new(), ca_file: None, migrate: true }
+        Self {
+            name: name.to_owned(),
+            url: url.to_owned(),
+            standby: Vec::new(),
+            ca_file: None,
+            migrate: true,
+            range_orders: None,
+        }
     }
 }
 
@@ -169,6 +191,7 @@ impl Default for Config {
             store: None,
             shards: Vec::new(),
             moved_rows_kept_s: 600,
+            hot_days: None,
             position_history_minutes: 15,
             market_snapshot_seconds: 10,
             market_snapshot_levels: 10,
@@ -222,6 +245,7 @@ impl Config {
         anyhow::ensure!(self.snapshot_every >= 1_000, "snapshot_every must be at least 1000");
         anyhow::ensure!(self.follower_lag_max >= 10_000, "follower_lag_max must be at least 10000");
         self.check_shards()?;
+        self.check_hot_days()?;
         self.archive.check(&self.archives, &self.shards)?;
         anyhow::ensure!((1..=86_400).contains(&self.chain_head_every_s), "chain_head_every_s must be from 1 to 86400");
         anyhow::ensure!((1..=60_000).contains(&self.answer_timeout_ms), "answer_timeout_ms must be from 1 to 60000");
@@ -271,10 +295,20 @@ impl Config {
         Ok(())
     }
 
+    fn check_hot_days(&self) -> anyhow::Result<()> {
+        let Some(days) = self.hot_days else { return Ok(()) };
+        anyhow::ensure!(days <= HOT_DAYS_MAX, "hot_days must be at most {HOT_DAYS_MAX}");
+        anyhow::ensure!(
+            !self.shards.is_empty(),
+            "hot_days is for PostgreSQL shards, and there is no [[shards]] entry: in the embedded store closed orders stay"
+        );
+        Ok(())
+    }
+
     fn check_shards(&self) -> anyhow::Result<()> {
         let most = usize::from(domain::limits::SHARDS_MAX);
         anyhow::ensure!(self.shards.len() <= most, "there can be at most {most} shards");
-        for (place, Shard { name, .. }) in self.shards.iter().enumerate() {
+        for (place, Shard { name, range_orders, .. }) in self.shards.iter().enumerate() {
             let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
             anyhow::ensure!(
                 ShardName::new(name).is_ok() && name.bytes().all(legal),
@@ -286,6 +320,12 @@ impl Config {
             );
             let is_twice = self.shards.iter().take(place).any(|other| other.name == *name);
             anyhow::ensure!(!is_twice, "two shards are named {name:?}");
+            anyhow::ensure!(
+                range_orders.is_none_or(|orders| RangeWidth::of_orders(orders).is_some()),
+                "range_orders of the shard {name:?} must be a power of two from {} to {}",
+                RangeWidth::ORDERS_MIN,
+                RangeWidth::ORDERS_MAX
+            );
         }
         Ok(())
     }
@@ -301,11 +341,14 @@ impl Config {
     }
 }
 
+/// A century: more is a slip.
+const HOT_DAYS_MAX: u64 = 36_500;
+
 /// Names of the files of the embedded store.
 const RESERVED: [&str; 2] = ["hot", "archive"];
 
 /// The names the environment may override.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
     "data",
     "listen",
     "allow_plaintext",
@@ -319,6 +362,7 @@ const NAMES: [&str; 24] = [
     "follower_lag_max",
     "store",
     "moved_rows_kept_s",
+    "hot_days",
     "position_history_minutes",
     "market_snapshot_seconds",
     "market_snapshot_levels",

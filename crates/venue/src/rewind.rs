@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::live;
 use crate::source::Logs;
 use crate::stores::member::{Access, Member, open_present};
+use crate::stores::retired;
 
 /// What about the followers.
 #[derive(Debug, ClapArgs)]
@@ -110,11 +111,19 @@ fn rewind(config: &Config) -> anyhow::Result<()> {
     let fork = last_common(&logs, end, &mut stores)?;
     let (checkpoint, state) = at_fork(&logs, &recovered, venue, config.cell, fork)?;
     println!("the journal ends at {}; it and the stores agree up to {}", end.0, fork.0);
+    let gone = retired::reader(config).context("closed orders in the archive")?;
     for Member { name, store, .. } in &mut stores {
-        for stream in store.rewind(&checkpoint, &state)? {
+        for stream in store.rewind(&checkpoint, &state, gone.as_deref())? {
             println!("{name}/{} taken back to {}", stream.word(), fork.0);
         }
         store.make_durable()?;
+    }
+    // Last: what was open at the fork has come back from there.
+    if let Some(gone) = gone
+        && gone.extent()?.is_some_and(|extent| extent.last_seq > fork)
+    {
+        retired::writer(config, venue)?.forget_after(fork)?;
+        println!("closed orders of after {} are no longer in the archive", fork.0);
     }
     let Recovered { engine, journal, mut event_log, .. } = recovered;
     journal.seal(RULES_VERSION, engine.time())?;

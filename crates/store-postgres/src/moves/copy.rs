@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use domain::ids::VenueId;
+use domain::ids::{SymbolId, VenueId};
 use domain::shards::Subject;
 use domain::units::Seq;
 use futures_util::{SinkExt as _, TryStreamExt as _};
@@ -19,9 +19,9 @@ use crate::config::PostgresConfig;
 use crate::fault::Fault;
 use crate::link::Session;
 use crate::migrate;
-use crate::ranges::Ranges;
+use crate::ranges::{RangeWidth, Ranges};
 use crate::store::{PostgresStore, checkpoint, locked_checkpoint};
-use crate::write::int;
+use crate::write::{int, small};
 
 /// Rows are sent on in pieces of this size.
 const PIECE_BYTES: usize = 64 << 10;
@@ -65,9 +65,10 @@ impl PostgresStore {
 
     fn copy_watched(&mut self, subject: Subject, source: &PostgresConfig, watch: &Watch) -> Result<Copying, Fault> {
         watch.is_at(0);
+        let width = self.config().range_width;
         let copied = self.link()?.run_long(async |session| {
             tokio::select! {
-                copied = copy(session, subject, source, watch) => copied,
+                copied = copy(session, subject, source, width, watch) => copied,
                 ended = ended(watch) => ended,
             }
         });
@@ -101,8 +102,6 @@ struct Source {
     client: Client,
     /// Through where its rows of the subject are complete.
     complete: Seq,
-    /// Ranges of order ids that it has.
-    ranges: Vec<u64>,
 }
 
 /// Why the source cannot be read.
@@ -142,15 +141,24 @@ impl Source {
             Having::Through(left) => left.min(stored.seq),
             Having::Incomplete(why) => return Err(NoSource::NotThere(why)),
         };
-        let ranges = match subject {
-            Subject::Symbol(_) => Ranges::stored(&client).await?,
-            Subject::User(_) => Vec::new(),
-        };
-        Ok(Self { client, complete, ranges })
+        Ok(Self { client, complete })
+    }
+
+    /// The ranges of order ids, so wide, that have orders of a symbol.
+    async fn ranges(&self, symbol: SymbolId, width: RangeWidth) -> Result<Vec<u64>, Fault> {
+        let sql = "SELECT DISTINCT order_id >> $2 FROM orders WHERE symbol_id = $1";
+        let rows = self.client.query(sql, &[&small(symbol.0)?, &i32::from(width.bits())]).await?;
+        Ok(rows.iter().map(|row| row.get::<_, i64>(0).cast_unsigned()).collect())
     }
 }
 
-async fn copy(session: &mut Session, subject: Subject, from: &PostgresConfig, watch: &Watch) -> Result<Copying, Fault> {
+async fn copy(
+    session: &mut Session,
+    subject: Subject,
+    from: &PostgresConfig,
+    width: RangeWidth,
+    watch: &Watch,
+) -> Result<Copying, Fault> {
     let stream = stream_of(subject);
     let Some(here) = checkpoint(&session.client, stream).await? else {
         return Ok(Copying::NotBegun);
@@ -160,7 +168,14 @@ async fn copy(session: &mut Session, subject: Subject, from: &PostgresConfig, wa
         Err(NoSource::Away(fault)) => return Ok(Copying::SourceAway(fault.to_string())),
         Err(NoSource::NotThere(why)) => return Ok(Copying::NotThere(why)),
     };
-    Ranges::default().make(session, source.ranges.iter().copied()).await?;
+    let (mut ranges, mut needed) = (Ranges::default(), Vec::new());
+    if let Subject::Symbol(symbol) = subject {
+        let width = ranges.width(session, width).await?;
+        needed = match source.ranges(symbol, width).await {
+            Ok(needed) => needed,
+            Err(fault) => return Ok(Copying::SourceAway(fault.to_string())),
+        };
+    }
     let settings = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0;
                     SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL synchronous_commit = on;
                     SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_bitmapscan = on";
@@ -176,6 +191,8 @@ async fn copy(session: &mut Session, subject: Subject, from: &PostgresConfig, wa
     if source.complete < here {
         return Ok(Copying::SourceBehind { source: source.complete, here });
     }
+    // Under the lock, for what is empty may go at any other time.
+    ranges.make(session, needed).await?;
     let copied = match take(&session.client, &source.client, subject, watch).await? {
         Ok(copied) => copied,
         Err(fault) => return Ok(Copying::SourceAway(fault.to_string())),

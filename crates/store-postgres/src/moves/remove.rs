@@ -29,6 +29,7 @@ const DELETE_LEDGER: &str = "DELETE FROM ledger AS l
       AND (l.leg = own.leg OR (l.leg = own.leg # 1 AND l.user_id IS NULL))";
 const DELETE_WITHDRAWALS: &str = "DELETE FROM withdrawals
     WHERE withdrawal_id IN (SELECT withdrawal_id FROM withdrawals WHERE user_id = $1 LIMIT $2)";
+const DELETE_RETIRED_PRICES: &str = "DELETE FROM retired_prices WHERE of_symbol = $1";
 const DELETE_BALANCES: &str = "DELETE FROM balances WHERE user_id = $1";
 const DELETE_CREDIT_LIMITS: &str = "DELETE FROM credit_limits WHERE user_id = $1";
 
@@ -97,7 +98,11 @@ fn remove(link: &mut Link, subject: Subject, watch: &Watch) -> Result<bool, Faul
     let mut walk = Walk { link, id: key.id, watch, removed: 0 };
     let finished = match subject {
         Subject::Symbol(_) => {
-            walk.by_key(NEXT_ORDERS, &DELETE_ORDERS)? && walk.by_key(NEXT_POSITIONS, &DELETE_POSITIONS)?
+            let many = walk.by_key(NEXT_ORDERS, &DELETE_ORDERS)? && walk.by_key(NEXT_POSITIONS, &DELETE_POSITIONS)?;
+            if many {
+                walk.whole(DELETE_RETIRED_PRICES)?;
+            }
+            many
         }
         Subject::User(_) => {
             let many = walk.some_at_a_time(DELETE_LEDGER)? && walk.some_at_a_time(DELETE_WITHDRAWALS)?;

@@ -10,11 +10,12 @@ pub(super) struct Table {
     rows: &'static str,
 }
 
-const SYMBOL: [Table; 4] = [
+const SYMBOL: [Table; 5] = [
     Table { name: "orders", rows: "SELECT * FROM orders WHERE symbol_id = $id" },
     Table { name: "open_orders", rows: "SELECT * FROM open_orders WHERE symbol_id = $id" },
     Table { name: "order_fills", rows: "SELECT * FROM order_fills WHERE symbol_id = $id" },
     Table { name: "positions", rows: "SELECT * FROM positions WHERE symbol_id = $id" },
+    Table { name: "retired_prices", rows: "SELECT * FROM retired_prices WHERE of_symbol = $id" },
 ];
 
 const USER: [Table; 4] = [

@@ -11,14 +11,14 @@ use crate::copy::Lines;
 use crate::fault::Fault;
 use crate::link::Session;
 use crate::moves;
-use crate::ranges::range_of;
+use crate::ranges::RangeWidth;
 use crate::units::{Subject, Units, of_steps};
 
 pub(crate) const COPY_ORDERS: &str = "COPY orders (order_id, placed_seq, placed_time, last_seq, updated_time, user_id, symbol_id, maker_ppm, taker_ppm,
     side, kind, time_in_force, price, placed_quantity, placed_quote, client_order_id, quantity, executed, executed_quote,
     status, close_reason) FROM STDIN";
 const COPY_OPEN: &str = "COPY open_orders (order_id, user_id, symbol_id) FROM STDIN";
-const COPY_FILLS: &str =
+pub(crate) const COPY_FILLS: &str =
     "COPY order_fills (order_id, trade_id, seq, time, execution, event_index, user_id, symbol_id, fee_asset_id, side,
     liquidity, price, quantity, quote, fee) FROM STDIN";
 const DELETE_OPEN: &str = "DELETE FROM open_orders WHERE order_id = ANY ($1::bigint[])";
@@ -74,15 +74,20 @@ pub(crate) fn subjects(rows: &SymbolsRows) -> impl Iterator<Item = Subject> {
     placed.chain(changed).chain(positions).map(Subject::Symbol).chain(fills)
 }
 
-pub(crate) async fn write(session: &mut Session, units: &Units, rows: &SymbolsRows) -> Result<(), Fault> {
+pub(crate) async fn write(
+    session: &mut Session,
+    units: &Units,
+    width: RangeWidth,
+    rows: &SymbolsRows,
+) -> Result<(), Fault> {
     let copy_orders = session.statement(COPY_ORDERS).await?;
     let copy_open = session.statement(COPY_OPEN).await?;
     let copy_fills = session.statement(COPY_FILLS).await?;
     order_lines(units, &rows.placed)?.send(&session.client, &copy_orders).await?;
     open_lines(&rows.placed).send(&session.client, &copy_open).await?;
     fill_lines(units, &rows.fills)?.send(&session.client, &copy_fills).await?;
-    for changes in rows.changed.chunk_by(|one, next| range_of(one.order) == range_of(next.order)) {
-        change_orders(session, units, changes).await?;
+    for changes in rows.changed.chunk_by(|one, next| width.range_of(one.order) == width.range_of(next.order)) {
+        change_orders(session, units, width, changes).await?;
     }
     close_orders(session, &rows.changed).await?;
     put_positions(session, units, &rows.positions).await?;
@@ -152,7 +157,7 @@ fn open_lines(rows: &[OrderRow]) -> Lines {
     lines
 }
 
-fn fill_lines(units: &Units, rows: &[FillRow]) -> Result<Lines, Fault> {
+pub(crate) fn fill_lines(units: &Units, rows: &[FillRow]) -> Result<Lines, Fault> {
     let mut lines = Lines::with_capacity(rows.len(), 140);
     for row in rows {
         let of = units.symbol(row.symbol)?;
@@ -167,9 +172,14 @@ fn fill_lines(units: &Units, rows: &[FillRow]) -> Result<Lines, Fault> {
 }
 
 /// Only what changed, of orders in one range.
-async fn change_orders(session: &mut Session, units: &Units, changes: &[OrderChange]) -> Result<(), Fault> {
+async fn change_orders(
+    session: &mut Session,
+    units: &Units,
+    width: RangeWidth,
+    changes: &[OrderChange],
+) -> Result<(), Fault> {
     let Some(first) = changes.first() else { return Ok(()) };
-    let range = range_of(first.order);
+    let range = width.range_of(first.order);
     let executed: Vec<&OrderChange> = changes.iter().filter(|change| change.executed.is_some()).collect();
     let others: Vec<&OrderChange> = changes.iter().filter(|change| change.executed.is_none()).collect();
     change_status(session, range, &others).await?;

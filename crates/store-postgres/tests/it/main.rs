@@ -15,5 +15,7 @@ mod tls;
 mod server;
 mod views;
 mod moves;
+mod elsewhere;
+mod retire;
 mod router;
 mod diagram;

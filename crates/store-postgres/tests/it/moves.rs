@@ -456,7 +456,8 @@ fn a_rewind_takes_back_who_has_what() {
     let mut shards = followers(&databases, &blocks, &head);
     follow(&mut shards, &blocks, &head);
     for shard in &mut shards {
-        rewind(&shard.config, &Checkpoint { epoch: Epoch(1), ..at.checkpoint() }, &state_then).unwrap();
+        let at = Checkpoint { epoch: Epoch(1), ..at.checkpoint() };
+        rewind(&shard.config, &at, &state_then, None).unwrap();
         shard.stores = Stores::open(&shard.config);
         shard.shares = STREAMS.map(|stream| {
             let mut share = Share::of(shard.id, then.clone());

@@ -172,6 +172,6 @@ impl Subject for PostgresSubject {
 
 impl Rewinds for PostgresSubject {
     fn rewind(&mut self, to: &Checkpoint, state: &State) -> Result<Vec<Stream>, String> {
-        rewind(&self.databases.config(&self.database), to, state).map_err(|error| format!("{error:?}"))
+        rewind(&self.databases.config(&self.database), to, state, None).map_err(|error| format!("{error:?}"))
     }
 }

@@ -9,8 +9,10 @@ use domain::ids::{Checkpoint, ShardId};
 use domain::shards::Subject;
 use domain::state::State;
 use domain::text::ShardName;
+use domain::units::Seq;
 use projector::batch::Stream;
 use projector::lineage::Lineage;
+use projector::retired::RetiredHistory;
 use projector::store::{ReadStream, Store, StoreError, StoredRow};
 use store_postgres::config::PostgresConfig;
 use store_postgres::moves::copy::Copying;
@@ -28,8 +30,14 @@ pub(crate) const ARCHIVE_FILE: &str = "archive.db";
 
 /// What a venue does with a store.
 pub(crate) trait Kept: Store + ReadStream + fmt::Debug + Send {
-    /// Takes the streams that are past `to`, or on another branch, back to it; which were.
-    fn rewind(&mut self, to: &Checkpoint, state: &State) -> anyhow::Result<Vec<Stream>>;
+    /// Takes the streams that are past `to`, or on another branch, back to it; which were. Orders that were open then may have been
+    /// retired since: they come back from there.
+    fn rewind(
+        &mut self,
+        to: &Checkpoint,
+        state: &State,
+        retired: Option<&dyn RetiredHistory>,
+    ) -> anyhow::Result<Vec<Stream>>;
 
     /// What keeps the store from being written or read at present, in words for an operator.
     fn trouble(&self) -> Option<&str>;
@@ -49,6 +57,11 @@ pub(crate) trait Kept: Store + ReadStream + fmt::Debug + Send {
         Ok(Vec::new())
     }
 
+    /// How far the closed orders go, at least, that the store gave up.
+    fn retired_through(&mut self) -> Result<Option<Seq>, StoreError> {
+        Ok(None)
+    }
+
     /// The shard that the store says it is, if it does.
     fn found_shard(&mut self) -> Result<Option<ShardId>, StoreError> {
         Ok(None)
@@ -59,7 +72,12 @@ pub(crate) trait Kept: Store + ReadStream + fmt::Debug + Send {
 }
 
 impl Kept for SqliteStore {
-    fn rewind(&mut self, to: &Checkpoint, state: &State) -> anyhow::Result<Vec<Stream>> {
+    fn rewind(
+        &mut self,
+        to: &Checkpoint,
+        state: &State,
+        _: Option<&dyn RetiredHistory>,
+    ) -> anyhow::Result<Vec<Stream>> {
         Ok(self.rewind(to, state)?)
     }
 

@@ -6,8 +6,10 @@ use anyhow::Context;
 use domain::ids::{Checkpoint, ShardId};
 use domain::shards::Subject;
 use domain::state::State;
+use domain::units::Seq;
 use projector::batch::Stream;
 use projector::lineage::Lineage;
+use projector::retired::RetiredHistory;
 use projector::store::StoreError;
 use store_postgres::config::PostgresConfig;
 use store_postgres::moves::copy::Copying;
@@ -23,6 +25,7 @@ pub(crate) fn place(shard: &Shard) -> anyhow::Result<PostgresConfig> {
     let place = PostgresConfig::new(&shard.url, shard.ca_file.as_ref());
     let mut place = place.with_context(|| format!("shard {}", shard.name))?;
     place.migrates = shard.migrate;
+    place.range_width = shard.range_width();
     Ok(place)
 }
 
@@ -57,8 +60,13 @@ pub(crate) fn members_of(shard: &Shard, access: Access, lineage: &Arc<Lineage>) 
 
 impl Kept for PostgresStore {
     /// All streams of the database at once: the first of the three members takes the others along.
-    fn rewind(&mut self, to: &Checkpoint, state: &State) -> anyhow::Result<Vec<Stream>> {
-        Ok(rewind::rewind(self.config(), to, state)?)
+    fn rewind(
+        &mut self,
+        to: &Checkpoint,
+        state: &State,
+        retired: Option<&dyn RetiredHistory>,
+    ) -> anyhow::Result<Vec<Stream>> {
+        Ok(rewind::rewind(self.config(), to, state, retired)?)
     }
 
     fn trouble(&self) -> Option<&str> {
@@ -75,6 +83,10 @@ impl Kept for PostgresStore {
 
     fn leftovers(&mut self) -> Result<Vec<Leftover>, StoreError> {
         Self::leftovers(self)
+    }
+
+    fn retired_through(&mut self) -> Result<Option<Seq>, StoreError> {
+        Self::retired_through(self)
     }
 
     fn found_shard(&mut self) -> Result<Option<ShardId>, StoreError> {

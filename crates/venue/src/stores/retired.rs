@@ -13,7 +13,6 @@ use crate::config::Config;
 use crate::config::archives::EMBEDDED;
 
 /// Opens the place that they are routed to, to bring rows of this venue there; one at a time may be used.
-#[expect(dead_code, reason = "it is opened by the thread that retires rows of shards")]
 pub(crate) fn writer(config: &Config, venue: VenueId) -> anyhow::Result<Box<dyn RetiredStore>> {
     let place = config.place_of_closed_orders().context("only shards give up closed orders")?;
     anyhow::ensure!(place == EMBEDDED, "closed orders cannot be kept in {place}");

@@ -6,6 +6,7 @@ use domain::ids::Checkpoint;
 use domain::state::State;
 use projector::batch::Stream;
 use projector::lineage::Lineage;
+use projector::retired::RetiredHistory;
 use store_dynamodb::config::DynamoConfig;
 use store_dynamodb::history::DynamoHistory;
 use store_dynamodb::rewind::rewind;
@@ -42,7 +43,12 @@ pub(super) fn migrate(archive: &Archive) -> anyhow::Result<String> {
 }
 
 impl Kept for DynamoStore {
-    fn rewind(&mut self, to: &Checkpoint, state: &State) -> anyhow::Result<Vec<Stream>> {
+    fn rewind(
+        &mut self,
+        to: &Checkpoint,
+        state: &State,
+        _: Option<&dyn RetiredHistory>,
+    ) -> anyhow::Result<Vec<Stream>> {
         let moved = rewind(self.config(), self.stream(), to, state)?;
         Ok(if moved { vec![self.stream()] } else { Vec::new() })
     }

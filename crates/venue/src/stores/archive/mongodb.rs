@@ -6,6 +6,7 @@ use domain::ids::Checkpoint;
 use domain::state::State;
 use projector::batch::Stream;
 use projector::lineage::Lineage;
+use projector::retired::RetiredHistory;
 use store_mongodb::config::MongoConfig;
 use store_mongodb::history::MongoHistory;
 use store_mongodb::rewind::rewind;
@@ -40,7 +41,12 @@ pub(super) fn migrate(archive: &Archive) -> anyhow::Result<String> {
 }
 
 impl Kept for MongoStore {
-    fn rewind(&mut self, to: &Checkpoint, state: &State) -> anyhow::Result<Vec<Stream>> {
+    fn rewind(
+        &mut self,
+        to: &Checkpoint,
+        state: &State,
+        _: Option<&dyn RetiredHistory>,
+    ) -> anyhow::Result<Vec<Stream>> {
         let moved = rewind(self.config(), self.stream(), to, state)?;
         Ok(if moved { vec![self.stream()] } else { Vec::new() })
     }

@@ -1,0 +1,360 @@
+//! Ranges of order ids that may go: what they have, their rows in order, and the transaction that drops them; see `docs/postgresql.md`.
+//!
+//! The rows are copied elsewhere before. Those of closed orders never change, so whatever is interrupted begins again from what is there.
+
+mod drop;
+mod survey;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use domain::ids::{OrderId, SymbolId, TradeId, VenueId};
+use domain::units::{Epoch, Seq, UnixNanos};
+use projector::retired::{RetireError, RetiredStore};
+use projector::rows::{FillRow, OrderRow};
+use projector::store::StoreError;
+use tokio_postgres::Client;
+
+use crate::config::PostgresConfig;
+use crate::decode::Columns;
+use crate::decode::symbols::{self, select_fills, select_orders};
+use crate::fault::Fault;
+use crate::link::{Link, Session};
+use crate::ranges::{RangeWidth, Ranges, stored_width};
+use crate::store::PostgresStore;
+use crate::units::Units;
+use crate::write::int;
+
+/// Rows that are read, and held in memory, at a time.
+const PORTION_ROWS: i64 = 2_000;
+
+const NEXT_ORDERS: &str = select_orders!("WHERE order_id > $1 AND order_id < $2 ORDER BY order_id LIMIT $3");
+const NEXT_FILLS: &str = select_fills!(
+    "WHERE order_id >= $1 AND order_id < $3 AND (order_id > $1 OR trade_id > $2) ORDER BY order_id, trade_id LIMIT $4"
+);
+
+/// A range of order ids of one database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderRange {
+    number: u64,
+    width: RangeWidth,
+}
+
+impl OrderRange {
+    /// Its first order id.
+    pub const fn first(self) -> OrderId {
+        OrderId(self.number * self.width.orders())
+    }
+
+    /// Its last order id.
+    pub const fn last(self) -> OrderId {
+        OrderId(self.first().0 + (self.width.orders() - 1))
+    }
+
+    fn orders(self) -> String {
+        format!("orders_r{}", self.number)
+    }
+
+    fn fills(self) -> String {
+        format!("order_fills_r{}", self.number)
+    }
+}
+
+/// Who drops: rows of another venue are not ours to drop, and a database that a later start wrote to is not ours any more.
+#[derive(Debug, Clone, Copy)]
+pub struct Writer {
+    /// The venue.
+    pub venue: VenueId,
+    /// This start of it.
+    pub epoch: Epoch,
+}
+
+/// What ranges there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// How many are gone.
+    pub retired: u64,
+    /// How far the rows go, at least, that are elsewhere: the last sequence that changed any of them.
+    pub retired_through: Option<Seq>,
+    /// Those whose orders are old, oldest first.
+    pub old: Vec<OldRange>,
+}
+
+/// A range before the newest one, all of whose orders were placed before the time that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OldRange {
+    /// Which.
+    pub range: OrderRange,
+    /// The first of its orders that is open, if one is.
+    pub open: Option<OrderId>,
+}
+
+/// What a range has, all of whose orders are closed, and are of symbols that the shard owns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// Which.
+    pub range: OrderRange,
+    /// How many orders.
+    pub orders: u64,
+    /// How many fills of them.
+    pub fills: u64,
+    /// The last sequence that changed any of them.
+    pub last_seq: Seq,
+    /// Its block time.
+    pub updated_time: UnixNanos,
+    /// The checkpoint of the stream `symbols` when it was looked at.
+    checkpoint: Seq,
+    sums: survey::Sums,
+}
+
+/// Why a range stays for now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stays {
+    /// This order is open.
+    Open(OrderId),
+    /// It has rows of a symbol that the shard does not own: they moved away, or are to be this shard's.
+    NotOwned(SymbolId),
+    /// A later start of the venue has written to the database.
+    Fenced(Epoch),
+    /// The database is before where it was when it was looked at, or the rows are others now.
+    Changed,
+    /// Somebody reads the tables, and would have to be waited for.
+    Busy,
+    /// It is not there any more.
+    Gone,
+}
+
+impl fmt::Display for Stays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(order) => write!(f, "order {} is open", order.0),
+            Self::NotOwned(symbol) => {
+                write!(f, "it has rows of symbol {}, which moves here or has moved away", symbol.0)
+            }
+            Self::Fenced(epoch) => write!(f, "the database was written to by a later start, with epoch {}", epoch.0),
+            Self::Changed => f.write_str("its rows are not those that were copied: they are copied again"),
+            Self::Busy => f.write_str("somebody reads the tables, and is not held up"),
+            Self::Gone => f.write_str("it is gone"),
+        }
+    }
+}
+
+/// Why rows were not copied.
+#[derive(Debug)]
+pub enum CopyError {
+    /// The database that has them.
+    Here(Fault),
+    /// Where they go.
+    There(RetireError),
+}
+
+impl fmt::Display for CopyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Here(fault) => fault.fmt(f),
+            Self::There(error) => write!(f, "the archive does not take its rows: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for CopyError {}
+
+/// What came of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Copied {
+    /// All rows are there, for good.
+    Whole,
+    /// They are not those that were found before.
+    Changed,
+    /// Somebody ended it.
+    Stopped,
+}
+
+/// Looks at the ranges of a database and drops some, over a connection of its own. One at a time for each database.
+#[derive(Debug)]
+pub struct Retirer {
+    config: PostgresConfig,
+    link: Option<Link>,
+    units: Units,
+}
+
+impl Retirer {
+    /// One that connects when it is first asked. It leaves the schema as it is.
+    pub fn new(config: PostgresConfig) -> Self {
+        let mut config = config;
+        config.migrates = false;
+        Self { config, link: None, units: Units::default() }
+    }
+
+    /// The ranges whose orders were all placed before this block time; never the newest one that has orders, nor those after it.
+    pub fn look(&mut self, placed_before: UnixNanos) -> Result<Look, Fault> {
+        self.with(&async |session, _| {
+            let retired = session.client.query_one("SELECT count(*) FROM retired_ranges", &[]).await?;
+            let retired = retired.get::<_, i64>(0).cast_unsigned();
+            let mut look = Look { retired, retired_through: through(&session.client).await?, old: Vec::new() };
+            let Some(width) = stored_width(&session.client).await? else { return Ok(look) };
+            let newest: Option<i64> = session.client.query_one("SELECT max(order_id) FROM orders", &[]).await?.get(0);
+            let newest = newest.map(|order| width.range_of(OrderId(order.cast_unsigned())));
+            for number in Ranges::stored(&session.client).await? {
+                if newest.is_none_or(|newest| number >= newest) {
+                    break;
+                }
+                let ids = width.ids(number);
+                let placed = "SELECT placed_time FROM orders WHERE order_id >= $1 AND order_id < $2 ORDER BY order_id DESC LIMIT 1";
+                let placed = session.client.query_opt(placed, &[&ids.start, &ids.end]).await?;
+                if placed.is_some_and(|row| row.get::<_, i64>(0) >= int(placed_before.0)) {
+                    // Ids are given out in the order of time.
+                    break;
+                }
+                let open = "SELECT min(order_id) FROM open_orders WHERE order_id >= $1 AND order_id < $2";
+                let open: Option<i64> = session.client.query_one(open, &[&ids.start, &ids.end]).await?.get(0);
+                let open = open.map(|order| OrderId(order.cast_unsigned()));
+                look.old.push(OldRange { range: OrderRange { number, width }, open });
+            }
+            Ok(look)
+        })
+    }
+
+    /// What a range has, or why it stays. Reads all of it.
+    pub fn survey(&mut self, range: OrderRange, writer: Writer) -> Result<Result<Contents, Stays>, Fault> {
+        let surveyed = self.link().and_then(|link| {
+            link.run_long(async |session| {
+                let surveyed = survey::survey(session, range, writer).await;
+                roll_back(session).await;
+                surveyed
+            })
+        });
+        self.conclude(surveyed)
+    }
+
+    /// Copies all rows of a range to where they go.
+    pub fn copy(
+        &mut self,
+        contents: &Contents,
+        place: &mut dyn RetiredStore,
+        stop: &AtomicBool,
+    ) -> Result<Copied, CopyError> {
+        let (mut orders, mut fills) = (0_u64, 0_u64);
+        let mut after = None;
+        loop {
+            if stop.load(Ordering::Acquire) {
+                return Ok(Copied::Stopped);
+            }
+            let rows = self.orders(contents.range, after).map_err(CopyError::Here)?;
+            let Some(last) = rows.last() else { break };
+            after = Some(last.order);
+            if rows.iter().any(|row| row.status.is_open() || row.last_seq > contents.last_seq) {
+                return Ok(Copied::Changed);
+            }
+            place.add(&rows, &[]).map_err(CopyError::There)?;
+            orders += count(&rows);
+        }
+        let mut after = None;
+        loop {
+            if stop.load(Ordering::Acquire) {
+                return Ok(Copied::Stopped);
+            }
+            let rows = self.fills(contents.range, after).map_err(CopyError::Here)?;
+            let Some(last) = rows.last() else { break };
+            after = Some((last.order, last.trade));
+            place.add(&[], &rows).map_err(CopyError::There)?;
+            fills += count(&rows);
+        }
+        Ok(if (orders, fills) == (contents.orders, contents.fills) { Copied::Whole } else { Copied::Changed })
+    }
+
+    /// Drops a range that was copied, if it still has what was copied and nobody has to wait long for it.
+    pub fn drop_range(&mut self, contents: &Contents, writer: Writer) -> Result<Result<(), Stays>, Fault> {
+        let dropped = self.link().and_then(|link| {
+            link.run_long(async |session| {
+                let dropped = drop::drop_range(session, contents, writer).await;
+                if !matches!(dropped, Ok(Ok(()))) {
+                    roll_back(session).await;
+                }
+                dropped
+            })
+        });
+        self.conclude(dropped)
+    }
+
+    /// The next orders of a range, by id.
+    fn orders(&mut self, range: OrderRange, after: Option<OrderId>) -> Result<Vec<OrderRow>, Fault> {
+        let ids = range.width.ids(range.number);
+        let after = after.map_or(ids.start - 1, |order| int(order.0));
+        self.with(&async |session, units| {
+            let next = session.statement(NEXT_ORDERS).await?;
+            let rows = session.client.query(&next, &[&after, &ids.end, &PORTION_ROWS]).await?;
+            rows.iter().map(|row| symbols::order(&mut Columns::of(row, units))).collect()
+        })
+    }
+
+    /// The next fills of a range, by order and trade.
+    fn fills(&mut self, range: OrderRange, after: Option<(OrderId, TradeId)>) -> Result<Vec<FillRow>, Fault> {
+        let ids = range.width.ids(range.number);
+        let (order, trade) = after.map_or((ids.start, -1), |(order, trade)| (int(order.0), int(trade.0)));
+        self.with(&async |session, units| {
+            let next = session.statement(NEXT_FILLS).await?;
+            let rows = session.client.query(&next, &[&order, &trade, &ids.end, &PORTION_ROWS]).await?;
+            rows.iter().map(|row| symbols::fill(&mut Columns::of(row, units))).collect()
+        })
+    }
+
+    /// Does something in the units that the database's symbols have; a second time where one was listed since.
+    fn with<T>(&mut self, work: &impl AsyncFn(&mut Session, &Units) -> Result<T, Fault>) -> Result<T, Fault> {
+        let mut units = std::mem::take(&mut self.units);
+        let done = self.link().and_then(|link| {
+            link.run(async |session| {
+                let done = work(session, &units).await;
+                if matches!(done, Err(Fault::UnknownAsset(_) | Fault::UnknownSymbol(_))) {
+                    units.read(&session.client).await?;
+                    return work(session, &units).await;
+                }
+                done
+            })
+        });
+        self.units = units;
+        self.conclude(done)
+    }
+
+    fn link(&mut self) -> Result<&mut Link, Fault> {
+        if self.link.as_ref().is_none_or(Link::is_closed) {
+            (self.link, self.units) = (None, Units::default());
+            self.link = Some(Link::open_migrated(&self.config, "retire")?);
+        }
+        self.link.as_mut().ok_or_else(|| Fault::Misuse("no connection".into()))
+    }
+
+    /// Whatever failed may have left a transaction open: it ends with the connection.
+    fn conclude<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
+        if result.is_err() {
+            self.link = None;
+        }
+        result
+    }
+}
+
+/// How far the rows of ranges go, at least, that are gone.
+async fn through(client: &Client) -> Result<Option<Seq>, Fault> {
+    let sql = "SELECT max(last_seq) FROM retired_ranges WHERE orders > 0";
+    let through: Option<i64> = client.query_one(sql, &[]).await?.get(0);
+    Ok(through.map(|seq| Seq(seq.cast_unsigned())))
+}
+
+impl PostgresStore {
+    /// How far the rows go, at least, that the database has given up: where they went must have that far.
+    pub fn retired_through(&mut self) -> Result<Option<Seq>, StoreError> {
+        let found = self.link().and_then(|link| link.run(async |session| through(&session.client).await));
+        Ok(self.conclude(found)?)
+    }
+}
+
+async fn roll_back(session: &Session) {
+    if session.client.batch_execute("ROLLBACK").await.is_err() {
+        tracing::debug!("the transaction ended with its connection");
+    }
+}
+
+fn count<T>(rows: &[T]) -> u64 {
+    u64::try_from(rows.len()).unwrap_or(u64::MAX)
+}
