@@ -12,6 +12,7 @@ mod compare;
 mod derived;
 mod expect;
 mod holdings;
+mod retired;
 mod spool;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use codec::snapshot::SnapshotHeader;
-use domain::ids::{Checkpoint, Hash256, ShardId};
+use domain::ids::{Checkpoint, Hash256, ShardId, VenueId};
 use domain::shard_map::ShardMap;
 use domain::shards::Subject;
 use domain::state::State;
@@ -41,10 +42,12 @@ use crate::config::Config;
 use crate::live;
 use crate::source::{Joined, Logs};
 use crate::stores::member::{self, Access, Member, Present, Role, open_present};
+use crate::stores::retired as retired_places;
 use compare::{Difference, Found, RowKey};
 use derived::Comparable;
-use expect::Wanted;
+use expect::{Expectation, Wanted};
 use holdings::{Holdings, Whose};
+use retired::{Retired, Whole};
 use spool::{Print, Printer, Sorted, Spool};
 
 /// Differences that are printed for each stream; all are counted.
@@ -205,6 +208,7 @@ fn pass(config: &Config, places: &Places, verdict: &mut Verdict) -> anyhow::Resu
     let venue = places.venue()?;
     let venue = venue.ok_or_else(|| anyhow::anyhow!("{} holds no venue", config.data.display()))?;
     let stored = read_stores(config, verdict)?;
+    let retired = read_retired(config, venue, verdict)?;
     let logs = live::logs(config, venue, places);
     let event_log = check_log("event log", &logs.event_log, verdict)?;
     let journal = check_log("journal", &logs.journal, verdict)?;
@@ -212,7 +216,7 @@ fn pass(config: &Config, places: &Places, verdict: &mut Verdict) -> anyhow::Resu
         verdict.wrong(format_args!("the event log is at {}, past the journal at {}", event_log.0, journal.0));
     }
     if let Some(base) = find_base(config, &logs, places, event_log, verdict)? {
-        check_stores(config, &logs, &base, event_log, stored, verdict)?;
+        check_stores(config, &logs, &base, event_log, (stored, retired.as_ref()), verdict)?;
     }
     Ok(())
 }
@@ -238,6 +242,14 @@ fn check_log(name: &str, source: &SegmentSource, verdict: &mut Verdict) -> anyho
         last = last.max(report.tip.seq);
     }
     Ok(last)
+}
+
+/// What the shards gave up; after the shards were read.
+fn read_retired(config: &Config, venue: VenueId, verdict: &mut Verdict) -> anyhow::Result<Option<Retired>> {
+    let Some(history) = retired_places::reader(config).context("closed orders in the archive")? else {
+        return Ok(None);
+    };
+    Retired::read(history, venue, verdict)
 }
 
 fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Stored>> {
@@ -339,7 +351,7 @@ fn check_stores(
     logs: &Logs,
     base: &Base,
     end: Seq,
-    stored: Vec<Stored>,
+    (stored, retired): (Vec<Stored>, Option<&Retired>),
     verdict: &mut Verdict,
 ) -> anyhow::Result<()> {
     let base_seq = base.state.seq;
@@ -358,7 +370,7 @@ fn check_stores(
     ));
     heads::check(&logs.journal, end, &expectation.heads, verdict)?;
     let after = (base_seq > Seq::ZERO).then_some(base.state.time);
-    let mut wrong = Vec::new();
+    let (mut wrong, mut owners) = (Vec::new(), Vec::new());
     for stored in stored {
         let Some(mut expected) = expectation.streams.remove(&stored.of) else {
             verdict.wrong(format_args!("{}: checkpoint {} is not in the log", stored.of, stored.checkpoint.seq.0));
@@ -366,7 +378,10 @@ fn check_stores(
         };
         check_name(&stored, &expectation.map, verdict);
         let (prints, holdings) = (stored.rows.sorted(Vec::new())?, expected.holdings.clone());
-        let mut prints = Kin { prints, stored: &stored, holdings, left: 0, copied: 0 };
+        if stored.is_shard && stored.of.stream == Stream::Symbols {
+            owners.push((holdings.clone(), stored.checkpoint.seq));
+        }
+        let mut prints = Whole::of(Kin { prints, stored: &stored, holdings, left: 0, copied: 0 }, retired)?;
         let comparable = Comparable::new(&settings, after, expected.newest_snapshot);
         let mut left_out = 0;
         let mut found = compare::compare(
@@ -382,6 +397,9 @@ fn check_stores(
             wrong.push((stored.of, found.shown));
         }
     }
+    if let Some(retired) = retired {
+        retired.check_owners(&owners, &expectation.map, end, verdict)?;
+    }
     if wrong.is_empty() {
         return Ok(());
     }
@@ -392,9 +410,19 @@ fn check_stores(
         !wanted.tell.is_empty()
     });
     let expectation = expect::build(logs, base, &wanted, &progress, &settings, &mut Verdict::silent())?;
-    for (of, shown) in &wrong {
+    explain(config, &wrong, &expectation, retired)
+}
+
+/// Prints what differs, as it is and as it should be.
+fn explain(
+    config: &Config,
+    wrong: &[(Of, Vec<Difference>)],
+    expectation: &Expectation,
+    retired: Option<&Retired>,
+) -> anyhow::Result<()> {
+    for (of, shown) in wrong {
         let should = expectation.streams.get(of).map(|expected| &expected.told);
-        let is = tell(config, of, shown)?;
+        let is = tell(config, of, shown, retired)?;
         println!("{of}:");
         for difference in shown {
             let should = should.and_then(|told| told.get(&difference.key())).map_or("?", String::as_str);
@@ -410,9 +438,22 @@ fn check_stores(
 }
 
 /// Rows of a store, in words.
-fn tell(config: &Config, of: &Of, shown: &[Difference]) -> anyhow::Result<BTreeMap<RowKey, String>> {
+fn tell(
+    config: &Config,
+    of: &Of,
+    shown: &[Difference],
+    retired: Option<&Retired>,
+) -> anyhow::Result<BTreeMap<RowKey, String>> {
     let keys: BTreeSet<RowKey> = shown.iter().map(|difference| difference.key()).collect();
     let mut told = BTreeMap::new();
+    if let Some(retired) = retired.filter(|_| of.stream == Stream::Symbols) {
+        retired.tell(&mut |row| {
+            let key = compare::key_of(&row);
+            if keys.contains(&key) {
+                told.insert(key, format!("{row:?}"));
+            }
+        })?;
+    }
     for mut member in open_present(config, Access::Read)?.members {
         if member.name != of.store || !member.streams.contains(&of.stream) {
             continue;
