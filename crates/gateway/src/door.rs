@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use domain::command::{Command, NotTaken};
 use domain::event::Event;
-use domain::ids::{AddressId, ExecutionNumber, UserId};
+use domain::ids::{AddressId, ExecutionNumber, OrderId, UserId};
 use domain::shards::Subject;
 use domain::text::ShardName;
 use domain::units::{Seq, UnixNanos};
@@ -100,6 +100,32 @@ pub struct Status {
     pub followers: Vec<Follower>,
     /// Each standby of a shard.
     pub standbys: Vec<StandbyStatus>,
+    /// Each shard whose old ranges of closed orders go to the archive.
+    pub retirement: Vec<Retirement>,
+}
+
+/// How the ranges of closed orders of a shard go to the archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retirement {
+    /// Name of the shard.
+    pub shard: String,
+    /// Ranges that have gone.
+    pub ranges: u64,
+    /// The oldest of those that are old enough and stay, if one does.
+    pub held: Option<HeldRange>,
+    /// What keeps all of them from going at present, if anything does; they go by themselves after it.
+    pub trouble: Option<String>,
+}
+
+/// A range of orders that stays although it is old.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldRange {
+    /// Its first order.
+    pub first: OrderId,
+    /// Its last order.
+    pub last: OrderId,
+    /// Why it stays.
+    pub why: String,
 }
 
 /// How far a copy of a shard is that follows the shard by itself.

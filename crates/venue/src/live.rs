@@ -45,12 +45,13 @@ use crate::maintain::{self, Watch};
 use crate::moves::{self, Moves};
 use crate::priority::{go_first, take_turns};
 use crate::retention::{KeptLog, Retention};
+use crate::retirer::{self, Place, Retiring};
 use crate::sharding::running::Shards;
 use crate::sharding::seeding::Seeding;
 use crate::sharding::{self, Threads};
 use crate::source::{Joined, Logs};
-use crate::stores::Stores;
 use crate::stores::standby::{self, Watched};
+use crate::stores::{OverShards, Stores, retired};
 
 /// Longest sleep of the sequencer without work: bounds how late it hears of a shutdown.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
@@ -79,6 +80,7 @@ pub(crate) struct Status {
     pub(crate) followers: Arc<Roster>,
     pub(crate) moves: Arc<Moves>,
     pub(crate) standbys: Vec<Arc<Watched>>,
+    pub(crate) retiring: Arc<Retiring>,
 }
 
 /// A running venue.
@@ -114,9 +116,10 @@ impl Live {
     ) -> anyhow::Result<Self> {
         let places = Places::in_directory(&config.data);
         let claim = places.claim().map_err(|error| explain(error, &config.data))?;
-        let stores = if beside.store { Some(Stores::open(config)?) } else { None };
-        if let (Some(stores), Some(venue)) = (&stores, places.venue()?) {
+        let mut stores = if beside.store { Some(Stores::open(config)?) } else { None };
+        if let (Some(stores), Some(venue)) = (&mut stores, places.venue()?) {
             stores.check_venue(venue)?;
+            stores.check_retired(venue)?;
         }
         let followers_reached = stores.as_ref().map_or(Seq::ZERO, Stores::reached);
         let start = Start {
@@ -146,12 +149,12 @@ impl Live {
         let executions = Arc::clone(event_log.index().context("the event log was recovered without its index")?);
         let stop = Arc::new(AtomicBool::new(false));
         let archive = stores.as_ref().map(|stores| Arc::clone(&stores.archive));
-        let (mut history, mut routed, mut learner) = (None, None, None);
+        let (mut history, mut over_shards, mut learner) = (None, None, None);
         if let Some(stores) = &mut stores {
             stores.meet(&read_model.shard_map())?;
             let readers = stores.history(&read_model, venue);
             learner = fill_memory(&read_model, stores, &readers.history, &logs, &written, &stop)?;
-            (history, routed) = (Some(readers.history), readers.over_shards.map(|over| over.routed));
+            (history, over_shards) = (Some(readers.history), readers.over_shards);
         }
         let copy = || Engine::from_state(&state).context("the state just recovered cannot be copied");
         let copy = beside.replayer.then(copy).transpose()?;
@@ -172,9 +175,10 @@ impl Live {
         };
         let standbys = stores.as_ref().map(Stores::standbys).unwrap_or_default();
         let followers = follow(stores, learner, config, &core, &shared)?;
+        let retiring = retire(config, over_shards.as_ref(), &shared, &followers)?;
+        let routed = over_shards.map(|over| over.routed);
         let shards = Shards::new(config, shared.clone(), followers.clone(), routed);
-        let replayed = Arc::new(AtomicU64::new(read_model.seq().0));
-        let stop_replayer = Arc::new(AtomicBool::new(false));
+        let (replayed, stop_replayer) = (Arc::new(AtomicU64::new(read_model.seq().0)), Arc::<AtomicBool>::default());
         let watch = Watch {
             written: Arc::clone(&written),
             admission: Arc::clone(core.entrance.admission()),
@@ -187,9 +191,8 @@ impl Live {
             replayed: Arc::clone(&replayed),
         };
         let replayer = maintain(replayer, snapshots, config, retention(config, venue, places), watch)?;
-        let journal = Arc::clone(&core.committed);
-        let (roster, moves) = (shared.roster, shared.moves);
-        let status = Arc::new(Status { epoch, journal, replayed, followers: roster, moves, standbys });
+        let (journal, roster, moves) = (Arc::clone(&core.committed), shared.roster, shared.moves);
+        let status = Status { epoch, journal, replayed, followers: roster, moves, standbys, retiring };
         let (entrance, controls) = (core.entrance.clone(), Arc::clone(&core.controls));
         Ok(Self {
             entrance,
@@ -198,7 +201,7 @@ impl Live {
             archive,
             executions,
             controls,
-            status,
+            status: Arc::new(status),
             shards: Arc::new(shards),
             logs,
             report,
@@ -418,6 +421,21 @@ fn follow(
         followers.add(learner.start().context(NO_THREAD)?);
     }
     Ok(followers)
+}
+
+/// Starts the thread that lets old orders leave the shards, where they are to.
+fn retire(
+    config: &Config,
+    over_shards: Option<&OverShards>,
+    shared: &Shared,
+    threads: &Threads,
+) -> anyhow::Result<Arc<Retiring>> {
+    let retiring = Arc::default();
+    let (Some(hot_days), Some(over)) = (config.hot_days, over_shards) else { return Ok(retiring) };
+    let place = retired::writer(config, shared.logs.venue).context("closed orders cannot go to the archive")?;
+    let place = Place { store: place, readers: Arc::clone(&over.retired) };
+    threads.add(retirer::start(shared, &retiring, place, hot_days).context(NO_THREAD)?);
+    Ok(retiring)
 }
 
 fn heads(config: &Config, core: &Core, shared: &Shared, stores: &Stores) -> Heads {

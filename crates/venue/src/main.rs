@@ -29,6 +29,7 @@ mod export;
 mod seed;
 mod sharding;
 mod moves;
+mod retirer;
 mod inspect;
 mod rewind;
 mod migrate;

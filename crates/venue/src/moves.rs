@@ -78,11 +78,13 @@ impl Moves {
         all
     }
 
-    fn place(&self, name: ShardName) -> Option<PostgresConfig> {
+    /// Where a shard's database is, if that was said.
+    pub(crate) fn place(&self, name: ShardName) -> Option<PostgresConfig> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned()
     }
 
-    fn names(&self) -> Vec<ShardName> {
+    /// The shards whose databases are known.
+    pub(crate) fn names(&self) -> Vec<ShardName> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 }

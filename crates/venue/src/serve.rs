@@ -396,6 +396,7 @@ impl Records for VenueRecords {
             clock_behind_ns: block_time.since(live::wall_clock()),
             followers: self.status.followers.all().iter().map(follower).collect(),
             standbys: self.status.standbys.iter().map(|watched| standby_status(watched)).collect(),
+            retirement: self.status.retiring.all(),
         }
     }
 

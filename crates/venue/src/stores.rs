@@ -69,7 +69,6 @@ pub(crate) struct OverShards {
     /// Leads to each shard.
     pub(crate) routed: Arc<Routed>,
     /// Adds what they have given up.
-    #[expect(dead_code, reason = "it is told by the thread that retires rows of shards")]
     pub(crate) retired: Arc<WithRetired>,
 }
 
@@ -233,6 +232,38 @@ impl Stores {
         Ok(())
     }
 
+    /// Refuses closed orders of another venue in the archive, and an archive that lacks some that the shards gave up. What cannot be asked
+    /// now is the affair of whoever reads it.
+    pub(crate) fn check_retired(&mut self, venue: VenueId) -> anyhow::Result<()> {
+        let Some(retired) = &self.retired else { return Ok(()) };
+        let extent = match retired.extent() {
+            Ok(extent) => extent,
+            Err(error) => {
+                tracing::warn!(%error, "the closed orders in the archive cannot be looked at now");
+                return Ok(());
+            }
+        };
+        anyhow::ensure!(
+            extent.is_none_or(|extent| extent.venue == venue),
+            "the closed orders in the archive are another venue's; give this one a directory of its own"
+        );
+        let through = extent.map_or(Seq::ZERO, |extent| extent.last_seq);
+        let is_there = |name: &str, found: &[Found]| {
+            found.iter().any(|found| found.name == name && !matches!(found.at, At::Unreachable))
+        };
+        for Member { name, shard, streams, store, .. } in &mut self.members {
+            if shard.is_none()
+                || !streams.contains(&Stream::Symbols)
+                || !is_there(&name_of(name, Stream::Symbols), &self.found)
+            {
+                continue;
+            }
+            let given_up = store.retired_through().unwrap_or_default().unwrap_or_default();
+            anyhow::ensure!(given_up <= through, "{}", lacks(name, given_up, through));
+        }
+        Ok(())
+    }
+
     /// Refuses stores that had another history than the logs at their checkpoint: what is read from them would not be this
     /// venue's past. A store that cannot be followed for another reason is its follower's affair.
     pub(crate) fn check_history(&self, source: &mut dyn Source) -> anyhow::Result<()> {
@@ -259,6 +290,14 @@ impl Stores {
             At::Empty | At::Unreachable => None,
         })
     }
+}
+
+/// What an operator is told whose archive is older than his shards.
+pub(crate) fn lacks(shard: &str, given_up: Seq, through: Seq) -> String {
+    format!(
+        "{shard} gave up closed orders up to sequence {}, and the archive has none after {}: bring back a newer copy of it",
+        given_up.0, through.0
+    )
 }
 
 /// Where a stream was when the venue started.

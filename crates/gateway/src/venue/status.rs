@@ -1,5 +1,6 @@
 //! `GET /v1/status`.
 
+use crate::door::Retirement;
 use crate::error::Error;
 use crate::json::Json;
 use crate::reply::Reply;
@@ -35,8 +36,31 @@ pub(crate) fn status(call: &Call<'_>) -> Result<Reply, Error> {
                     });
                 }
             });
+            json.name("retirement").array(|json| {
+                for shard in &status.retirement {
+                    write_retirement(json, shard);
+                }
+            });
         });
     }))
+}
+
+fn write_retirement(json: &mut Json, shard: &Retirement) {
+    json.object(|json| {
+        json.text("shard", &shard.shard);
+        json.number("ranges", shard.ranges);
+        match &shard.held {
+            None => json.raw("held", b"null"),
+            Some(held) => {
+                json.name("held").object(|json| {
+                    json.number("firstOrderId", held.first.0);
+                    json.number("lastOrderId", held.last.0);
+                    json.text("why", &held.why);
+                });
+            }
+        }
+        text_or_null(json, "trouble", shard.trouble.as_deref());
+    });
 }
 
 fn text_or_null(json: &mut Json, name: &str, text: Option<&str>) {

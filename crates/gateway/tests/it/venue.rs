@@ -163,6 +163,7 @@ impl Records for Inside {
             clock_behind_ns: 2_500_001,
             followers: vec![follower],
             standbys: Vec::new(),
+            retirement: Vec::new(),
         }
     }
 

@@ -42,6 +42,16 @@ impl Field {
 
     /// Rows that have left are kept for so many seconds.
     pub(crate) fn keeping(seconds: u64) -> Self {
+        Self::open(seconds, "", "")
+    }
+
+    /// Ranges of so many orders, which go as soon as they may.
+    pub(crate) fn with_ranges(orders: u64) -> Self {
+        Self::open(0, "hot_days = 0\n", &format!("range_orders = {orders}\n"))
+    }
+
+    /// With these settings in the file: of the venue, and of each shard.
+    fn open(kept_s: u64, of_venue: &str, of_shard: &str) -> Self {
         let server = |_| {
             let server = Server::temporary(&Options::default()).unwrap();
             server.create_database(DATABASE).unwrap();
@@ -51,10 +61,11 @@ impl Field {
         let desk = Desk::new();
         let file = desk.beside("venue.toml");
         let shard = |(name, server): (&&str, &Server)| {
-            format!("[[shards]]\nname = \"{name}\"\nurl = \"{}\"\n", server.url(DATABASE))
+            format!("[[shards]]\nname = \"{name}\"\nurl = \"{}\"\n{of_shard}", server.url(DATABASE))
         };
-        fs::write(&file, SHARDS.iter().zip(&servers).map(shard).collect::<String>()).unwrap();
-        let desk = desk.with("CONFIG", file.display()).with("MOVED_ROWS_KEPT_S", seconds).with("SNAPSHOT_EVERY", 5_000);
+        let shards: String = SHARDS.iter().zip(&servers).map(shard).collect();
+        fs::write(&file, of_venue.to_owned() + &shards).unwrap();
+        let desk = desk.with("CONFIG", file.display()).with("MOVED_ROWS_KEPT_S", kept_s).with("SNAPSHOT_EVERY", 5_000);
         let mut venue = desk.serve();
         let admin = desk.binary.admin_key(&desk.data).unwrap();
         let mut client = venue.client(&admin).unwrap();

@@ -14,6 +14,7 @@ mod postgres;
 mod shards;
 mod field;
 mod moves;
+mod retirement;
 mod import;
 mod troubles;
 mod failover;
