@@ -25,12 +25,16 @@ pub enum Collection {
     Analytics,
     /// Whom the analytics have counted.
     ActiveUsers,
+    /// Orders that shards have given up.
+    ClosedOrders,
+    /// The fills of these.
+    ClosedOrderFills,
 }
 
 /// What may happen to a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// It is added once and never changes: another one under the same id is another history. Documents are numbered without gaps.
+    /// It is added once and never changes: another one under the same id is another history. Those of streams are numbered without gaps.
     Added,
     /// It is as it was last written; a later `seq` replaces an earlier one, never the other way round.
     State,
@@ -47,7 +51,23 @@ pub struct Index {
 
 impl Collection {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
+        Self::Assets,
+        Self::Symbols,
+        Self::CompletedTrades,
+        Self::AuditLogs,
+        Self::Klines,
+        Self::HistoricalPositions,
+        Self::MarketSnapshots,
+        Self::Leaderboards,
+        Self::Analytics,
+        Self::ActiveUsers,
+        Self::ClosedOrders,
+        Self::ClosedOrderFills,
+    ];
+
+    /// Those that are of streams.
+    pub const STREAMED: [Self; 10] = [
         Self::Assets,
         Self::Symbols,
         Self::CompletedTrades,
@@ -90,13 +110,15 @@ impl Collection {
             Self::Leaderboards => "leaderboards",
             Self::Analytics => "analytics",
             Self::ActiveUsers => "active_users",
+            Self::ClosedOrders => "closed_orders",
+            Self::ClosedOrderFills => "closed_order_fills",
         }
     }
 
     /// What may happen to its documents.
     pub const fn kind(self) -> Kind {
         match self {
-            Self::CompletedTrades | Self::AuditLogs => Kind::Added,
+            Self::CompletedTrades | Self::AuditLogs | Self::ClosedOrders | Self::ClosedOrderFills => Kind::Added,
             Self::Assets
             | Self::Symbols
             | Self::Klines
@@ -128,6 +150,17 @@ impl Collection {
             Self::Analytics => {
                 &[Index { fields: &["scope", "scope_id", "bucket_seconds", "bucket_start"], unique: false }]
             }
+            // In the order of orders, and so of placement; and the one that had a name last is the last of the index.
+            Self::ClosedOrders => &[
+                Index { fields: &["user_id", "symbol_id", "order_id"], unique: false },
+                Index { fields: &["user_id", "symbol_id", "placed_time", "order_id"], unique: false },
+                Index { fields: &["user_id", "client_order_id", "seq", "order_id"], unique: false },
+            ],
+            // The fills of one order are found by id.
+            Self::ClosedOrderFills => &[
+                Index { fields: &["user_id", "symbol_id", "trade_id", "event_index"], unique: false },
+                Index { fields: &["user_id", "symbol_id", "time", "trade_id", "event_index"], unique: false },
+            ],
             Self::Assets | Self::Symbols | Self::Leaderboards | Self::ActiveUsers => &[],
         }
     }
@@ -135,7 +168,12 @@ impl Collection {
     /// Whether the id of a document begins with the bucket of time that it is of; see [`crate::rows::derived::bucket_prefix`].
     pub const fn is_bucketed(self) -> bool {
         match self {
-            Self::Assets | Self::Symbols | Self::CompletedTrades | Self::AuditLogs => false,
+            Self::Assets
+            | Self::Symbols
+            | Self::CompletedTrades
+            | Self::AuditLogs
+            | Self::ClosedOrders
+            | Self::ClosedOrderFills => false,
             Self::Klines
             | Self::HistoricalPositions
             | Self::MarketSnapshots

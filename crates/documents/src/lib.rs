@@ -16,5 +16,6 @@ pub mod units;
 pub mod rows;
 pub mod batch;
 pub mod checkpoint;
+pub mod extent;
 pub mod fork;
 pub mod reading;

@@ -4,6 +4,7 @@ pub(crate) mod assets;
 pub(crate) mod symbols;
 pub(crate) mod trades;
 pub(crate) mod audit;
+pub mod closed;
 pub mod derived;
 
 use std::fmt;
@@ -38,10 +39,12 @@ pub fn row(collection: Collection, document: &Document, units: &Units) -> Result
         Collection::Leaderboards => StoredRow::Leaderboard(derived::leaderboard_row(document, units)?),
         Collection::Analytics => StoredRow::Analytics(derived::analytics_row(document, units)?),
         Collection::ActiveUsers => StoredRow::ActiveUser(derived::active_user_row(document)?),
+        Collection::ClosedOrders => StoredRow::Order(closed::order(document, units)?),
+        Collection::ClosedOrderFills => StoredRow::Fill(closed::fill(document, units)?),
     })
 }
 
-/// Whether an archive has a collection for such rows.
+/// Whether streams write such rows into an archive.
 pub const fn keeps(row: &StoredRow) -> bool {
     match row {
         StoredRow::Asset(_)

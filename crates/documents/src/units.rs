@@ -54,7 +54,9 @@ impl Units {
             | Collection::MarketSnapshots
             | Collection::Leaderboards
             | Collection::Analytics
-            | Collection::ActiveUsers => {}
+            | Collection::ActiveUsers
+            | Collection::ClosedOrders
+            | Collection::ClosedOrderFills => {}
         }
         Ok(())
     }

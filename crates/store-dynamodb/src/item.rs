@@ -53,7 +53,12 @@ pub(crate) const fn layout(collection: Collection) -> Layout {
         Collection::CompletedTrades | Collection::AuditLogs => Layout::Packed,
         Collection::Assets | Collection::Symbols => Layout::Few,
         Collection::Klines | Collection::MarketSnapshots | Collection::Analytics => Layout::Series,
-        Collection::HistoricalPositions | Collection::Leaderboards | Collection::ActiveUsers => Layout::Crowd,
+        // Closed orders are not written here.
+        Collection::HistoricalPositions
+        | Collection::Leaderboards
+        | Collection::ActiveUsers
+        | Collection::ClosedOrders
+        | Collection::ClosedOrderFills => Layout::Crowd,
     }
 }
 

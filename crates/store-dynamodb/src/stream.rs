@@ -167,7 +167,9 @@ pub(crate) async fn partitions(session: &Session, collection: Collection) -> Res
         | Collection::MarketSnapshots
         | Collection::Leaderboards
         | Collection::Analytics
-        | Collection::ActiveUsers => Ok(Vec::new()),
+        | Collection::ActiveUsers
+        | Collection::ClosedOrders
+        | Collection::ClosedOrderFills => Ok(Vec::new()),
     }
 }
 

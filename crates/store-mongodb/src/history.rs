@@ -13,7 +13,7 @@ use documents::document::Document;
 use documents::reading::Absence;
 use documents::rows::row;
 use documents::units::Units;
-use domain::ids::{Checkpoint, SymbolId};
+use domain::ids::SymbolId;
 use domain::units::{Seq, UnixNanos};
 use mongodb::bson::raw::{RawDocumentBuf, cstr};
 use mongodb::bson::rawdoc;
@@ -73,16 +73,15 @@ impl MongoHistory {
         stream: Stream,
         rows: &impl AsyncFn(&Reader<'_>) -> Result<Vec<T>, Fault>,
     ) -> Result<Page<T>, ReadError> {
-        if let Some(why) = self.absence.why() {
-            return Err(ReadError::Failed(why));
-        }
-        let read = match self.try_read(stream, rows) {
-            // A connection to a server that was started again is found broken by whoever uses it first.
-            Err(fault) if fault.is_broken() => self.try_read(stream, rows),
-            read => read,
-        };
-        self.absence.note(read.as_ref().err().filter(|fault| fault.is_away()).map(ToString::to_string));
-        let (before, rows, after) = read?;
+        let (before, rows, after) = self.attempt(&async |session: &Session| {
+            let before = checkpoint::read(session, stream).await?;
+            let Some(through) = before.map(|checkpoint| checkpoint.seq) else {
+                // Before the first commit there may be nothing at all, not even collections.
+                return Ok((None, Vec::new(), None));
+            };
+            let rows = rows(&Reader { session, units: &self.units, through }).await?;
+            Ok((before, rows, checkpoint::read(session, stream).await?))
+        })?;
         for found in [before, after] {
             if let Some(lineage) = &self.lineage {
                 lineage.check(stream, found.as_ref())?;
@@ -91,25 +90,33 @@ impl MongoHistory {
         Page::between(before.as_ref(), rows, after.as_ref())
     }
 
-    /// The checkpoint before and after, and the rows.
-    #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
-    fn try_read<T>(
-        &self,
-        stream: Stream,
-        rows: &impl AsyncFn(&Reader<'_>) -> Result<Vec<T>, Fault>,
-    ) -> Result<(Option<Checkpoint>, Vec<T>, Option<Checkpoint>), Fault> {
+    /// Reads what is final, whatever any checkpoint says.
+    pub(crate) fn ask<T>(&self, what: &impl AsyncFn(&Reader<'_>) -> Result<T, Fault>) -> Result<T, ReadError> {
+        self.attempt(&async |session: &Session| {
+            what(&Reader { session, units: &self.units, through: Seq(u64::MAX) }).await
+        })
+    }
+
+    fn attempt<T>(&self, what: &impl AsyncFn(&Session) -> Result<T, Fault>) -> Result<T, ReadError> {
+        if let Some(why) = self.absence.why() {
+            return Err(ReadError::Failed(why));
+        }
+        let answer = match self.attempt_once(what) {
+            // A connection to a server that was started again is found broken by whoever uses it first.
+            Err(fault) if fault.is_broken() => self.attempt_once(what),
+            answer => answer,
+        };
+        self.absence.note(answer.as_ref().err().filter(|fault| fault.is_away()).map(ToString::to_string));
+        Ok(answer?)
+    }
+
+    fn attempt_once<T>(&self, what: &impl AsyncFn(&Session) -> Result<T, Fault>) -> Result<T, Fault> {
         self.link.run(async |session| {
             if !self.checked.load(Ordering::Relaxed) {
                 migrate::check_not_newer(session).await?;
                 self.checked.store(true, Ordering::Relaxed);
             }
-            let before = checkpoint::read(session, stream).await?;
-            let Some(through) = before.map(|checkpoint| checkpoint.seq) else {
-                // Before the first commit there may be nothing at all, not even collections.
-                return Ok((None, Vec::new(), None));
-            };
-            let rows = rows(&Reader { session, units: &self.units, through }).await?;
-            Ok((before, rows, checkpoint::read(session, stream).await?))
+            what(session).await
         })
     }
 }
@@ -245,7 +252,7 @@ pub(crate) fn clamp(time: UnixNanos) -> i64 {
 
 /// Whether the newest of the matching rows are asked for.
 pub(crate) const fn newest_first<Id>(selection: &Selection<Id>) -> bool {
-    selection.first.is_none() && selection.time.from.is_none()
+    !selection.takes_oldest()
 }
 
 impl TradeHistory for MongoHistory {

@@ -15,6 +15,8 @@ pub mod store;
 pub mod migrate;
 pub mod history;
 mod archive;
+pub mod retired;
+mod closed;
 pub mod rewind;
 pub mod fault;
 pub mod encode;

@@ -12,7 +12,7 @@ use crate::link::Link;
 use crate::session::{Replacement, Session, first_batch};
 
 /// Version of the documents known here.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// Where the version is noted.
 const SCHEMA: &str = "schema";
 const SCHEMA_ID: &str = "buttonwood";

@@ -24,12 +24,12 @@ use crate::write;
 /// Each commit waits for a majority of journals, twice: fewer and larger ones cost the server less.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Writes one stream. It connects when it is first asked: that the server is not there is an answer ([`Outcome::Retry`]), not an error
-/// of opening.
+/// What writes to a database. It connects when it is first asked.
 #[derive(Debug)]
-pub struct MongoStore {
+pub(crate) struct Writer {
     config: MongoConfig,
-    stream: Stream,
+    /// What it writes.
+    name: &'static str,
     link: Option<Link>,
     /// The database was found to be ours, and as it should be.
     checked: bool,
@@ -37,41 +37,15 @@ pub struct MongoStore {
     trouble: Trouble,
 }
 
-impl MongoStore {
-    /// A writer of one stream.
-    pub fn open(config: MongoConfig, stream: Stream) -> Result<Self, Fault> {
-        if !is_archived(stream) {
-            return Err(Fault::Misuse(format!("MongoDB does not hold the stream {:?}", stream.word())));
-        }
-        Ok(Self { config, stream, link: None, checked: false, units: Units::default(), trouble: Trouble::default() })
-    }
-
-    /// Where it is.
-    pub const fn config(&self) -> &MongoConfig {
-        &self.config
-    }
-
-    /// The stream it writes.
-    pub const fn stream(&self) -> Stream {
-        self.stream
-    }
-
-    /// What keeps it from writing at present, in words for an operator; nothing: the last attempt went well.
-    pub fn trouble(&self) -> Option<&str> {
-        self.trouble.reason()
-    }
-
-    pub(crate) fn holds(&self, stream: Stream) -> Result<(), Fault> {
-        if stream == self.stream {
-            return Ok(());
-        }
-        Err(Fault::Misuse(format!("this store writes the stream {:?}, not {:?}", self.stream.word(), stream.word())))
+impl Writer {
+    pub(crate) fn new(config: MongoConfig, name: &'static str) -> Self {
+        Self { config, name, link: None, checked: false, units: Units::default(), trouble: Trouble::default() }
     }
 
     /// The database, looked at anew where that is in doubt.
     pub(crate) fn link(&mut self) -> Result<(&Link, &mut Units), Fault> {
         if self.link.is_none() {
-            self.link = Some(Link::open(&self.config, self.stream.word())?);
+            self.link = Some(Link::open(&self.config, self.name)?);
         }
         let link = self.link.as_ref().ok_or_else(|| Fault::Misuse("no client".into()))?;
         if !self.checked {
@@ -84,7 +58,7 @@ impl MongoStore {
 
     /// Ends an attempt: the operator hears of a reason once.
     pub(crate) fn conclude<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
-        let (stream, database) = (self.stream.word(), self.config.place());
+        let (stream, database) = (self.name, self.config.place());
         match &result {
             Ok(_) => {
                 if self.trouble.end() {
@@ -101,6 +75,54 @@ impl MongoStore {
             }
         }
         result
+    }
+}
+
+/// Writes one stream. It connects when it is first asked: that the server is not there is an answer ([`Outcome::Retry`]), not an error
+/// of opening.
+#[derive(Debug)]
+pub struct MongoStore {
+    writer: Writer,
+    stream: Stream,
+}
+
+impl MongoStore {
+    /// A writer of one stream.
+    pub fn open(config: MongoConfig, stream: Stream) -> Result<Self, Fault> {
+        if !is_archived(stream) {
+            return Err(Fault::Misuse(format!("MongoDB does not hold the stream {:?}", stream.word())));
+        }
+        Ok(Self { writer: Writer::new(config, stream.word()), stream })
+    }
+
+    /// Where it is.
+    pub const fn config(&self) -> &MongoConfig {
+        &self.writer.config
+    }
+
+    /// The stream it writes.
+    pub const fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    /// What keeps it from writing at present, in words for an operator; nothing: the last attempt went well.
+    pub fn trouble(&self) -> Option<&str> {
+        self.writer.trouble.reason()
+    }
+
+    pub(crate) fn holds(&self, stream: Stream) -> Result<(), Fault> {
+        if stream == self.stream {
+            return Ok(());
+        }
+        Err(Fault::Misuse(format!("this store writes the stream {:?}, not {:?}", self.stream.word(), stream.word())))
+    }
+
+    pub(crate) fn link(&mut self) -> Result<(&Link, &mut Units), Fault> {
+        self.writer.link()
+    }
+
+    pub(crate) fn conclude<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
+        self.writer.conclude(result)
     }
 
     fn write(&mut self, batch: &Batch) -> Result<Outcome, Fault> {

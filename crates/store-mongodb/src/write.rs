@@ -49,7 +49,7 @@ async fn write_some(
 }
 
 /// Adds documents that never change.
-async fn add(session: &Session, collection: Collection, documents: &[&Document]) -> Result<(), Fault> {
+pub(crate) async fn add(session: &Session, collection: Collection, documents: &[&Document]) -> Result<(), Fault> {
     let encoded = documents.iter().map(|document| encode(document)).collect::<Result<Vec<_>, _>>()?;
     let written = session.insert(collection.name(), encoded).await?;
     check_repeated(session, collection, documents, written.errors, |stored, own| stored == own).await

@@ -21,6 +21,8 @@ use crate::write::{client_hash, int};
 /// How long the file is left alone after each commit: SQLite has no queue of writers, and its follower looks for its turn each
 /// millisecond.
 const PAUSE: Duration = Duration::from_millis(5);
+/// Version of an archive from which on it has a place for them.
+const FIRST_VERSION: usize = 3;
 /// Rows come in order, so few pages are needed again.
 const CACHE_KIB: u32 = 16 * 1024;
 
@@ -84,6 +86,12 @@ impl RetiredStore for SqliteRetired {
     fn venue(&mut self) -> Result<Option<VenueId>, RetireError> {
         Ok(extent(&self.connection)?.map(|extent| extent.venue))
     }
+}
+
+/// Whether an archive that is there, of whatever version, has closed orders.
+pub fn has_any(archive: &Path) -> Result<bool, Fault> {
+    let (connection, version) = schema::open_to_look(archive, Role::Archive)?;
+    Ok(version >= FIRST_VERSION && extent(&connection)?.is_some())
 }
 
 fn add_orders(connection: &Connection, units: &mut Units, rows: &[OrderRow]) -> Result<(), Fault> {

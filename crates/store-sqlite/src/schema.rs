@@ -125,15 +125,21 @@ pub(crate) fn open_writer(path: &Path, role: Role) -> Result<Connection, Fault> 
 
 /// Opens a file to read. Whoever writes it has brought its schema up to date.
 pub(crate) fn open_reader(path: &Path, role: Role) -> Result<Connection, Fault> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    check_application(&connection, role, path)?;
-    let version = check_version(&connection, role)?;
+    let (connection, version) = open_to_look(path, role)?;
     if version != role.migrations().len() {
         return Err(Fault::WrongFile(format!("{} has an older schema: open it to write first", path.display())));
     }
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
+}
+
+/// Opens a file that may be of an earlier version, which it says, to look at it.
+pub(crate) fn open_to_look(path: &Path, role: Role) -> Result<(Connection, usize), Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    check_application(&connection, role, path)?;
+    let version = check_version(&connection, role)?;
+    Ok((connection, version))
 }
 
 /// Tries again soon, for two seconds. By itself SQLite sleeps longer each time, and does not come in beside somebody who writes again

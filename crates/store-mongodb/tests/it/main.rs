@@ -12,3 +12,4 @@ mod rewind;
 mod schema;
 mod crash;
 mod server;
+mod retired;

@@ -14,9 +14,9 @@ fn indexes_are_made_once() {
     let databases = Databases::new();
     let config = databases.config(&databases.make());
     let first = migrate(&config).unwrap();
-    assert_eq!((first.from, first.to, first.indexes), (0, 2, 8));
+    assert_eq!((first.from, first.to, first.indexes), (0, 3, 13));
     let again = migrate(&config).unwrap();
-    assert_eq!((again.from, again.to, again.indexes), (2, 2, 0));
+    assert_eq!((again.from, again.to, again.indexes), (3, 3, 0));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn databases_of_others_and_of_newer_programs_are_left_alone() {
 
     let name = databases.make();
     migrate(&databases.config(&name)).unwrap();
-    let newer = doc! { "update": "schema", "updates": [{ "q": { "_id": "buttonwood" }, "u": { "_id": "buttonwood", "version": 3_i64 } }] };
+    let newer = doc! { "update": "schema", "updates": [{ "q": { "_id": "buttonwood" }, "u": { "_id": "buttonwood", "version": 4_i64 } }] };
     databases.command(&name, newer);
     let said = migrate(&databases.config(&name)).unwrap_err();
     assert!(said.to_string().contains("use a newer program"), "{said}");

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use sim::commands::Profile;
 use sim::feed::feed;
 use store_sqlite::history::SqliteClosed;
-use store_sqlite::retired::SqliteRetired;
+use store_sqlite::retired::{SqliteRetired, has_any};
 use store_sqlite::store::{Role, SqliteStore};
 use tempfile::TempDir;
 
@@ -120,6 +120,31 @@ fn orders_ahead_of_the_reference_data_wait_for_it() {
     let waits = writer.add(&closed.orders, &closed.fills);
     assert!(matches!(waits, Err(RetireError::Retry(..))), "{waits:?}");
     assert_eq!(writer.venue(), Ok(None), "nothing was written");
+    assert!(!has_any(&path).unwrap());
+}
+
+#[test]
+fn an_archive_says_whether_it_has_any() {
+    let (blocks, _) = feed(Profile::Flow, 3, 400);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("archive.db");
+    assert!(has_any(&path).is_err(), "a look makes no file");
+    let mut store = SqliteStore::open(&path, Role::Archive).unwrap();
+    let reference = projector::conformance::batch(projector::batch::Stream::Reference, &blocks, 0, blocks.len());
+    assert_eq!(store.commit(&reference), Outcome::Committed);
+    assert!(!has_any(&path).unwrap());
+    let mut writer = SqliteRetired::open(&path, projector::conformance::VENUE).unwrap();
+    writer.add(&Closed::of(&blocks).orders, &[]).unwrap();
+    assert!(has_any(&path).unwrap());
+    // As an earlier program left it.
+    let earlier = Connection::open(&path).unwrap();
+    earlier
+        .execute_batch(
+            "DROP TABLE closed_orders; DROP TABLE closed_order_fills; DROP TABLE closed_orders_extent;
+             PRAGMA user_version = 2;",
+        )
+        .unwrap();
+    assert!(!has_any(&path).unwrap());
 }
 
 #[test]

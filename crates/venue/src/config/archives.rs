@@ -113,9 +113,11 @@ impl Routes {
             anyhow::ensure!(there, "[archive]: {collection} is routed to {place:?}, which no [[archives]] entry is");
         }
         let closed_orders = archives.iter().find(|archive| archive.name == self.place_of_closed_orders());
-        if let Some(Archive { name, kind, .. }) = closed_orders {
-            let kind = kind.word();
-            anyhow::bail!("[archive]: closed_orders cannot be routed to {name}: the kind {kind} does not take them");
+        if let Some(Archive { name, kind: Kind::DynamoDb, .. }) = closed_orders {
+            anyhow::bail!(
+                "[archive]: closed_orders cannot be routed to {name}: DynamoDB does not take them; leave them in the \
+                 embedded store, or route them to MongoDB"
+            );
         }
         let shards = shards.iter().map(|shard| shard.name.as_str());
         let mut names: BTreeSet<&str> = RESERVED.into_iter().chain([EMBEDDED]).chain(shards).collect();
@@ -171,6 +173,12 @@ mod tests {
         let with = load(&format!("[archive]\n{routed}{archive}{shard}")).unwrap();
         assert_eq!(with.place_of_closed_orders(), Some(EMBEDDED));
         assert_eq!(with.archived_streams(EMBEDDED), [Stream::Reference]);
+        let routed = format!("[archive]\nclosed_orders = \"a\"\n{archive}{shard}");
+        let away = load(&routed).unwrap();
+        assert_eq!(away.place_of_closed_orders(), Some("a"));
+        assert_eq!(away.archived_streams("a"), [Stream::Reference]);
+        let said = load(&routed.replace("mongodb", "dynamodb")).unwrap_err();
+        assert!(format!("{said:#}").contains("DynamoDB does not take them"), "{said:#}");
     }
 
     #[test]

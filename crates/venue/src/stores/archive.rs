@@ -8,8 +8,10 @@ mod dynamodb;
 use std::sync::Arc;
 
 use anyhow::Context;
+use domain::ids::VenueId;
 use projector::batch::Stream;
 use projector::lineage::Lineage;
+use projector::retired::{RetiredHistory, RetiredStore};
 
 use super::collections::Reader;
 use super::member::{Access, Kept, Member, Role};
@@ -54,6 +56,28 @@ pub(crate) fn reader(archive: &Archive, lineage: Option<Arc<Lineage>>) -> anyhow
         Kind::DynamoDb => dynamodb::reader(archive, lineage),
         #[cfg(not(feature = "dynamodb"))]
         Kind::DynamoDb => missing(archive, lineage, ()),
+    }
+}
+
+/// Brings closed orders of this venue to a database.
+pub(super) fn closed_writer(archive: &Archive, venue: VenueId) -> anyhow::Result<Box<dyn RetiredStore>> {
+    match archive.kind {
+        #[cfg(feature = "mongodb")]
+        Kind::MongoDb => mongodb::closed_writer(archive, venue),
+        #[cfg(not(feature = "mongodb"))]
+        Kind::MongoDb => missing(archive, venue, ()),
+        Kind::DynamoDb => anyhow::bail!("DynamoDB does not take closed orders"),
+    }
+}
+
+/// Reads the closed orders of a database.
+pub(super) fn closed_reader(archive: &Archive) -> anyhow::Result<Arc<dyn RetiredHistory>> {
+    match archive.kind {
+        #[cfg(feature = "mongodb")]
+        Kind::MongoDb => mongodb::closed_reader(archive),
+        #[cfg(not(feature = "mongodb"))]
+        Kind::MongoDb => missing(archive, (), ()),
+        Kind::DynamoDb => anyhow::bail!("DynamoDB does not take closed orders"),
     }
 }
 

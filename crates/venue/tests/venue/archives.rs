@@ -313,7 +313,7 @@ pub(crate) fn is_taken_back(desk: &Desk, archive: &str, stored: impl Fn() -> u64
 #[test]
 fn migrate_says_what_it_did() {
     let (_server, desk) = with_server();
-    migrates(&desk, "mongo-1: version 0 brought to 2, 8 indexes made", "mongo-1: version 2, up to date");
+    migrates(&desk, "mongo-1: version 0 brought to 3, 13 indexes made", "mongo-1: version 3, up to date");
 }
 
 /// What `migrate` says the first time, and the second.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use domain::ids::Checkpoint;
+use domain::ids::{Checkpoint, VenueId};
 use domain::state::State;
 use projector::batch::Stream;
 use projector::lineage::Lineage;
-use projector::retired::RetiredHistory;
+use projector::retired::{RetiredHistory, RetiredStore};
 use store_mongodb::config::MongoConfig;
 use store_mongodb::history::MongoHistory;
+use store_mongodb::retired::MongoRetired;
 use store_mongodb::rewind::rewind;
 use store_mongodb::store::MongoStore;
 
@@ -30,6 +31,14 @@ pub(super) fn store(archive: &Archive, stream: Stream, access: Access) -> anyhow
 
 pub(super) fn reader(archive: &Archive, lineage: Option<Arc<Lineage>>) -> anyhow::Result<Reader> {
     Ok(Reader::new(MongoHistory::open(&place(archive)?, lineage)?))
+}
+
+pub(super) fn closed_writer(archive: &Archive, venue: VenueId) -> anyhow::Result<Box<dyn RetiredStore>> {
+    Ok(Box::new(MongoRetired::open(place(archive)?, venue)))
+}
+
+pub(super) fn closed_reader(archive: &Archive) -> anyhow::Result<Arc<dyn RetiredHistory>> {
+    Ok(Arc::new(MongoHistory::open(&place(archive)?, None)?))
 }
 
 pub(super) fn migrate(archive: &Archive) -> anyhow::Result<String> {
