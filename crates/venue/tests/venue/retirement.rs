@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use archive_cluster::server as documents;
 use outside::client::Client;
 use outside::process::{Running, said};
 use pg_cluster::options::Options;
@@ -325,6 +326,49 @@ fn nothing_goes_while_the_archive_is_away() {
     until_stored(&mut trader);
     venue.stop().unwrap();
     desk.verify();
+}
+
+#[test]
+fn old_orders_go_to_a_document_database_and_are_read_there() {
+    let (server, desk) = with_server();
+    let mut mongo = documents::Server::temporary(documents::Kind::MongoDb).unwrap();
+    let file = desk.beside("venue.toml");
+    let shards = fs::read_to_string(&file).unwrap();
+    let url = format!("{}/closed", mongo.url());
+    let place = format!("[[archives]]\nname = \"mongo\"\nkind = \"mongodb\"\nurl = \"{url}\"\n");
+    fs::write(&file, format!("[archive]\nclosed_orders = \"mongo\"\n{shards}{place}")).unwrap();
+    let mut venue = desk.serve();
+    let past = Past::new(&desk, &mut venue, 900);
+    let mut trader = past.market.trader(&mut venue);
+    until_stored(&mut trader);
+    venue.stop().unwrap();
+    let mut venue = desk.serve();
+    let before = past.answers(&mut venue);
+    venue.stop().unwrap();
+
+    // Taken away while rows are on their way, nothing goes that it does not have.
+    let desk = retiring(&desk);
+    let mut venue = desk.serve();
+    let mut trader = past.market.trader(&mut venue);
+    until("a range is gone", || ranges(&mut trader, "shard-1") >= 1);
+    mongo.kill().unwrap();
+    // Both are the first trader's.
+    let (old, new) = (past.orders[0], past.orders[past.orders.len() - 2]);
+    let mut ask = |order: u64| trader.ask("GET", "/api/v3/order", &format!("symbol=BTCUSDT&orderId={order}")).unwrap();
+    let refused = ask(old);
+    assert_eq!((refused.status, &refused.body["code"]), (503, &json!(-5021)), "{}", refused.body);
+    assert_eq!(ask(new).status, 200, "a shard still has it");
+    mongo.restart().unwrap();
+    until("all old ranges are gone", || ranges(&mut trader, "shard-1") == 3);
+    assert_same(&past.answers(&mut venue), &before);
+    until_stored(&mut trader);
+    venue.kill().unwrap();
+    let mut venue = desk.serve();
+    assert_same(&past.answers(&mut venue), &before);
+    venue.stop().unwrap();
+    assert_eq!(partitions(&server)[0], "3");
+    let said = desk.verify();
+    assert!(said.contains("among the closed orders in the archive only"), "{said}");
 }
 
 #[test]

@@ -387,7 +387,8 @@ fn a_shard_that_joins_late_begins_at_a_snapshot() {
     configure(&desk, &server, &["a", "b"]);
     let mut venue = desk.serve();
     assert!(desk.log().contains("the empty database begins at a snapshot"), "{}", desk.log());
-    // Nothing that was before is on it, and it takes what is new.
+    // Nothing that was before is on it, and it takes what is new, once the other is no longer too far behind.
+    until_stored(&mut venue.client(&desk.binary.admin_key(&desk.data).unwrap()).unwrap());
     let market = Market::open(&desk, &mut venue);
     let mut clients = market.clients(&mut venue);
     market.trade(&mut clients, 0);
