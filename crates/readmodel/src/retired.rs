@@ -43,32 +43,28 @@ impl WithRetired {
         Self { hot, retired, venue, reach: Mutex::new(Reach::Unknown) }
     }
 
-    /// Asks how far the retired rows reach now. Until that was answered once, reads that may need any of them ask it themselves.
-    pub fn refresh(&self) -> Result<(), ReadError> {
-        self.ask_extent().map(drop)
-    }
-
-    fn ask_extent(&self) -> Result<Option<Extent>, ReadError> {
+    /// Asks how far the retired rows reach now, which is answered; a place that was taken back may say less than before. Until that was
+    /// answered once, reads that may need any of them ask it themselves.
+    pub fn refresh(&self) -> Result<Option<Extent>, ReadError> {
         let found = self.retired.extent()?;
         if found.is_some_and(|extent| extent.venue != self.venue) {
             return Err(ReadError::Foreign("the closed orders in the archive are another venue's".into()));
         }
         let mut reach = lock(&self.reach);
         // An answer that was long on its way must not take back a later one.
-        let extent = match (*reach, found) {
-            (Reach::To(known), Some(found)) => Some(known.max(found)),
-            (Reach::To(known), None) => Some(known),
-            (Reach::Unknown | Reach::Nothing, found) => found,
+        *reach = match (*reach, found) {
+            (Reach::To(known), Some(found)) => Reach::To(known.max(found)),
+            (Reach::To(known), None) => Reach::To(known),
+            (Reach::Unknown | Reach::Nothing, found) => found.map_or(Reach::Nothing, Reach::To),
         };
-        *reach = extent.map_or(Reach::Nothing, Reach::To);
-        Ok(extent)
+        Ok(found)
     }
 
     /// How far the retired rows reach; absent: there are none.
     fn extent(&self) -> Result<Option<Extent>, ReadError> {
         let reach = *lock(&self.reach);
         match reach {
-            Reach::Unknown => self.ask_extent(),
+            Reach::Unknown => self.refresh(),
             Reach::Nothing => Ok(None),
             Reach::To(extent) => Ok(Some(extent)),
         }

@@ -136,7 +136,6 @@ impl Reader<'_> {
             let wanted = (selection.limit - rows.len()).saturating_add(FILLS_OF_TRADE_MAX);
             let limit = wanted.min(self.session.documents_max.max(2 * FILLS_OF_TRADE_MAX));
             let page = self.closed_fills(Find { filter, sort, limit }).await?;
-            let is_full = page.len() == limit;
             let before = rows.len();
             let recent = rows.len().saturating_sub(FILLS_OF_TRADE_MAX);
             for row in page {
@@ -144,7 +143,7 @@ impl Reader<'_> {
                     rows.push(row);
                 }
             }
-            if !is_full || rows.len() == before {
+            if rows.len() == before {
                 break;
             }
             if let Some(last) = rows.last() {

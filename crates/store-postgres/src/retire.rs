@@ -202,9 +202,12 @@ impl Retirer {
                 }
                 let ids = width.ids(number);
                 let placed = "SELECT placed_time FROM orders WHERE order_id >= $1 AND order_id < $2 ORDER BY order_id DESC LIMIT 1";
-                let placed = session.client.query_opt(placed, &[&ids.start, &ids.end]).await?;
-                if placed.is_some_and(|row| row.get::<_, i64>(0) >= int(placed_before.0)) {
+                let is_old = match session.client.query_opt(placed, &[&ids.start, &ids.end]).await? {
                     // Ids are given out in the order of time.
+                    Some(row) => row.get::<_, i64>(0) < int(placed_before.0),
+                    None => is_passed(&session.client, ids.end).await?,
+                };
+                if !is_old {
                     break;
                 }
                 let open = "SELECT min(order_id) FROM open_orders WHERE order_id >= $1 AND order_id < $2";
@@ -332,6 +335,14 @@ impl Retirer {
         }
         result
     }
+}
+
+/// Whether no order from before this id is to come any more: a copy can bring later ones, and then a range that was made ahead is empty.
+async fn is_passed(client: &Client, end: i64) -> Result<bool, Fault> {
+    let next =
+        "SELECT placed_seq <= checkpoint_of('symbols') FROM orders WHERE order_id >= $1 ORDER BY order_id LIMIT 1";
+    let next = client.query_opt(next, &[&end]).await?;
+    Ok(next.is_some_and(|row| row.get::<_, Option<bool>>(0) == Some(true)))
 }
 
 /// How far the rows of ranges go, at least, that are gone.

@@ -117,11 +117,11 @@ impl Live {
         let places = Places::in_directory(&config.data);
         let claim = places.claim().map_err(|error| explain(error, &config.data))?;
         let mut stores = if beside.store { Some(Stores::open(config)?) } else { None };
+        let mut followers_reached = stores.as_ref().map_or(Seq::ZERO, Stores::reached);
         if let (Some(stores), Some(venue)) = (&mut stores, places.venue()?) {
             stores.check_venue(venue)?;
-            stores.check_retired(venue)?;
+            followers_reached = followers_reached.max(stores.check_retired(venue)?);
         }
-        let followers_reached = stores.as_ref().map_or(Seq::ZERO, Stores::reached);
         let start = Start {
             new_venue: VenueId(random_bytes()?),
             cell: config.cell,

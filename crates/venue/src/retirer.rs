@@ -19,6 +19,7 @@ use store_postgres::retire::{Contents, Copied, CopyError, OldRange, Stays, Write
 
 use crate::followers::{FollowerStatus, Shared, name_of};
 use crate::priority::give_way;
+use crate::stores::lacks;
 
 const NANOS_PER_DAY: u64 = 86_400_000_000_000;
 /// How often the shards are looked at.
@@ -58,6 +59,7 @@ pub(crate) fn start(
         place,
         hot_ns: hot_days.saturating_mul(NANOS_PER_DAY),
         writer,
+        known: Seq::ZERO,
         shards: BTreeMap::new(),
     };
     std::thread::Builder::new().name("retirer".into()).spawn(move || retirer.run())
@@ -69,6 +71,8 @@ struct Retirer {
     place: Place,
     hot_ns: u64,
     writer: Writer,
+    /// Closed orders reach so far, at least, in the archive.
+    known: Seq,
     shards: BTreeMap<ShardName, Shard>,
 }
 
@@ -79,6 +83,14 @@ pub(crate) struct Place {
     pub(crate) store: Box<dyn RetiredStore>,
     /// Who reads it: told of each range before that is dropped.
     pub(crate) readers: Arc<WithRetired>,
+}
+
+impl Place {
+    /// How far it has closed orders; its readers hear of it.
+    fn reached(&self) -> Result<Seq, Trouble> {
+        let found = self.readers.refresh().map_err(|error| Trouble::Passing(error.to_string()))?;
+        Ok(found.map_or(Seq::ZERO, |extent| extent.last_seq))
+    }
 }
 
 /// What is known of a shard.
@@ -220,6 +232,15 @@ impl Retirer {
         let before = UnixNanos(now.0.saturating_sub(self.hot_ns).saturating_add(1));
         let look = shard.retirer.look(before)?;
         shard.closed.retain(|first, _| look.old.iter().any(|old| old.range.first() == *first));
+        // Another start of the venue may have let them go.
+        if let Some(given_up) = look.retired_through
+            && self.known < given_up
+        {
+            self.known = self.place.reached()?;
+            if self.known < given_up {
+                return Err(Trouble::Passing(lacks(shard.name.as_str(), given_up, self.known)));
+            }
+        }
         let (mut ranges, mut held) = (look.retired, None);
         for old in look.old {
             match self.retire(shard, old, before)? {
@@ -274,8 +295,10 @@ impl Retirer {
                 Copied::Changed => return Ok(closed.stays(Stays::Changed)),
             }
         }
-        // A read that no longer finds them in the shard knows where they are.
-        self.place.readers.refresh().map_err(|error| Trouble::Passing(error.to_string()))?;
+        // A read that no longer finds them in the shard knows where they are. What was copied may have been taken back since.
+        if self.place.reached()? < contents.last_seq {
+            return Ok(closed.stays(Stays::Changed));
+        }
         match shard.retirer.drop_range(&contents, self.writer)? {
             Ok(()) => {
                 let (first, last) = (old.range.first().0, old.range.last().0);

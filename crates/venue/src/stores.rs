@@ -233,14 +233,14 @@ impl Stores {
     }
 
     /// Refuses closed orders of another venue in the archive, and an archive that lacks some that the shards gave up. What cannot be asked
-    /// now is the affair of whoever reads it.
-    pub(crate) fn check_retired(&mut self, venue: VenueId) -> anyhow::Result<()> {
-        let Some(retired) = &self.retired else { return Ok(()) };
+    /// now is the affair of whoever reads it. How far those in the archive go: the journal must not end before.
+    pub(crate) fn check_retired(&mut self, venue: VenueId) -> anyhow::Result<Seq> {
+        let Some(retired) = &self.retired else { return Ok(Seq::ZERO) };
         let extent = match retired.extent() {
             Ok(extent) => extent,
             Err(error) => {
                 tracing::warn!(%error, "the closed orders in the archive cannot be looked at now");
-                return Ok(());
+                return Ok(Seq::ZERO);
             }
         };
         anyhow::ensure!(
@@ -261,7 +261,7 @@ impl Stores {
             let given_up = store.retired_through().unwrap_or_default().unwrap_or_default();
             anyhow::ensure!(given_up <= through, "{}", lacks(name, given_up, through));
         }
-        Ok(())
+        Ok(through)
     }
 
     /// Refuses stores that had another history than the logs at their checkpoint: what is read from them would not be this

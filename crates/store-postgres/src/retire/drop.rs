@@ -14,15 +14,17 @@ use crate::write::int;
 /// The partitions are locked against writers, of which there are none unless rows come or go with a move.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0;
     SET LOCAL enable_seqscan = on; SET LOCAL lock_timeout = '100ms'";
-/// A writer of the stream holds its checkpoint as long as a batch takes. Nobody waits for us meanwhile.
-const PATIENT: &str = "SET LOCAL lock_timeout = '2s'";
+/// A writer of the stream holds its checkpoint as long as a batch takes. Nobody waits for us meanwhile but the copy of a move, which must
+/// not be taken for the one that gives way in a deadlock (after a second): so it is we.
+const PATIENT: &str = "SET LOCAL lock_timeout = '500ms'";
 /// To drop a partition, the table as a whole is locked: whoever comes after us waits as long as we do.
 const HASTY: &str = "SET LOCAL lock_timeout = '100ms'";
 
-const NOTE: &str = "INSERT INTO retired_ranges (range_number, orders, fills, last_seq, retired_seq, epoch)
+/// A range that was made again, by a move or a rewind, has fewer rows than the archive has of it.
+const NOTE: &str = "INSERT INTO retired_ranges AS r (range_number, orders, fills, last_seq, retired_seq, epoch)
     VALUES ($1, $2, $3, $4, $5, $6)
-    ON CONFLICT (range_number) DO UPDATE SET orders = EXCLUDED.orders, fills = EXCLUDED.fills, last_seq = EXCLUDED.last_seq,
-        retired_seq = EXCLUDED.retired_seq, epoch = EXCLUDED.epoch";
+    ON CONFLICT (range_number) DO UPDATE SET orders = greatest(r.orders, EXCLUDED.orders), fills = greatest(r.fills, EXCLUDED.fills),
+        last_seq = greatest(r.last_seq, EXCLUDED.last_seq), retired_seq = EXCLUDED.retired_seq, epoch = EXCLUDED.epoch";
 
 pub(super) async fn drop_range(
     session: &Session,

@@ -237,6 +237,25 @@ fn an_open_order_a_young_one_and_the_newest_range_stay() {
 }
 
 #[test]
+fn a_range_made_ahead_stays_where_a_copy_has_brought_later_rows() {
+    let (blocks, at) = history(91, 1_500, 0);
+    let mut shard = Shard::quick();
+    shard.write(&blocks, 0, at);
+    let newest: u64 = shard.sql("SELECT max(order_id) >> 8 FROM orders").trim().parse().unwrap();
+    let (ahead, copied) = ((newest + 1) << 8, (newest + 2) << 8);
+    shard.sql(&format!("SELECT add_order_range({})", newest + 2));
+    shard.sql(&format!(
+        "INSERT INTO orders SELECT (json_populate_record(o, json_build_object(
+             'order_id', {copied}, 'placed_seq', checkpoint_of('symbols') + 1))).*
+         FROM orders AS o ORDER BY o.order_id DESC LIMIT 1"
+    ));
+    let is_old = |shard: &mut Shard| shard.old().iter().any(|old| old.range.first() == OrderId(ahead));
+    assert!(!is_old(&mut shard), "its orders are still to come");
+    shard.sql(&format!("UPDATE orders SET placed_seq = checkpoint_of('symbols') WHERE order_id = {copied}"));
+    assert!(is_old(&mut shard), "nothing is to come");
+}
+
+#[test]
 fn a_writer_that_commits_meanwhile_neither_waits_nor_loses() {
     let (blocks, _) = history(3, 2_000, 800);
     let (mut shard, writer, end) = (Shard::quick(), writer(&blocks), blocks.len());
