@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::ids::{OrderId, TradeId, VenueId};
+use domain::ids::{OrderId, TradeId};
 use domain::units::Seq;
 use projector::history::{FillsQuery, OrderKey, OrdersQuery, ReadError};
 use projector::retired::{Extent, RetireError, RetiredHistory, RetiredRow, RetiredStore};
@@ -38,10 +38,6 @@ impl RetiredStore for Elsewhere {
         self.orders.retain(|_, row| row.last_seq <= fork);
         self.fills.retain(|_, row| row.id.seq <= fork);
         Ok(())
-    }
-
-    fn venue(&mut self) -> Result<Option<VenueId>, RetireError> {
-        Ok(None)
     }
 }
 

@@ -16,6 +16,7 @@ mod server;
 mod views;
 mod moves;
 mod elsewhere;
+mod ranges;
 mod retire;
 mod router;
 mod diagram;

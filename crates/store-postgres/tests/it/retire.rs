@@ -26,7 +26,6 @@ use sim::feed::feed_of;
 use store_postgres::config::PostgresConfig;
 use store_postgres::fault::Fault;
 use store_postgres::history::PostgresOrders;
-use store_postgres::migrate::migrate;
 use store_postgres::moves::Watch;
 use store_postgres::moves::copy::Copying;
 use store_postgres::ranges::RangeWidth;
@@ -45,7 +44,7 @@ const EVER: UnixNanos = UnixNanos(u64::MAX >> 1);
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// A flow of orders in which everything is canceled once, so that what was placed before is closed.
-fn commands(seed: u64, before: usize, after: usize) -> Vec<Sequenced<Command>> {
+pub(crate) fn commands(seed: u64, before: usize, after: usize) -> Vec<Sequenced<Command>> {
     let mut flow = generate(Profile::Flow, seed, before + after);
     let rest = flow.split_off(before);
     let time = flow.last().unwrap().time;
@@ -59,72 +58,72 @@ fn commands(seed: u64, before: usize, after: usize) -> Vec<Sequenced<Command>> {
 }
 
 /// The blocks, and how many of them there are when everything has been canceled.
-fn history(seed: u64, before: usize, after: usize) -> (Vec<CommittedBlock>, usize) {
+pub(crate) fn history(seed: u64, before: usize, after: usize) -> (Vec<CommittedBlock>, usize) {
     let (blocks, _) = feed_of(&commands(seed, before, after));
     let canceled = Seq(u64::try_from(before).unwrap() + 20);
     let at = blocks.partition_point(|block| block.info().last < canceled) + 1;
     (blocks, at)
 }
 
-fn narrow(config: PostgresConfig) -> PostgresConfig {
+pub(crate) fn narrow(config: PostgresConfig) -> PostgresConfig {
     let mut config = config;
     config.range_width = RangeWidth::of_orders(256).unwrap();
     config
 }
 
-fn writer(blocks: &[CommittedBlock]) -> Writer {
+pub(crate) fn writer(blocks: &[CommittedBlock]) -> Writer {
     Writer { venue: blocks[0].info().venue, epoch: WRITER }
 }
 
 /// A database of its own.
-struct Shard {
-    databases: Arc<Databases>,
-    database: String,
-    config: PostgresConfig,
-    stores: Stores,
-    retirer: Retirer,
-    elsewhere: Elsewhere,
+pub(crate) struct Shard {
+    pub(crate) databases: Arc<Databases>,
+    pub(crate) database: String,
+    pub(crate) config: PostgresConfig,
+    pub(crate) stores: Stores,
+    pub(crate) retirer: Retirer,
+    pub(crate) elsewhere: Elsewhere,
 }
 
 impl Shard {
-    fn new(databases: &Arc<Databases>) -> Self {
+    pub(crate) fn new(databases: &Arc<Databases>) -> Self {
         let database = databases.make();
         let config = narrow(databases.config(&database));
         let (stores, retirer) = (Stores::open(&config), Retirer::new(config.clone()));
         Self { databases: Arc::clone(databases), database, config, stores, retirer, elsewhere: Elsewhere::default() }
     }
 
-    fn quick() -> Self {
+    pub(crate) fn quick() -> Self {
         Self::new(&Databases::quick())
     }
 
-    fn sql(&self, sql: &str) -> String {
+    pub(crate) fn sql(&self, sql: &str) -> String {
         self.databases.server.query(&self.database, sql).unwrap()
     }
 
-    fn write(&mut self, blocks: &[CommittedBlock], from: usize, to: usize) {
+    pub(crate) fn write(&mut self, blocks: &[CommittedBlock], from: usize, to: usize) {
         for (stream, store) in self.stores.each() {
             let batch = conformance::batch(stream, blocks, from, to);
             assert_eq!(store.commit(&batch), Outcome::Committed, "{stream:?}");
         }
     }
 
-    fn old(&mut self) -> Vec<OldRange> {
+    pub(crate) fn old(&mut self) -> Vec<OldRange> {
         self.retirer.look(EVER).unwrap().old
     }
 
     /// Lets one range go, if it may.
-    fn retire(&mut self, old: OldRange, writer: Writer) -> Result<Contents, Stays> {
+    pub(crate) fn retire(&mut self, old: OldRange, writer: Writer) -> Result<Contents, Stays> {
         retire(&mut self.retirer, &mut self.elsewhere, old, writer)
     }
 
     /// All that may go; how many went.
-    fn retire_all(&mut self, writer: Writer) -> usize {
+    pub(crate) fn retire_all(&mut self, writer: Writer) -> usize {
         self.old().into_iter().filter(|old| old.open.is_none()).map(|old| self.retire(old, writer).unwrap()).count()
     }
 
     /// What is here and elsewhere, each once.
-    fn rows(&mut self) -> Vec<StoredRow> {
+    pub(crate) fn rows(&mut self) -> Vec<StoredRow> {
         whole(self.stores.of(Stream::Symbols), &self.elsewhere)
     }
 }
@@ -136,7 +135,7 @@ fn retire(retirer: &mut Retirer, elsewhere: &mut Elsewhere, old: OldRange, write
     Ok(contents)
 }
 
-fn whole(store: &mut dyn ReadStream, elsewhere: &Elsewhere) -> Vec<StoredRow> {
+pub(crate) fn whole(store: &mut dyn ReadStream, elsewhere: &Elsewhere) -> Vec<StoredRow> {
     let mut rows: BTreeMap<String, StoredRow> = BTreeMap::new();
     let mut add = |row: StoredRow| {
         let key = match &row {
@@ -155,14 +154,14 @@ fn whole(store: &mut dyn ReadStream, elsewhere: &Elsewhere) -> Vec<StoredRow> {
     rows.into_values().collect()
 }
 
-fn expected(blocks: &[CommittedBlock], to: usize) -> Vec<StoredRow> {
+pub(crate) fn expected(blocks: &[CommittedBlock], to: usize) -> Vec<StoredRow> {
     let mut memory = MemoryStore::default();
     assert_eq!(memory.commit(&conformance::batch(Stream::Symbols, blocks, 0, to)), Outcome::Committed);
     whole(&mut memory, &Elsewhere::default())
 }
 
 /// The same rows; where they are not, the first that differ.
-fn assert_same(found: &[StoredRow], expected: &[StoredRow]) {
+pub(crate) fn assert_same(found: &[StoredRow], expected: &[StoredRow]) {
     let differs = |(found, expected): &(&StoredRow, &StoredRow)| found != expected;
     if let Some((found, expected)) = found.iter().zip(expected).find(differs) {
         panic!("{found:?} is there, {expected:?} is expected");
@@ -544,64 +543,5 @@ fn what_was_open_at_the_fork_comes_back() {
         assert_same(&untimed(shard.rows()), &untimed(expected(&blocks, end)));
         shard.retire_all(writer);
         assert_same(&untimed(shard.rows()), &untimed(expected(&blocks, end)));
-    }
-}
-
-#[test]
-fn a_database_keeps_the_width_of_its_ranges() {
-    let (blocks, canceled) = history(1, 1_000, 600);
-    let (mut shard, writer) = (Shard::quick(), writer(&blocks));
-    shard.write(&blocks, 0, canceled);
-    assert_eq!(shard.sql("SELECT id_bits FROM order_ranges"), "8");
-    // A configuration that says another width changes nothing.
-    shard.config.range_width = RangeWidth::default();
-    shard.stores = Stores::open(&shard.config);
-    shard.write(&blocks, canceled, blocks.len());
-    assert_eq!(shard.sql("SELECT id_bits FROM order_ranges"), "8");
-    assert!(shard.retire_all(writer) >= 1);
-    assert_same(&shard.rows(), &expected(&blocks, blocks.len()));
-    for orders in [0, 128, 255, 257, 1 << 31] {
-        assert_eq!(RangeWidth::of_orders(orders), None);
-    }
-    assert_eq!(RangeWidth::of_orders(1 << 23), Some(RangeWidth::default()));
-}
-
-#[test]
-fn a_database_from_before_has_the_ranges_it_had() {
-    let databases = Databases::quick();
-    let golden = include_str!("../golden/migrations.txt");
-    for (made, width) in [(true, "23"), (false, "")] {
-        let database = databases.make();
-        let earlier = [
-            include_str!("../../migrations/V1__tables.sql"),
-            include_str!("../../migrations/V2__partitions_and_lookups.sql"),
-            include_str!("../../migrations/V3__views.sql"),
-            include_str!("../../migrations/V4__leftovers.sql"),
-            include_str!("../../migrations/V5__routed.sql"),
-            include_str!("../../migrations/V6__orders_of_client.sql"),
-            "CREATE TABLE refinery_schema_history (version int4 PRIMARY KEY, name varchar(255), applied_on varchar(255), checksum varchar(255))",
-        ];
-        for sql in earlier {
-            databases.server.query(&database, sql).unwrap();
-        }
-        for line in golden.lines().take(6) {
-            let [version, name, checksum] = line.split('|').collect::<Vec<_>>()[..] else { panic!("{line}") };
-            let sql = format!(
-                "INSERT INTO refinery_schema_history VALUES ({version}, '{name}', '2026-01-01T00:00:00Z', '{checksum}')"
-            );
-            databases.server.query(&database, &sql).unwrap();
-        }
-        if made {
-            databases.server.query(&database, "SELECT add_order_range(0)").unwrap();
-        }
-        let config = narrow(databases.config(&database));
-        assert_eq!(migrate(&config).unwrap().from, 6);
-        assert_eq!(databases.server.query(&database, "SELECT id_bits FROM order_ranges").unwrap(), width);
-        let (blocks, _) = feed_of(&commands(1, 300, 0));
-        let mut stores = Stores::open(&config);
-        stores.fill(&blocks);
-        assert_eq!(whole(stores.of(Stream::Symbols), &Elsewhere::default()), expected(&blocks, blocks.len()));
-        let bits = databases.server.query(&database, "SELECT id_bits FROM order_ranges").unwrap();
-        assert_eq!(bits, if made { "23" } else { "8" });
     }
 }
