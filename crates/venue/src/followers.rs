@@ -112,6 +112,24 @@ pub(crate) struct Shared {
     pub(crate) stop: Arc<AtomicBool>,
 }
 
+/// How often a thread that rests hears of a stop.
+const BEAT: Duration = Duration::from_millis(50);
+
+impl Shared {
+    /// Whether the venue stops.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Rests so long, or until the venue stops.
+    pub(crate) fn rest(&self, time: Duration) {
+        let end = Instant::now() + time;
+        while Instant::now() < end && !self.is_stopping() {
+            std::thread::sleep(BEAT);
+        }
+    }
+}
+
 /// Makes the followers of a store known. Until they have said so themselves they are as far as `reached` says.
 pub(crate) fn announce(member: &Member, roster: &Roster, reached: impl Fn(&str) -> Seq) -> Vec<Arc<FollowerStatus>> {
     let status = |stream: &Stream| {

@@ -2,7 +2,6 @@
 //! What is to be done follows from the databases, and nothing is remembered; see `docs/postgresql.md`.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -24,8 +23,6 @@ use crate::stores::lacks;
 const NANOS_PER_DAY: u64 = 86_400_000_000_000;
 /// How often the shards are looked at.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often the thread hears of a stop.
-const BEAT: Duration = Duration::from_millis(50);
 /// A range that stays although all is closed is tried again after this long at first, and after twice as long each time.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_mins(1);
@@ -173,7 +170,7 @@ impl From<CopyError> for Trouble {
 impl Retirer {
     fn run(&mut self) {
         give_way();
-        while !self.is_stopping() {
+        while !self.shared.is_stopping() {
             for name in self.shared.moves.names() {
                 let Some(place) = self.shared.moves.place(name) else { continue };
                 let mut shard = self.shards.remove(&name).unwrap_or_else(|| Shard {
@@ -193,15 +190,8 @@ impl Retirer {
                 }
                 self.shards.insert(name, shard);
             }
-            let next = Instant::now() + LOOK;
-            while Instant::now() < next && !self.is_stopping() {
-                std::thread::sleep(BEAT);
-            }
+            self.shared.rest(LOOK);
         }
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.shared.stop.load(Ordering::Acquire)
     }
 
     /// Says what keeps all ranges: at once in the status, and once in the log.
@@ -265,7 +255,7 @@ impl Retirer {
     }
 
     fn retire(&mut self, shard: &mut Shard, old: OldRange, before: UnixNanos) -> Result<Fate, Trouble> {
-        if self.is_stopping() {
+        if self.shared.is_stopping() {
             return Ok(Fate::Stopped);
         }
         if let Some(order) = old.open {

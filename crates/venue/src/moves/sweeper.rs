@@ -1,7 +1,6 @@
 //! Removes from one shard what has left it, once nobody can need it any more.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -23,8 +22,6 @@ use crate::priority::give_way;
 
 /// How often a shard is asked what has left it.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often the thread hears of a stop.
-const BEAT: Duration = Duration::from_millis(50);
 
 pub(super) struct Sweeper {
     name: ShardName,
@@ -57,7 +54,7 @@ impl Sweeper {
     fn run(&mut self) {
         give_way();
         let mut trouble = false;
-        while !self.is_stopping() {
+        while !self.ground.shared.is_stopping() {
             match self.look() {
                 Ok(()) => trouble = false,
                 Err(error) if !trouble => {
@@ -66,15 +63,8 @@ impl Sweeper {
                 }
                 Err(_) => {}
             }
-            let next = Instant::now() + LOOK;
-            while Instant::now() < next && !self.is_stopping() {
-                std::thread::sleep(BEAT);
-            }
+            self.ground.shared.rest(LOOK);
         }
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.ground.shared.stop.load(Ordering::Acquire)
     }
 
     fn look(&mut self) -> Result<(), StoreError> {
