@@ -70,6 +70,42 @@ impl Link {
     }
 }
 
+/// A connection for work beside the streams: opened when it is first needed, to a schema that it leaves as it is. Whatever failed may
+/// have left a transaction open, which ends with the connection; the next work has another.
+#[derive(Debug)]
+pub(crate) struct Errands {
+    config: PostgresConfig,
+    name: &'static str,
+    link: Option<Link>,
+}
+
+impl Errands {
+    pub(crate) const fn new(mut config: PostgresConfig, name: &'static str) -> Self {
+        config.migrates = false;
+        Self { config, name, link: None }
+    }
+
+    pub(crate) fn run<T>(&mut self, work: impl FnOnce(&mut Link) -> Result<T, Fault>) -> Result<T, Fault> {
+        let done = self.open().and_then(work);
+        if done.is_err() {
+            self.link = None;
+        }
+        done
+    }
+
+    /// Whether there is a connection that may still serve.
+    pub(crate) fn is_open(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| !link.is_closed())
+    }
+
+    fn open(&mut self) -> Result<&mut Link, Fault> {
+        if !self.is_open() {
+            self.link = Some(Link::open_migrated(&self.config, self.name)?);
+        }
+        self.link.as_mut().ok_or_else(|| Fault::Misuse("no connection".into()))
+    }
+}
+
 impl Session {
     /// Connects to a server that takes writes, inside the runtime that drives the connection.
     pub(crate) async fn connect(config: &PostgresConfig, name: &str) -> Result<Self, Fault> {

@@ -19,7 +19,7 @@ use crate::config::PostgresConfig;
 use crate::decode::Columns;
 use crate::decode::symbols::{self, select_fills, select_orders};
 use crate::fault::Fault;
-use crate::link::{Link, Session};
+use crate::link::{Errands, Session};
 use crate::ranges::{RangeWidth, Ranges, stored_width};
 use crate::store::PostgresStore;
 use crate::units::Units;
@@ -174,17 +174,14 @@ pub enum Copied {
 /// Looks at the ranges of a database and drops some, over a connection of its own. One at a time for each database.
 #[derive(Debug)]
 pub struct Retirer {
-    config: PostgresConfig,
-    link: Option<Link>,
+    errands: Errands,
     units: Units,
 }
 
 impl Retirer {
     /// One that connects when it is first asked. It leaves the schema as it is.
     pub fn new(config: PostgresConfig) -> Self {
-        let mut config = config;
-        config.migrates = false;
-        Self { config, link: None, units: Units::default() }
+        Self { errands: Errands::new(config, "retire"), units: Units::default() }
     }
 
     /// The ranges whose orders were all placed before this block time; never the newest one that has orders, nor those after it.
@@ -210,10 +207,8 @@ impl Retirer {
                 if !is_old {
                     break;
                 }
-                let open = "SELECT min(order_id) FROM open_orders WHERE order_id >= $1 AND order_id < $2";
-                let open: Option<i64> = session.client.query_one(open, &[&ids.start, &ids.end]).await?.get(0);
-                let open = open.map(|order| OrderId(order.cast_unsigned()));
-                look.old.push(OldRange { range: OrderRange { number, width }, open });
+                let range = OrderRange { number, width };
+                look.old.push(OldRange { range, open: survey::open(&session.client, range).await? });
             }
             Ok(look)
         })
@@ -221,14 +216,13 @@ impl Retirer {
 
     /// What a range has, or why it stays. Reads all of it.
     pub fn survey(&mut self, range: OrderRange, writer: Writer) -> Result<Result<Contents, Stays>, Fault> {
-        let surveyed = self.link().and_then(|link| {
+        self.errands.run(|link| {
             link.run_long(async |session| {
                 let surveyed = survey::survey(session, range, writer).await;
                 roll_back(session).await;
                 surveyed
             })
-        });
-        self.conclude(surveyed)
+        })
     }
 
     /// Copies all rows of a range to where they go.
@@ -269,7 +263,7 @@ impl Retirer {
 
     /// Drops a range that was copied, if it still has what was copied and nobody has to wait long for it.
     pub fn drop_range(&mut self, contents: &Contents, writer: Writer) -> Result<Result<(), Stays>, Fault> {
-        let dropped = self.link().and_then(|link| {
+        self.errands.run(|link| {
             link.run_long(async |session| {
                 let dropped = drop::drop_range(session, contents, writer).await;
                 if !matches!(dropped, Ok(Ok(()))) {
@@ -277,8 +271,7 @@ impl Retirer {
                 }
                 dropped
             })
-        });
-        self.conclude(dropped)
+        })
     }
 
     /// The next orders of a range, by id.
@@ -305,35 +298,20 @@ impl Retirer {
 
     /// Does something in the units that the database's symbols have; a second time where one was listed since.
     fn with<T>(&mut self, work: &impl AsyncFn(&mut Session, &Units) -> Result<T, Fault>) -> Result<T, Fault> {
-        let mut units = std::mem::take(&mut self.units);
-        let done = self.link().and_then(|link| {
+        if !self.errands.is_open() {
+            self.units = Units::default();
+        }
+        let Self { errands, units } = self;
+        errands.run(|link| {
             link.run(async |session| {
-                let done = work(session, &units).await;
+                let done = work(session, units).await;
                 if matches!(done, Err(Fault::UnknownAsset(_) | Fault::UnknownSymbol(_))) {
                     units.read(&session.client).await?;
-                    return work(session, &units).await;
+                    return work(session, units).await;
                 }
                 done
             })
-        });
-        self.units = units;
-        self.conclude(done)
-    }
-
-    fn link(&mut self) -> Result<&mut Link, Fault> {
-        if self.link.as_ref().is_none_or(Link::is_closed) {
-            (self.link, self.units) = (None, Units::default());
-            self.link = Some(Link::open_migrated(&self.config, "retire")?);
-        }
-        self.link.as_mut().ok_or_else(|| Fault::Misuse("no connection".into()))
-    }
-
-    /// Whatever failed may have left a transaction open: it ends with the connection.
-    fn conclude<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
-        if result.is_err() {
-            self.link = None;
-        }
-        result
+        })
     }
 }
 

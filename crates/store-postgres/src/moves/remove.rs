@@ -6,7 +6,7 @@ use projector::store::StoreError;
 use super::{Key, Leftover, Watch, leftovers};
 use crate::config::PostgresConfig;
 use crate::fault::Fault;
-use crate::link::{Link, Session};
+use crate::link::{Errands, Link, Session};
 use crate::store::PostgresStore;
 
 /// Rows that are looked at in one transaction.
@@ -44,45 +44,25 @@ impl PostgresStore {
 /// Removes what has left a database, over a connection of its own.
 #[derive(Debug)]
 pub struct Remover {
-    config: PostgresConfig,
-    link: Option<Link>,
+    errands: Errands,
 }
 
 impl Remover {
     /// One that connects when it is first asked. It leaves the schema as it is.
     pub fn new(config: PostgresConfig) -> Self {
-        let mut config = config;
-        config.migrates = false;
-        Self { config, link: None }
+        Self { errands: Errands::new(config, "moves") }
     }
 
     /// What has left and is still there.
     pub fn leftovers(&mut self) -> Result<Vec<Leftover>, StoreError> {
-        let found = self.link().and_then(|link| link.run(async |session| leftovers(&session.client).await));
-        Ok(self.conclude(found)?)
+        Ok(self.errands.run(|link| link.run(async |session| leftovers(&session.client).await))?)
     }
 
     /// Removes the rows of a subject that is in `leftovers`; of another one, nothing. True: nothing that had left is there any more.
     /// False: it was ended before.
     pub fn remove(&mut self, subject: Subject, watch: &Watch) -> Result<bool, StoreError> {
         watch.is_at(0);
-        let removed = self.link().and_then(|link| remove(link, subject, watch));
-        Ok(self.conclude(removed)?)
-    }
-
-    fn link(&mut self) -> Result<&mut Link, Fault> {
-        if self.link.as_ref().is_none_or(Link::is_closed) {
-            self.link = Some(Link::open_migrated(&self.config, "moves")?);
-        }
-        self.link.as_mut().ok_or_else(|| Fault::Misuse("no connection".into()))
-    }
-
-    /// Whatever failed may have left a transaction open: it ends with the connection.
-    fn conclude<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
-        if result.is_err() {
-            self.link = None;
-        }
-        result
+        Ok(self.errands.run(|link| remove(link, subject, watch))?)
     }
 }
 
