@@ -1,11 +1,11 @@
 //! How far a stream is, as a document: one for each stream.
 
-use domain::ids::{Checkpoint, VenueId};
+use domain::ids::Checkpoint;
 use domain::units::Epoch;
 use projector::batch::Stream;
 use projector::words::Word as _;
 
-use crate::document::{Document, Malformed, Value, bytes_of, text_of};
+use crate::document::{Document, Malformed, Value, text_of};
 
 /// The collection of checkpoints.
 pub const CHECKPOINTS: &str = "checkpoints";
@@ -22,11 +22,8 @@ pub fn document(stream: Stream, checkpoint: &Checkpoint) -> Document {
 
 /// The checkpoint that a document is.
 pub fn of(document: &Document) -> Result<Checkpoint, Malformed> {
-    let venue = document.text("venue")?;
-    let bytes = bytes_of(venue).and_then(|bytes| bytes.try_into().ok());
-    let bytes = bytes.ok_or_else(|| Malformed(format!("{}: venue is {venue:?}", document.id)))?;
     Ok(Checkpoint {
-        venue: VenueId(bytes),
+        venue: document.venue("venue")?,
         epoch: Epoch(document.long("epoch")?),
         seq: document.seq,
         hash: document.hash("hash")?,

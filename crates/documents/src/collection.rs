@@ -66,19 +66,10 @@ impl Collection {
         Self::ClosedOrderFills,
     ];
 
-    /// Those that are of streams.
-    pub const STREAMED: [Self; 10] = [
-        Self::Assets,
-        Self::Symbols,
-        Self::CompletedTrades,
-        Self::AuditLogs,
-        Self::Klines,
-        Self::HistoricalPositions,
-        Self::MarketSnapshots,
-        Self::Leaderboards,
-        Self::Analytics,
-        Self::ActiveUsers,
-    ];
+    /// Those that streams write.
+    pub fn streamed() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|collection| !matches!(collection, Self::ClosedOrders | Self::ClosedOrderFills))
+    }
 
     /// What a stream writes, in the order of [`projector::store::StoredRow`].
     ///

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use domain::ids::Hash256;
+use domain::ids::{Hash256, VenueId};
 use domain::units::{Seq, UnixNanos};
 use projector::words::Word;
 
@@ -84,6 +84,13 @@ impl Document {
         let text = self.text(name)?;
         let hash = bytes_of(text).and_then(|bytes| bytes.try_into().ok()).map(Hash256);
         hash.ok_or_else(|| Malformed(format!("{}: {name} is {text:?}, not a hash", self.id)))
+    }
+
+    /// A venue.
+    pub fn venue(&self, name: &str) -> Result<VenueId, Malformed> {
+        let text = self.text(name)?;
+        let venue = bytes_of(text).and_then(|bytes| bytes.try_into().ok()).map(VenueId);
+        venue.ok_or_else(|| Malformed(format!("{}: {name} is {text:?}", self.id)))
     }
 
     /// One of our words.

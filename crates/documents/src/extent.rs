@@ -1,10 +1,10 @@
 //! How far the closed orders reach that shards have given up: one document beside the checkpoints.
 
-use domain::ids::{OrderId, TradeId, VenueId};
+use domain::ids::{OrderId, TradeId};
 use domain::units::UnixNanos;
 use projector::retired::Extent;
 
-use crate::document::{Document, Malformed, Value, bytes_of, text_of};
+use crate::document::{Document, Malformed, Value, text_of};
 
 /// Its id.
 pub const CLOSED_ORDERS: &str = "closed_orders";
@@ -22,11 +22,8 @@ pub fn document(extent: &Extent) -> Document {
 
 /// The extent that a document is.
 pub fn of(document: &Document) -> Result<Extent, Malformed> {
-    let venue = document.text("venue")?;
-    let bytes = bytes_of(venue).and_then(|bytes| bytes.try_into().ok());
-    let bytes = bytes.ok_or_else(|| Malformed(format!("{}: venue is {venue:?}", document.id)))?;
     Ok(Extent {
-        venue: VenueId(bytes),
+        venue: document.venue("venue")?,
         order: OrderId(document.long("order_id")?),
         trade: TradeId(document.long("trade_id")?),
         last_seq: document.seq,

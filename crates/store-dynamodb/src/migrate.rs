@@ -45,7 +45,7 @@ pub fn migrate(config: &DynamoConfig) -> Result<Migrated, Fault> {
 
 /// What the names of all tables end with.
 pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
-    Collection::STREAMED.into_iter().map(Collection::name).chain([CHECKPOINTS])
+    Collection::streamed().map(Collection::name).chain([CHECKPOINTS])
 }
 
 /// Checks that the tables are as this program makes them, or makes them so.
@@ -149,7 +149,7 @@ fn schema() -> Key {
 }
 
 fn expires(table: &str) -> bool {
-    Collection::STREAMED.iter().any(|collection| collection.name() == table && collection.expires())
+    Collection::streamed().any(|collection| collection.name() == table && collection.expires())
 }
 
 /// The version of the items; absent: none is noted.
