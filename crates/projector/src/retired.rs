@@ -78,9 +78,6 @@ pub trait RetiredStore: Send + fmt::Debug {
     /// Removes orders that were last changed after the fork, and fills after it: they are not of this history any more.
     /// Interrupted, it is called again.
     fn forget_after(&mut self, fork: Seq) -> Result<(), RetireError>;
-
-    /// Whose rows are here; absent: nothing ever was.
-    fn venue(&mut self) -> Result<Option<VenueId>, RetireError>;
 }
 
 /// Reads them back. Calls block; they may come from many threads at once. What is asked for as in [`crate::history::OrderHistory`],

@@ -11,10 +11,12 @@ use domain::ids::{
     AssetId, EventId, ExecutionNumber, Hash256, KeyId, OrderId, ShardId, SymbolId, TradeId, UserId, WithdrawalId,
 };
 use domain::instrument::{Asset, Fees, Instrument, SymbolLimits, SymbolStatus};
-use domain::order::{CloseReason, Liquidity, OrderKind, Side};
+use domain::order::{CloseReason, Liquidity, MarketSize, OrderKind, Side, TimeInForce};
 use domain::state::OrderState;
 use domain::text::{ApiKeyText, ClientOrderId};
-use domain::units::{Amount, Lots, Seq, UnixNanos};
+use domain::units::{Amount, Lots, Seq, Ticks, UnixNanos};
+
+use crate::words::Word as _;
 
 /// Where an order is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,11 +42,76 @@ impl OrderStatus {
         }
     }
 
+    /// As stores have it: a word, and why it is closed.
+    pub fn words(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::New => ("new", None),
+            Self::PartiallyFilled => ("partially_filled", None),
+            Self::Filled => ("filled", None),
+            Self::Canceled(reason) => ("canceled", Some(reason.word())),
+            Self::Expired(reason) => ("expired", Some(reason.word())),
+        }
+    }
+
+    /// What such words say; absent: nothing.
+    pub fn of_words(word: &str, reason: Option<CloseReason>) -> Option<Self> {
+        match (word, reason) {
+            ("new", None) => Some(Self::New),
+            ("partially_filled", None) => Some(Self::PartiallyFilled),
+            ("filled", None) => Some(Self::Filled),
+            ("canceled", Some(reason)) => Some(Self::Canceled(reason)),
+            ("expired", Some(reason)) => Some(Self::Expired(reason)),
+            _ => None,
+        }
+    }
+
     /// How an order ends that is closed for this reason.
     pub const fn closed(reason: CloseReason) -> Self {
         match reason {
             CloseReason::Canceled | CloseReason::Replaced | CloseReason::KillSwitch => Self::Canceled(reason),
             CloseReason::NoLiquidity | CloseReason::NoFunds | CloseReason::FillLimit => Self::Expired(reason),
+        }
+    }
+}
+
+/// How an order was placed, as stores have it: columns of which each kind fills its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Placed {
+    /// Of a limit order.
+    pub price: Option<Ticks>,
+    /// Of a limit order.
+    pub time_in_force: Option<TimeInForce>,
+    /// Of all but a market order by quote.
+    pub quantity: Option<Lots>,
+    /// Of a market order by quote.
+    pub quote: Option<Amount>,
+}
+
+impl Placed {
+    /// The kind of order that fills these columns; absent: none does.
+    pub const fn kind(self) -> Option<OrderKind> {
+        let Self { price, time_in_force, quantity, quote } = self;
+        match (price, time_in_force, quantity, quote) {
+            (Some(price), Some(time_in_force), Some(quantity), None) => {
+                Some(OrderKind::Limit { price, quantity, time_in_force })
+            }
+            (None, None, Some(quantity), None) => Some(OrderKind::Market { size: MarketSize::Quantity(quantity) }),
+            (None, None, None, Some(quote)) => Some(OrderKind::Market { size: MarketSize::Quote(quote) }),
+            _ => None,
+        }
+    }
+}
+
+impl From<OrderKind> for Placed {
+    fn from(kind: OrderKind) -> Self {
+        match kind {
+            OrderKind::Limit { price, quantity, time_in_force } => {
+                Self { price: Some(price), time_in_force: Some(time_in_force), quantity: Some(quantity), quote: None }
+            }
+            OrderKind::Market { size: MarketSize::Quantity(quantity) } => {
+                Self { quantity: Some(quantity), ..Self::default() }
+            }
+            OrderKind::Market { size: MarketSize::Quote(quote) } => Self { quote: Some(quote), ..Self::default() },
         }
     }
 }
@@ -135,7 +202,7 @@ pub struct FillRow {
     /// Whether it rested or came.
     pub liquidity: Liquidity,
     /// At which price.
-    pub price: domain::units::Ticks,
+    pub price: Ticks,
     /// How much.
     pub quantity: Lots,
     /// What it cost, in quote minor units.
@@ -158,7 +225,7 @@ pub struct TradeRow {
     /// The trade: dense per symbol.
     pub trade: TradeId,
     /// At which price.
-    pub price: domain::units::Ticks,
+    pub price: Ticks,
     /// How much.
     pub quantity: Lots,
     /// What it cost, in quote minor units.

@@ -97,11 +97,6 @@ impl RetiredStore for MongoRetired {
             set(session, Some(stored), left).await
         })
     }
-
-    fn venue(&mut self) -> Result<Option<VenueId>, RetireError> {
-        let stored = self.writer.link().and_then(|(link, _)| link.run(async |session| read(session).await));
-        Ok(self.writer.conclude(stored)?.map(|stored| stored.venue))
-    }
 }
 
 async fn add_all(session: &Session, collection: Collection, documents: &[Document]) -> Result<(), Fault> {

@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::link::{Link, Session};
 use crate::ranges::{RangeWidth, Ranges};
 use crate::units::{Subject, Units, of_steps};
-use crate::write::symbols::{COPY_ORDERS, order_lines, status_words};
+use crate::write::symbols::{COPY_ORDERS, order_lines};
 use crate::write::{int, small};
 
 const INSERT_ONE: &str = "INSERT INTO orders (order_id, placed_seq, placed_time, last_seq, updated_time, user_id, symbol_id, maker_ppm,
@@ -123,7 +123,7 @@ impl Columns {
         let of = units.symbol(row.symbol)?;
         let decimal = |units, scale| projector::decimal::text(units, scale);
         let whole = row.quantity.unwrap_or(quantity);
-        let (status, _) = status_words(row.status);
+        let (status, _) = row.status.words();
         let longs = [row.order.0, row.placed.0, row.placed_time.0, row.last_seq.0, row.updated_time.0];
         let ints = [row.user.0, row.symbol.0, row.fees.maker.0, row.fees.taker.0];
         let texts = [

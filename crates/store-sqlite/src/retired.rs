@@ -15,7 +15,7 @@ use crate::decode::{Scales, symbols};
 use crate::fault::Fault;
 use crate::schema::{self, Role};
 use crate::units::{Decimal, Units};
-use crate::write::symbols::{Kind, insert_fill, kind, status_words};
+use crate::write::symbols::{Kind, insert_fill, kind};
 use crate::write::{client_hash, int};
 
 /// How long the file is left alone after each commit: SQLite has no queue of writers, and its follower looks for its turn each
@@ -82,10 +82,6 @@ impl RetiredStore for SqliteRetired {
             set_extent(connection, found_extent(connection, extent.venue)?)
         })
     }
-
-    fn venue(&mut self) -> Result<Option<VenueId>, RetireError> {
-        Ok(extent(&self.connection)?.map(|extent| extent.venue))
-    }
 }
 
 /// Whether an archive that is there, of whatever version, has closed orders.
@@ -105,7 +101,7 @@ fn add_orders(connection: &Connection, units: &mut Units, rows: &[OrderRow]) -> 
     let mut select = connection.prepare_cached(&format!("{} WHERE order_id = ?1", symbols::CLOSED_ORDER))?;
     for row in rows {
         let placed: Kind = kind(connection, units, row)?;
-        let (status, close_reason) = status_words(row.status);
+        let (status, close_reason) = row.status.words();
         let inserted = insert.execute(params![
             int(row.order.0),
             row.user.0,

@@ -2,11 +2,10 @@
 
 use domain::ids::{AssetId, EventId, ExecutionNumber, OrderId, SymbolId, TradeId, UserId};
 use domain::instrument::Fees;
-use domain::order::{MarketSize, OrderKind};
 use domain::text::ClientOrderId;
 use domain::units::{Lots, Ppm, Seq, Ticks, UnixNanos};
-use projector::rows::{FillRow, OrderRow, OrderStatus};
-use projector::words::Word as _;
+use projector::rows::{FillRow, OrderRow, OrderStatus, Placed};
+use projector::words::Word;
 
 use super::NoRow;
 use crate::document::{Document, Malformed, Value};
@@ -25,28 +24,18 @@ pub fn id_of_fill(order: OrderId, trade: TradeId) -> String {
 /// An order that is closed.
 pub fn order_document(row: &OrderRow, units: &Units) -> Result<Document, Unknown> {
     let scale = units.symbol(row.symbol)?.quote;
-    let (price, time_in_force, placed_quantity, placed_quote) = match row.kind {
-        OrderKind::Limit { price, quantity, time_in_force } => {
-            (Some(price.0), Some(time_in_force.word()), Some(quantity.0), Value::Absent)
-        }
-        OrderKind::Market { size: MarketSize::Quantity(quantity) } => (None, None, Some(quantity.0), Value::Absent),
-        OrderKind::Market { size: MarketSize::Quote(quote) } => (None, None, None, amount(quote, scale)),
-    };
-    let (status, close_reason) = match row.status {
-        OrderStatus::Canceled(reason) => ("canceled", Some(reason.word())),
-        OrderStatus::Expired(reason) => ("expired", Some(reason.word())),
-        OrderStatus::Filled => ("filled", None),
-        OrderStatus::New | OrderStatus::PartiallyFilled => panic!("order {} is open", row.order.0),
-    };
+    assert!(!row.status.is_open(), "order {} is open", row.order.0);
+    let (status, close_reason) = row.status.words();
+    let Placed { price, time_in_force, quantity, quote } = row.kind.into();
     let fields = [
         ("order_id", row.order.0.into()),
         ("user_id", row.user.0.into()),
         ("symbol_id", row.symbol.0.into()),
         ("side", row.side.word().into()),
-        ("price", price.into()),
-        ("time_in_force", time_in_force.into()),
-        ("placed_quantity", placed_quantity.into()),
-        ("placed_quote", placed_quote),
+        ("price", price.map(|price| price.0).into()),
+        ("time_in_force", time_in_force.map(Word::word).into()),
+        ("placed_quantity", quantity.map(|quantity| quantity.0).into()),
+        ("placed_quote", quote.map_or(Value::Absent, |quote| amount(quote, scale))),
         ("client_order_id", row.client_order_id.as_str().to_owned().into()),
         ("maker_ppm", Value::Int(row.fees.maker.0.into())),
         ("taker_ppm", Value::Int(row.fees.taker.0.into())),
@@ -70,18 +59,10 @@ pub(crate) fn order(document: &Document, units: &Units) -> Result<OrderRow, NoRo
     let price = document.optional("price", Document::long)?.map(Ticks);
     let time_in_force = document.optional("time_in_force", Document::word)?;
     let quote = document.optional("placed_quote", |document, name| amount_of(document, name, scale))?;
-    let kind = match (price, time_in_force, lots("placed_quantity")?, quote) {
-        (Some(price), Some(time_in_force), Some(quantity), None) => OrderKind::Limit { price, quantity, time_in_force },
-        (None, None, Some(quantity), None) => OrderKind::Market { size: MarketSize::Quantity(quantity) },
-        (None, None, None, Some(quote)) => OrderKind::Market { size: MarketSize::Quote(quote) },
-        _ => return Err(wrong("kind of the order").into()),
-    };
-    let status = match (document.text("status")?, document.optional("close_reason", Document::word)?) {
-        ("filled", None) => OrderStatus::Filled,
-        ("canceled", Some(reason)) => OrderStatus::Canceled(reason),
-        ("expired", Some(reason)) => OrderStatus::Expired(reason),
-        _ => return Err(wrong("status of the order").into()),
-    };
+    let placed = Placed { price, time_in_force, quantity: lots("placed_quantity")?, quote };
+    let kind = placed.kind().ok_or_else(|| wrong("kind of the order"))?;
+    let status = OrderStatus::of_words(document.text("status")?, document.optional("close_reason", Document::word)?);
+    let status = status.filter(|status| !status.is_open()).ok_or_else(|| wrong("status of the order"))?;
     Ok(OrderRow {
         order: OrderId(document.long("order_id")?),
         user: UserId(document.small("user_id")?),

@@ -2,9 +2,9 @@
 
 use domain::ids::{AssetId, EventId, ExecutionNumber, OrderId, SymbolId, TradeId, UserId};
 use domain::instrument::Fees;
-use domain::order::{CloseReason, MarketSize, OrderKind, TimeInForce};
+use domain::order::CloseReason;
 use domain::units::{Lots, Ppm, Seq, Ticks, UnixNanos};
-use projector::rows::{FillRow, OrderRow, OrderStatus, PositionRow, SymbolTenureRow};
+use projector::rows::{FillRow, OrderRow, OrderStatus, Placed, PositionRow, SymbolTenureRow};
 
 use super::{Columns, amount};
 use crate::fault::Fault;
@@ -47,15 +47,11 @@ pub(crate) fn order(columns: &mut Columns<'_>) -> Result<OrderRow, Fault> {
     let of = columns.units.symbol(symbol)?;
     let side = columns.word()?;
     let price = columns.steps_or_none(of.tick)?.map(Ticks);
-    let time_in_force: Option<TimeInForce> = columns.word_or_none()?;
+    let time_in_force = columns.word_or_none()?;
     let quantity = columns.steps_or_none(of.lot)?.map(Lots);
     let quote = columns.amount_or_none(of.quote)?;
-    let kind = match (price, time_in_force, quantity, quote) {
-        (Some(price), Some(time_in_force), Some(quantity), None) => OrderKind::Limit { price, quantity, time_in_force },
-        (None, None, Some(quantity), None) => OrderKind::Market { size: MarketSize::Quantity(quantity) },
-        (None, None, None, Some(quote)) => OrderKind::Market { size: MarketSize::Quote(quote) },
-        _ => return Err(Fault::Content(format!("the kind of order {}", order.0))),
-    };
+    let kind = Placed { price, time_in_force, quantity, quote }.kind();
+    let kind = kind.ok_or_else(|| Fault::Content(format!("the kind of order {}", order.0)))?;
     let client_order_id = columns.text()?;
     let fees = Fees { maker: Ppm(columns.small()?), taker: Ppm(columns.small()?) };
     let (placed, placed_time) = (Seq(columns.long()?), UnixNanos(columns.long()?));
@@ -85,14 +81,8 @@ pub(crate) fn order(columns: &mut Columns<'_>) -> Result<OrderRow, Fault> {
 fn status(columns: &mut Columns<'_>) -> Result<OrderStatus, Fault> {
     let word = columns.str()?;
     let reason: Option<CloseReason> = columns.word_or_none()?;
-    match (word, reason) {
-        ("new", None) => Ok(OrderStatus::New),
-        ("partially_filled", None) => Ok(OrderStatus::PartiallyFilled),
-        ("filled", None) => Ok(OrderStatus::Filled),
-        ("canceled", Some(reason)) => Ok(OrderStatus::Canceled(reason)),
-        ("expired", Some(reason)) => Ok(OrderStatus::Expired(reason)),
-        _ => Err(Fault::Content(format!("the order status {word:?} with reason {reason:?}"))),
-    }
+    let status = OrderStatus::of_words(word, reason);
+    status.ok_or_else(|| Fault::Content(format!("the order status {word:?} with reason {reason:?}")))
 }
 
 pub(crate) fn fill(columns: &mut Columns<'_>) -> Result<FillRow, Fault> {

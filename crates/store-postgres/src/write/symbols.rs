@@ -3,7 +3,7 @@
 use domain::order::{MarketSize, OrderKind};
 use projector::batch::SymbolsRows;
 use projector::changes::OrderChange;
-use projector::rows::{FillRow, OrderRow, OrderStatus, PositionRow, SymbolTenureRow};
+use projector::rows::{FillRow, OrderRow, PositionRow, SymbolTenureRow};
 use projector::words::Word;
 
 use super::{Decimals, all_written, int, small};
@@ -107,22 +107,11 @@ async fn add_tenures(session: &mut Session, rows: &[SymbolTenureRow]) -> Result<
     lines.send(&session.client, &copy).await
 }
 
-/// The words of a status.
-pub(crate) fn status_words(status: OrderStatus) -> (&'static str, Option<&'static str>) {
-    match status {
-        OrderStatus::New => ("new", None),
-        OrderStatus::PartiallyFilled => ("partially_filled", None),
-        OrderStatus::Filled => ("filled", None),
-        OrderStatus::Canceled(reason) => ("canceled", Some(reason.word())),
-        OrderStatus::Expired(reason) => ("expired", Some(reason.word())),
-    }
-}
-
 pub(crate) fn order_lines(units: &Units, rows: &[OrderRow]) -> Result<Lines, Fault> {
     let mut lines = Lines::with_capacity(rows.len(), 220);
     for row in rows {
         let of = units.symbol(row.symbol)?;
-        let (status, close_reason) = status_words(row.status);
+        let (status, close_reason) = row.status.words();
         lines.whole(row.order.0).whole(row.placed.0).whole(row.placed_time.0).whole(row.last_seq.0);
         lines.whole(row.updated_time.0).whole(row.user.0.into()).whole(row.symbol.0.into());
         lines.whole(row.fees.maker.0.into()).whole(row.fees.taker.0.into()).word(row.side.word());
@@ -199,7 +188,7 @@ struct Statuses {
 
 impl Statuses {
     fn of(changes: &[&OrderChange]) -> Self {
-        let (words, close_reasons) = changes.iter().map(|change| status_words(change.status)).unzip();
+        let (words, close_reasons) = changes.iter().map(|change| change.status.words()).unzip();
         Self {
             orders: changes.iter().map(|change| int(change.order.0)).collect(),
             words,

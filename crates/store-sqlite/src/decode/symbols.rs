@@ -2,9 +2,9 @@
 
 use domain::ids::{AssetId, EventId, ExecutionNumber, OrderId, SymbolId, TradeId, UserId};
 use domain::instrument::Fees;
-use domain::order::{CloseReason, MarketSize, OrderKind, TimeInForce};
+use domain::order::CloseReason;
 use domain::units::{Lots, Ppm, Seq, Ticks, UnixNanos};
-use projector::rows::{FillRow, OrderRow, OrderStatus, PositionRow};
+use projector::rows::{FillRow, OrderRow, OrderStatus, Placed, PositionRow};
 use rusqlite::Row;
 
 use super::{Columns, Scales};
@@ -38,15 +38,11 @@ pub(crate) fn order(row: &Row<'_>, scales: &mut Scales<'_>) -> Result<OrderRow, 
     let scale = scales.units.symbol(scales.connection, symbol)?.quote;
     let side = columns.word()?;
     let price = columns.long_or_none()?.map(Ticks);
-    let time_in_force: Option<TimeInForce> = columns.word_or_none()?;
+    let time_in_force = columns.word_or_none()?;
     let quantity = columns.long_or_none()?.map(Lots);
     let quote = columns.amount_or_none(scale)?;
-    let kind = match (price, time_in_force, quantity, quote) {
-        (Some(price), Some(time_in_force), Some(quantity), None) => OrderKind::Limit { price, quantity, time_in_force },
-        (None, None, Some(quantity), None) => OrderKind::Market { size: MarketSize::Quantity(quantity) },
-        (None, None, None, Some(quote)) => OrderKind::Market { size: MarketSize::Quote(quote) },
-        _ => return Err(Fault::Content(format!("the kind of order {}", order.0))),
-    };
+    let kind = Placed { price, time_in_force, quantity, quote }.kind();
+    let kind = kind.ok_or_else(|| Fault::Content(format!("the kind of order {}", order.0)))?;
     let client_order_id = columns.text()?;
     let fees = Fees { maker: Ppm(columns.get()?), taker: Ppm(columns.get()?) };
     let (placed, placed_time) = (Seq(columns.long()?), UnixNanos(columns.long()?));
@@ -76,14 +72,8 @@ pub(crate) fn order(row: &Row<'_>, scales: &mut Scales<'_>) -> Result<OrderRow, 
 fn status(columns: &mut Columns<'_>) -> Result<OrderStatus, Fault> {
     let word = columns.str()?;
     let reason: Option<CloseReason> = columns.word_or_none()?;
-    match (word, reason) {
-        ("new", None) => Ok(OrderStatus::New),
-        ("partially_filled", None) => Ok(OrderStatus::PartiallyFilled),
-        ("filled", None) => Ok(OrderStatus::Filled),
-        ("canceled", Some(reason)) => Ok(OrderStatus::Canceled(reason)),
-        ("expired", Some(reason)) => Ok(OrderStatus::Expired(reason)),
-        _ => Err(Fault::Content(format!("the order status {word:?} with reason {reason:?}"))),
-    }
+    let status = OrderStatus::of_words(word, reason);
+    status.ok_or_else(|| Fault::Content(format!("the order status {word:?} with reason {reason:?}")))
 }
 
 pub(crate) fn fill(row: &Row<'_>, scales: &mut Scales<'_>) -> Result<FillRow, Fault> {

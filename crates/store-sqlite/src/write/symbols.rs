@@ -1,9 +1,8 @@
 //! Orders, open orders, fills, positions.
 
-use domain::order::{MarketSize, OrderKind};
 use projector::batch::SymbolsRows;
 use projector::changes::{Amended, OrderChange};
-use projector::rows::{FillRow, OrderRow, OrderStatus, PositionRow};
+use projector::rows::{FillRow, OrderRow, Placed, PositionRow};
 use projector::words::Word;
 use rusqlite::{Connection, Statement, params};
 
@@ -19,17 +18,6 @@ pub(crate) fn write(connection: &Connection, units: &mut Units, rows: &SymbolsRo
     put_positions(connection, units, &rows.positions)
 }
 
-/// The words of a status.
-pub(crate) fn status_words(status: OrderStatus) -> (&'static str, Option<&'static str>) {
-    match status {
-        OrderStatus::New => ("new", None),
-        OrderStatus::PartiallyFilled => ("partially_filled", None),
-        OrderStatus::Filled => ("filled", None),
-        OrderStatus::Canceled(reason) => ("canceled", Some(reason.word())),
-        OrderStatus::Expired(reason) => ("expired", Some(reason.word())),
-    }
-}
-
 /// What was placed, in columns.
 pub(crate) struct Kind {
     pub(crate) word: &'static str,
@@ -40,21 +28,17 @@ pub(crate) struct Kind {
 }
 
 pub(crate) fn kind(connection: &Connection, units: &mut Units, row: &OrderRow) -> Result<Kind, Fault> {
-    let market = Kind { word: "market", price: None, time_in_force: None, quantity: None, quote: None };
-    Ok(match row.kind {
-        OrderKind::Limit { price, quantity, time_in_force } => Kind {
-            word: "limit",
-            price: Some(int(price.0)),
-            time_in_force: Some(time_in_force.word()),
-            quantity: Some(int(quantity.0)),
-            quote: None,
-        },
-        OrderKind::Market { size: MarketSize::Quantity(quantity) } => {
-            Kind { quantity: Some(int(quantity.0)), ..market }
-        }
-        OrderKind::Market { size: MarketSize::Quote(quote) } => {
-            Kind { quote: Some(Decimal(quote, units.symbol(connection, row.symbol)?.quote)), ..market }
-        }
+    let Placed { price, time_in_force, quantity, quote } = row.kind.into();
+    let quote = match quote {
+        Some(quote) => Some(Decimal(quote, units.symbol(connection, row.symbol)?.quote)),
+        None => None,
+    };
+    Ok(Kind {
+        word: if price.is_some() { "limit" } else { "market" },
+        price: price.map(|price| int(price.0)),
+        time_in_force: time_in_force.map(Word::word),
+        quantity: quantity.map(|quantity| int(quantity.0)),
+        quote,
     })
 }
 
@@ -94,7 +78,7 @@ fn insert_order_states(connection: &Connection, units: &mut Units, rows: &[Order
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     for row in rows {
-        let (status, close_reason) = status_words(row.status);
+        let (status, close_reason) = row.status.words();
         insert.execute(params![
             int(row.order.0),
             row.quantity.map(|quantity| int(quantity.0)),
@@ -121,7 +105,7 @@ fn change_orders(connection: &Connection, units: &mut Units, changes: &[OrderCha
     )?;
     for change in changes {
         let order = int(change.order.0);
-        let (status, close_reason) = status_words(change.status);
+        let (status, close_reason) = change.status.words();
         let (last_seq, updated_time) = (int(change.last_seq.0), int(change.updated_time.0));
         let changed = match change.executed {
             None => set_status.execute(params![order, status, close_reason, last_seq, updated_time])?,
