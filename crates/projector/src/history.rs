@@ -61,9 +61,9 @@ pub struct Selection<Id> {
 }
 
 impl<Id> Selection<Id> {
-    /// Whether the oldest of the matching rows are asked for.
-    pub const fn takes_oldest(&self) -> bool {
-        self.first.is_some() || self.time.from.is_some()
+    /// Whether the newest of the matching rows are asked for, and not the oldest.
+    pub const fn newest_first(&self) -> bool {
+        self.first.is_none() && self.time.from.is_none()
     }
 }
 

@@ -320,10 +320,10 @@ fn joined<T: Dated>(page: Page<T>, later: Vec<T>) -> Vec<T> {
 /// Of rows that all match, oldest first, those that a selection takes.
 pub(crate) fn select<T, Id>(mut rows: Vec<T>, selection: &Selection<Id>) -> Vec<T> {
     let surplus = rows.len().saturating_sub(selection.limit);
-    if selection.takes_oldest() {
-        rows.truncate(selection.limit);
-    } else {
+    if selection.newest_first() {
         rows.drain(..surplus);
+    } else {
+        rows.truncate(selection.limit);
     }
     rows
 }

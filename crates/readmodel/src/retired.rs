@@ -145,7 +145,7 @@ fn can_reach<Id>(selection: &Selection<Id>, extent: &Extent) -> bool {
 
 /// The oldest row of a full answer to a question for the newest: what is older does not belong to it.
 fn newest_of<'a, T, Id>(selection: &Selection<Id>, rows: &'a [T]) -> Option<&'a T> {
-    rows.first().filter(|_| !selection.takes_oldest() && rows.len() >= selection.limit)
+    rows.first().filter(|_| selection.newest_first() && rows.len() >= selection.limit)
 }
 
 /// Each row once. Where both have one, the hot store's is as of the page's sequence.

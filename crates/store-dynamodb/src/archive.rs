@@ -19,7 +19,7 @@ use projector::rows::derived::{AnalyticsRow, KlineRow, LeaderboardRow, MarketSna
 use projector::store::StoredRow;
 
 use crate::fault::Fault;
-use crate::history::{DynamoHistory, Reader, Stretch, newest_first, strange};
+use crate::history::{DynamoHistory, Reader, Stretch, strange};
 use crate::item::{Item, Key, decode};
 use crate::session::{Answer, Range};
 use crate::span::{self, Span};
@@ -70,7 +70,7 @@ impl ArchiveHistory for DynamoHistory {
             partition: 0,
             from: selection.first.map_or(0, |first| first.0),
             time: selection.time,
-            newest_first: newest_first(selection),
+            newest_first: selection.newest_first(),
         };
         self.read(Stream::Audit, &async |reader: &Reader<'_>| {
             let mut rows = Vec::new();

@@ -18,7 +18,7 @@ use domain::units::{Seq, UnixNanos};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use projector::batch::Stream;
 use projector::candle::Candle;
-use projector::history::{MinutesQuery, Page, ReadError, Selection, TimeRange, TradeHistory, TradesQuery};
+use projector::history::{MinutesQuery, Page, ReadError, TimeRange, TradeHistory, TradesQuery};
 use projector::lineage::Lineage;
 use projector::minutes::Minutes;
 use projector::rows::TradeRow;
@@ -313,11 +313,6 @@ impl Reader<'_> {
     }
 }
 
-/// Whether the newest of the matching rows are asked for.
-pub(crate) const fn newest_first<Id>(selection: &Selection<Id>) -> bool {
-    selection.first.is_none() && selection.time.from.is_none()
-}
-
 const fn trades_of(symbol: SymbolId, from: u64, time: TimeRange, newest_first: bool) -> Stretch {
     Stretch { collection: Collection::CompletedTrades, partition: symbol.0, from, time, newest_first }
 }
@@ -329,7 +324,7 @@ fn trade(row: &StoredRow) -> Result<TradeRow, Fault> {
 impl TradeHistory for DynamoHistory {
     fn trades(&self, query: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
         let selection = query.selection;
-        let newest_first = newest_first(&selection);
+        let newest_first = selection.newest_first();
         let stretch = trades_of(query.symbol, selection.first.map_or(0, |first| first.0), selection.time, newest_first);
         let mut page = self.read(Stream::Trades, &async |reader: &Reader<'_>| {
             let mut rows = Vec::new();

@@ -23,7 +23,7 @@ use projector::store::StoredRow;
 
 use crate::encode::number;
 use crate::fault::Fault;
-use crate::history::{MongoHistory, Reader, clamp, newest_first, strange, times_of};
+use crate::history::{MongoHistory, Reader, clamp, strange, times_of};
 use crate::session::Find;
 
 impl ArchiveHistory for MongoHistory {
@@ -143,7 +143,7 @@ impl Reader<'_> {
 
     async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRow>, Fault> {
         let selection = &query.selection;
-        let newest_first = newest_first(selection);
+        let newest_first = selection.newest_first();
         let (mut from, mut to) = (Seq::ZERO, self.through.next());
         if let Some(time) = selection.time.from {
             from = self.first_at(time).await?;

@@ -11,7 +11,7 @@ use projector::rows::{FillRow, OrderRow};
 use projector::store::StoredRow;
 
 use crate::fault::Fault;
-use crate::history::{MongoHistory, Reader, newest_first, strange, times_of};
+use crate::history::{MongoHistory, Reader, strange, times_of};
 use crate::retired;
 use crate::session::Find;
 
@@ -99,7 +99,7 @@ impl Reader<'_> {
     /// Page by page.
     async fn orders_of_user(&self, query: &OrdersQuery) -> Result<Vec<OrderRow>, Fault> {
         let selection = &query.selection;
-        let newest_first = newest_first(selection);
+        let newest_first = selection.newest_first();
         let (mut from, mut to) = (selection.first.map_or(0, |first| first.0), None);
         let mut rows: Vec<OrderRow> = Vec::new();
         while rows.len() < selection.limit {
@@ -125,7 +125,7 @@ impl Reader<'_> {
     /// Page by page, each beginning with the trade that the one before ended with: it may have ended between its two fills.
     async fn fills_of_user(&self, query: &FillsQuery) -> Result<Vec<FillRow>, Fault> {
         let selection = &query.selection;
-        let newest_first = newest_first(selection);
+        let newest_first = selection.newest_first();
         let (mut from, mut to) = (selection.first.map_or(0, |first| first.0), None);
         let mut rows: Vec<FillRow> = Vec::new();
         while rows.len() < selection.limit {
@@ -160,7 +160,7 @@ impl Reader<'_> {
     /// An order has at most one fill in a trade.
     async fn fills_of_user_and_order(&self, query: &FillsQuery, order: OrderId) -> Result<Vec<FillRow>, Fault> {
         let selection = &query.selection;
-        let newest_first = newest_first(selection);
+        let newest_first = selection.newest_first();
         let mut of = of_user(query.user.0, query.symbol.0);
         let times = times_of(&selection.time);
         if !times.is_empty() {

@@ -19,7 +19,7 @@ use mongodb::bson::raw::{RawDocumentBuf, cstr};
 use mongodb::bson::rawdoc;
 use projector::batch::Stream;
 use projector::candle::Candle;
-use projector::history::{MinutesQuery, Page, ReadError, Selection, TimeRange, TradeHistory, TradesQuery};
+use projector::history::{MinutesQuery, Page, ReadError, TimeRange, TradeHistory, TradesQuery};
 use projector::lineage::Lineage;
 use projector::minutes::Minutes;
 use projector::rows::TradeRow;
@@ -250,15 +250,10 @@ pub(crate) fn clamp(time: UnixNanos) -> i64 {
     i64::try_from(time.0).unwrap_or(i64::MAX)
 }
 
-/// Whether the newest of the matching rows are asked for.
-pub(crate) const fn newest_first<Id>(selection: &Selection<Id>) -> bool {
-    !selection.takes_oldest()
-}
-
 impl TradeHistory for MongoHistory {
     fn trades(&self, query: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
         let selection = &query.selection;
-        let newest_first = newest_first(selection);
+        let newest_first = selection.newest_first();
         let from = selection.first.map_or(0, |first| first.0);
         let span = Span { symbol: query.symbol, from, to: None, time: selection.time, newest_first };
         let mut page = self.read(Stream::Trades, &async |reader: &Reader<'_>| {

@@ -176,11 +176,6 @@ fn decode_all<T>(
     rows.iter().map(|row| decode(&mut Columns::of(row, units))).collect()
 }
 
-/// Whether the newest of the matching rows are asked for.
-const fn newest_first<Id>(selection: &Selection<Id>) -> bool {
-    selection.first.is_none() && selection.time.from.is_none()
-}
-
 fn limit_of(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

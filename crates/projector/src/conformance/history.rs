@@ -205,10 +205,10 @@ pub(super) fn select<R: Copy, Id: Ord + Copy>(
         selection.first.is_none_or(|first| id >= first) && selection.time.contains(time)
     };
     let mut rows: Vec<R> = rows.filter(inside).collect();
-    if selection.takes_oldest() {
-        rows.truncate(selection.limit);
-    } else {
+    if selection.newest_first() {
         rows.drain(..rows.len().saturating_sub(selection.limit));
+    } else {
+        rows.truncate(selection.limit);
     }
     rows
 }

@@ -4,7 +4,7 @@ use domain::ids::OrderId;
 use projector::history::FillsQuery;
 use projector::rows::FillRow;
 
-use super::{Snapshot, limit_of, newest_first, oldest_first};
+use super::{Snapshot, limit_of, oldest_first};
 use crate::decode::symbols::{self, select_fills};
 use crate::fault::Fault;
 use crate::write::{asked, small};
@@ -31,7 +31,7 @@ pub(super) async fn of_order(snapshot: &mut Snapshot<'_>, order: OrderId) -> Res
 }
 
 pub(super) async fn of_user(snapshot: &mut Snapshot<'_>, query: &FillsQuery) -> Result<Vec<FillRow>, Fault> {
-    let newest_first = newest_first(&query.selection);
+    let newest_first = query.selection.newest_first();
     let rows = match query.order {
         Some(order) => of_user_and_order(snapshot, query, order, newest_first).await?,
         None => of_user_and_symbol(snapshot, query, newest_first).await?,

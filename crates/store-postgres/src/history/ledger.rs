@@ -3,7 +3,7 @@
 use projector::history::{LedgerQuery, Selection};
 use projector::rows::LedgerRow;
 
-use super::{Snapshot, limit_of, newest_first, oldest_first};
+use super::{Snapshot, limit_of, oldest_first};
 use crate::decode::users::{self, select_ledger};
 use crate::fault::Fault;
 use crate::write::small;
@@ -17,7 +17,7 @@ const OF_USER_NEWEST: &str = select_ledger!(
 
 pub(super) async fn of_user(snapshot: &mut Snapshot<'_>, query: &LedgerQuery) -> Result<Vec<LedgerRow>, Fault> {
     let Selection { first, time, limit } = query.selection;
-    let newest_first = newest_first(&query.selection);
+    let newest_first = query.selection.newest_first();
     let selection = Selection { first: first.map(|first| first.0), time, limit };
     let (from, to) = snapshot.span(FIRST_AT, &selection).await?;
     let sql = if newest_first { OF_USER_NEWEST } else { OF_USER };

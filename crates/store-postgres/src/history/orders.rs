@@ -5,7 +5,7 @@ use domain::text::ClientOrderId;
 use projector::history::{OrdersQuery, Selection, last_holders};
 use projector::rows::OrderRow;
 
-use super::{Snapshot, limit_of, newest_first, oldest_first};
+use super::{Snapshot, limit_of, oldest_first};
 use crate::decode::symbols::{self, select_orders};
 use crate::fault::Fault;
 use crate::write::{asked, small};
@@ -37,7 +37,7 @@ pub(super) async fn by_client(
 
 pub(super) async fn of_user(snapshot: &mut Snapshot<'_>, query: &OrdersQuery) -> Result<Vec<OrderRow>, Fault> {
     let Selection { first, time, limit } = query.selection;
-    let newest_first = newest_first(&query.selection);
+    let newest_first = query.selection.newest_first();
     let selection = Selection { first: first.map(|first| first.0), time, limit };
     let (from, to) = snapshot.span(FIRST_AT, &selection).await?;
     let sql = if newest_first { OF_USER_NEWEST } else { OF_USER };

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::SqliteTrades;
 use super::orders::limit_of;
-use super::walk::{SEQ_RANGE_BITS, Span, all, bisect, direction, newest_first, walk};
+use super::walk::{SEQ_RANGE_BITS, Span, all, bisect, direction, walk};
 use crate::decode::{Scales, archive, derived};
 use crate::fault::Fault;
 use crate::write::int;
@@ -104,7 +104,7 @@ fn audit(scales: &mut Scales<'_>, query: &AuditQuery) -> Result<Vec<AuditRow>, F
     if span.from >= to {
         return Ok(Vec::new());
     }
-    let newest_first = newest_first(selection);
+    let newest_first = selection.newest_first();
     let (oldest, newest) = (span.from >> SEQ_RANGE_BITS, (to - 1) >> SEQ_RANGE_BITS);
     let next = |range: Option<u64>| {
         Ok(match (range, newest_first) {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::SqliteClosed;
 use super::orders::{self, CLOSED, limit_of};
-use super::walk::{all, bisect, direction, newest_first, walk};
+use super::walk::{all, bisect, direction, walk};
 use crate::decode::{Scales, symbols};
 use crate::fault::Fault;
 use crate::retired::extent;
@@ -72,7 +72,7 @@ fn each(scales: &mut Scales<'_>, sql: &str, visit: Each<'_>) -> Result<(), Fault
 
 /// An order has at most one fill in a trade.
 fn of_user_and_order(scales: &mut Scales<'_>, query: &FillsQuery, order: OrderId) -> Result<Vec<FillRow>, Fault> {
-    let newest_first = newest_first(&query.selection);
+    let newest_first = query.selection.newest_first();
     let sql = format!(
         "{} WHERE order_id = ?1 AND user_id = ?2 AND symbol_id = ?3 AND trade_id >= ?4 AND time >= ?5 AND time <= ?6
          ORDER BY trade_id {} LIMIT ?7",
@@ -92,7 +92,7 @@ fn of_user_and_order(scales: &mut Scales<'_>, query: &FillsQuery, order: OrderId
 
 /// Rows are added in the order of their orders, so a time is found by the ranges of sequences only, which follow it as trades do.
 fn of_user_and_symbol(scales: &mut Scales<'_>, query: &FillsQuery) -> Result<Vec<FillRow>, Fault> {
-    let newest_first = newest_first(&query.selection);
+    let newest_first = query.selection.newest_first();
     let direction = direction(newest_first);
     let sql = format!(
         "{} WHERE seq >> 20 = ?1 AND user_id = ?2 AND symbol_id = ?3 AND trade_id >= ?4 AND time >= ?5 AND time <= ?6

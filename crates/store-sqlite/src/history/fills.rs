@@ -6,7 +6,7 @@ use projector::rows::FillRow;
 use rusqlite::params;
 
 use super::orders::limit_of;
-use super::walk::{Appended, Span, all, direction, newest_first};
+use super::walk::{Appended, Span, all, direction};
 use crate::decode::{Scales, symbols};
 use crate::fault::Fault;
 use crate::write::asked;
@@ -31,7 +31,7 @@ fn of_user_and_order(
     order: OrderId,
     span: Span,
 ) -> Result<Vec<FillRow>, Fault> {
-    let newest_first = newest_first(&query.selection);
+    let newest_first = query.selection.newest_first();
     let direction = direction(newest_first);
     let sql = format!(
         "{} WHERE order_id = ?1 AND user_id = ?2 AND symbol_id = ?3 AND trade_id >= ?4 AND rowid >= ?5 AND rowid < ?6
@@ -54,7 +54,7 @@ fn of_user_and_symbol(
     table: Appended<'_>,
     span: Span,
 ) -> Result<Vec<FillRow>, Fault> {
-    let newest_first = newest_first(&query.selection);
+    let newest_first = query.selection.newest_first();
     let direction = direction(newest_first);
     let sql = format!(
         "{} WHERE seq >> 20 = ?1 AND user_id = ?2 AND symbol_id = ?3 AND trade_id >= ?4 AND rowid >= ?5 AND rowid < ?6

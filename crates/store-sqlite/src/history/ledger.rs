@@ -5,7 +5,7 @@ use projector::rows::LedgerRow;
 use rusqlite::params;
 
 use super::orders::limit_of;
-use super::walk::{Appended, all, direction, newest_first};
+use super::walk::{Appended, all, direction};
 use crate::decode::{Scales, users};
 use crate::fault::Fault;
 use crate::write::asked;
@@ -15,7 +15,7 @@ pub(super) fn of_user(scales: &mut Scales<'_>, query: &LedgerQuery) -> Result<Ve
     let table = Appended::ledger(scales.connection);
     let first = selection.first.map(|first| table.row_of(first.0)).transpose()?;
     let span = table.rows_of(&selection.time)?.from(first);
-    let newest_first = newest_first(selection);
+    let newest_first = selection.newest_first();
     let sql = format!(
         "{} WHERE seq >> 20 = ?1 AND user_id = ?2 AND rowid >= ?3 AND rowid < ?4 ORDER BY rowid {} LIMIT ?5",
         users::LEDGER,

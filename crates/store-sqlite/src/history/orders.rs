@@ -6,7 +6,7 @@ use projector::history::{OrdersQuery, last_holders};
 use projector::rows::OrderRow;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::walk::{Span, all, bisect, direction, newest_first, walk};
+use super::walk::{Span, all, bisect, direction, walk};
 use crate::decode::{Scales, symbols};
 use crate::fault::Fault;
 use crate::write::{asked, client_hash};
@@ -52,7 +52,7 @@ pub(super) fn by_client(
 
 pub(super) fn of_user(of: Orders, scales: &mut Scales<'_>, query: &OrdersQuery) -> Result<Vec<OrderRow>, Fault> {
     let selection = &query.selection;
-    let newest_first = newest_first(selection);
+    let newest_first = selection.newest_first();
     let connection = scales.connection;
     let first_at = |time| first_placed_at(of, connection, time);
     let span = Span::of_times(&selection.time, first_at)?.from(selection.first.map(|first| first.0));

@@ -8,14 +8,14 @@ use projector::rows::TradeRow;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::orders::limit_of;
-use super::walk::{Span, all, bisect, direction, newest_first};
+use super::walk::{Span, all, bisect, direction};
 use crate::decode::{Scales, archive};
 use crate::fault::Fault;
 use crate::write::asked;
 
 pub(super) fn of_symbol(scales: &mut Scales<'_>, query: &TradesQuery) -> Result<Vec<TradeRow>, Fault> {
     let selection = &query.selection;
-    let newest_first = newest_first(selection);
+    let newest_first = selection.newest_first();
     let span = span(scales, query.symbol, &selection.time)?.from(selection.first.map(|first| first.0));
     let sql = format!(
         "{} WHERE symbol_id = ?1 AND trade_id >= ?2 AND trade_id < ?3 ORDER BY trade_id {} LIMIT ?4",

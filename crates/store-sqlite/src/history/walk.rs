@@ -1,7 +1,7 @@
 //! Finding rows without an index for each question: what is added in order can be bisected, and an index that begins with a
 //! range of ids is walked range by range.
 
-use projector::history::{Selection, TimeRange};
+use projector::history::TimeRange;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use crate::decode::Scales;
@@ -36,11 +36,6 @@ impl Span {
     pub(super) const fn is_empty(self) -> bool {
         self.from >= self.to
     }
-}
-
-/// Whether the newest of the matching rows are asked for.
-pub(super) const fn newest_first<Id>(selection: &Selection<Id>) -> bool {
-    !selection.takes_oldest()
 }
 
 /// How SQL says it.
