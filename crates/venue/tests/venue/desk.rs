@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often a condition is looked at that others work for.
-const GLANCE: Duration = Duration::from_millis(10);
+pub(crate) const GLANCE: Duration = Duration::from_millis(10);
 
 /// The binary with the smallest segments there are.
 pub(crate) fn binary() -> Binary {
@@ -171,7 +171,8 @@ pub(crate) fn until_within(patience: Duration, what: &str, mut is_so: impl FnMut
     let deadline = Instant::now() + patience;
     while !is_so() {
         assert!(Instant::now() < deadline, "not within {patience:?}: {what}");
-        std::thread::yield_now();
+        // Who is waited for shares the cores with who asks.
+        std::thread::sleep(GLANCE);
     }
 }
 
@@ -252,7 +253,6 @@ pub(crate) fn until_stored(client: &mut Client) {
             return;
         }
         assert!(Instant::now() < deadline, "not within {PATIENCE:?}: all followers are level: {status}");
-        // Who is waited for shares the cores with who asks.
         std::thread::sleep(GLANCE);
     }
 }

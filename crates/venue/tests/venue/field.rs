@@ -14,7 +14,7 @@ use pg_cluster::options::Options;
 use pg_cluster::server::Server;
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, PATIENCE, until, until_stored};
+use crate::desk::{Desk, GLANCE, PATIENCE, until, until_stored};
 
 pub(crate) const DATABASE: &str = "shard";
 pub(crate) const SHARDS: [&str; 3] = ["s0", "s1", "s2"];
@@ -122,6 +122,7 @@ impl Field {
         while self.owner(subject) != (to.to_owned(), false) {
             said = self.client(&self.admin).get("/v1/admin/shards/moves", "").unwrap();
             assert!(Instant::now() < deadline, "{subject} does not come to {to}: {said}\n{}", self.desk.log());
+            std::thread::sleep(GLANCE);
         }
         drop(said);
     }
