@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use domain::event::Event;
 use domain::ids::{Checkpoint, ShardId, SymbolId, UserId};
 use domain::shard_map::ShardMap;
-use domain::shards::{Shard, Subject};
+use domain::shards::{Move, Shard, Subject};
 use domain::units::{Epoch, Seq};
 use pg_cluster::options::Options;
 use pg_cluster::server::Server;
@@ -473,6 +473,33 @@ fn a_rewind_takes_back_who_has_what() {
         }
     }
     owned_alike(&databases, &mut shards, &head);
+}
+
+/// What was copied past the fork may lack what the source had given up by then: it is copied again.
+#[test]
+fn a_copy_of_after_the_fork_is_not_what_an_open_move_needs() {
+    let databases = Databases::quick();
+    let (blocks, state) = feed(Profile::Shards, 5, 3_000);
+    let head = ShardMap::from_state(&state.shards, state.seq).unwrap();
+    let open_at = |block: &CommittedBlock| {
+        let info = block.info();
+        let (_, then) = feed(Profile::Shards, 5, usize::try_from(info.last.0).unwrap());
+        let done = |open: &&Move| state.shards.moved.iter().any(|it| it.subject == open.subject && it.seq > info.last);
+        let open = then.shards.moves.iter().find(done).copied();
+        open.map(|open| (info.checkpoint(), open, then))
+    };
+    let (at, open, then) = blocks.iter().rev().find_map(open_at).expect("a move that ends later");
+    let mut shards = followers(&databases, &blocks, &head);
+    follow(&mut shards, &blocks, &head);
+    let shard = shards.iter_mut().find(|shard| shard.id == open.to).unwrap();
+    let stream = stream_of(open.subject);
+    let copied = shard.stores.of(stream).incoming(stream).unwrap().get(&open.subject).copied();
+    assert!(copied.is_some_and(|copied| copied > at.seq), "{copied:?}");
+    rewind(&shard.config, &Checkpoint { epoch: Epoch(1), ..at }, &then, None).unwrap();
+    shard.stores = Stores::open(&shard.config);
+    assert_eq!(shard.stores.of(stream).incoming(stream).unwrap().get(&open.subject), None);
+    let leftovers = shard.stores.of(Stream::Users).leftovers().unwrap();
+    assert!(leftovers.iter().any(|it| it.subject == open.subject && it.left == at.seq), "{leftovers:?}");
 }
 
 /// Rewritten rows say that they last changed at the fork, so that they are counted only.
