@@ -131,6 +131,8 @@ impl Source {
                         SET LOCAL idle_in_transaction_session_timeout = 0;
                         SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_bitmapscan = on";
         client.batch_execute(settings).await?;
+        // Before the snapshot: no range may go after it, for then neither its last price would be copied nor the fill that it is of.
+        client.batch_execute("LOCK TABLE orders, order_fills, retired_prices IN ACCESS SHARE MODE").await?;
         let stored = checkpoint(&client, stream_of(subject)).await?;
         let Some(stored) = stored else { return Err(NoSource::NotThere("its stream has not begun there")) };
         if stored.venue != venue {
