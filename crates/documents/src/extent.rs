@@ -9,6 +9,8 @@ use crate::document::{Document, Malformed, Value, text_of};
 /// Its id.
 pub const CLOSED_ORDERS: &str = "closed_orders";
 
+const ADDITIONS: &str = "additions";
+
 /// An extent as a document.
 pub fn document(extent: &Extent) -> Document {
     let fields = [
@@ -17,7 +19,12 @@ pub fn document(extent: &Extent) -> Document {
         ("trade_id", extent.trade.0.into()),
         ("time", extent.time.0.into()),
     ];
-    Document::new(CLOSED_ORDERS, extent.last_seq, fields)
+    let mut document = Document::new(CLOSED_ORDERS, extent.last_seq, fields);
+    // As an earlier program wrote it, which did not count.
+    if extent.additions > 0 {
+        document.fields.push((ADDITIONS.into(), extent.additions.into()));
+    }
+    document
 }
 
 /// The extent that a document is.
@@ -28,5 +35,6 @@ pub fn of(document: &Document) -> Result<Extent, Malformed> {
         trade: TradeId(document.long("trade_id")?),
         last_seq: document.seq,
         time: UnixNanos(document.long("time")?),
+        additions: document.get(ADDITIONS).map_or(Ok(0), |_| document.long(ADDITIONS))?,
     })
 }

@@ -14,7 +14,7 @@ use crate::history::{FillsQuery, OrderKey, OrdersQuery, ReadError};
 use crate::rows::{FillRow, OrderRow};
 use crate::store::Divergence;
 
-/// How far what is here reaches: no row is beyond it. It never goes back but by [`RetiredStore::forget_after`].
+/// How far what is here reaches: no row is beyond it. But for `additions` it goes back by [`RetiredStore::forget_after`] alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {
     /// Whose rows they are.
@@ -27,15 +27,45 @@ pub struct Extent {
     pub last_seq: Seq,
     /// Block time of that command: no order was placed and no fill made after it.
     pub time: UnixNanos,
+    /// How often rows were added. It never goes back, so a copy of an earlier time has less.
+    pub additions: u64,
+}
+
+/// What hot stores dropped, as far as it can be told from what they noted: the place has all of it, or is not what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GivenUp {
+    /// The last sequence that changed any of the orders.
+    pub last_seq: Seq,
+    /// [`Extent::additions`] when the last of the rows had been added.
+    pub additions: u64,
+}
+
+impl GivenUp {
+    /// What either says.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self { last_seq: self.last_seq.max(other.last_seq), additions: self.additions.max(other.additions) }
+    }
+
+    /// Whether a place that reaches so far has it; absent: there is nothing.
+    pub fn is_in(self, extent: Option<Extent>) -> bool {
+        let there = extent.map_or_else(Self::default, Self::of);
+        self.max(there) == there
+    }
+
+    /// As much as there is.
+    pub const fn of(extent: Extent) -> Self {
+        Self { last_seq: extent.last_seq, additions: extent.additions }
+    }
 }
 
 impl Extent {
     /// Nothing of a venue.
     pub const fn none(venue: VenueId) -> Self {
-        Self { venue, order: OrderId(0), trade: TradeId(0), last_seq: Seq::ZERO, time: UnixNanos(0) }
+        Self { venue, order: OrderId(0), trade: TradeId(0), last_seq: Seq::ZERO, time: UnixNanos(0), additions: 0 }
     }
 
-    /// With these rows.
+    /// With these rows, added together.
     ///
     /// # Panics
     /// An order is open: it may still change.
@@ -53,6 +83,7 @@ impl Extent {
             self.last_seq = self.last_seq.max(row.id.seq);
             self.time = self.time.max(row.time);
         }
+        self.additions += 1;
         self
     }
 
@@ -65,6 +96,7 @@ impl Extent {
             trade: self.trade.max(other.trade),
             last_seq: self.last_seq.max(other.last_seq),
             time: self.time.max(other.time),
+            additions: self.additions.max(other.additions),
         }
     }
 }

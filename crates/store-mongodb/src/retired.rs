@@ -68,7 +68,7 @@ impl MongoRetired {
 
 impl RetiredStore for MongoRetired {
     fn add(&mut self, orders: &[OrderRow], fills: &[FillRow]) -> Result<(), RetireError> {
-        let added = Extent::none(self.venue).with(orders, fills);
+        let nothing = Extent::none(self.venue);
         self.change(async |session, units, stored| {
             let known = |units: &Units| {
                 orders.iter().all(|row| units.symbol(row.symbol).is_ok())
@@ -79,7 +79,7 @@ impl RetiredStore for MongoRetired {
             }
             let documents = orders.iter().map(|row| order_document(row, units)).collect::<Result<Vec<_>, _>>()?;
             let of_fills = fills.iter().map(|row| fill_document(row, units)).collect::<Result<Vec<_>, _>>()?;
-            set(session, stored, stored.map_or(added, |stored| stored.max(added))).await?;
+            set(session, stored, stored.unwrap_or(nothing).with(orders, fills)).await?;
             add_all(session, Collection::ClosedOrders, &documents).await?;
             add_all(session, Collection::ClosedOrderFills, &of_fills).await
         })
@@ -94,7 +94,7 @@ impl RetiredStore for MongoRetired {
                 session.delete(collection.name(), rawdoc! { "seq": { "$gt": fork.0.cast_signed() } }).await?;
             }
             let left = found(session, stored.venue).await?;
-            set(session, Some(stored), left).await
+            set(session, Some(stored), Extent { additions: stored.additions, ..left }).await
         })
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::ids::{OrderId, SymbolId, TradeId, VenueId};
 use domain::units::{Epoch, Seq, UnixNanos};
-use projector::retired::{RetireError, RetiredStore};
+use projector::retired::{GivenUp, RetireError, RetiredStore};
 use projector::rows::{FillRow, OrderRow};
 use projector::store::StoreError;
 use tokio_postgres::Client;
@@ -74,8 +74,8 @@ pub struct Writer {
 pub struct Look {
     /// How many are gone.
     pub retired: u64,
-    /// How far the rows go, at least, that are elsewhere: the last sequence that changed any of them.
-    pub retired_through: Option<Seq>,
+    /// What must be elsewhere.
+    pub given_up: GivenUp,
     /// Those whose orders are old, oldest first.
     pub old: Vec<OldRange>,
 }
@@ -189,7 +189,7 @@ impl Retirer {
         self.with(&async |session, _| {
             let retired = session.client.query_one("SELECT count(*) FROM retired_ranges", &[]).await?;
             let retired = retired.get::<_, i64>(0).cast_unsigned();
-            let mut look = Look { retired, retired_through: through(&session.client).await?, old: Vec::new() };
+            let mut look = Look { retired, given_up: given_up(&session.client).await?, old: Vec::new() };
             let Some(width) = stored_width(&session.client).await? else { return Ok(look) };
             let newest: Option<i64> = session.client.query_one("SELECT max(order_id) FROM orders", &[]).await?.get(0);
             let newest = newest.map(|order| width.range_of(OrderId(order.cast_unsigned())));
@@ -261,11 +261,17 @@ impl Retirer {
         Ok(if (orders, fills) == (contents.orders, contents.fills) { Copied::Whole } else { Copied::Changed })
     }
 
-    /// Drops a range that was copied, if it still has what was copied and nobody has to wait long for it.
-    pub fn drop_range(&mut self, contents: &Contents, writer: Writer) -> Result<Result<(), Stays>, Fault> {
+    /// Drops a range that was copied, if it still has what was copied and nobody has to wait long for it. Where its rows are, rows had
+    /// been added so often when the last of them were there ([`projector::retired::Extent::additions`]).
+    pub fn drop_range(
+        &mut self,
+        contents: &Contents,
+        additions: u64,
+        writer: Writer,
+    ) -> Result<Result<(), Stays>, Fault> {
         self.errands.run(|link| {
             link.run_long(async |session| {
-                let dropped = drop::drop_range(session, contents, writer).await;
+                let dropped = drop::drop_range(session, contents, additions, writer).await;
                 if !matches!(dropped, Ok(Ok(()))) {
                     roll_back(session).await;
                 }
@@ -323,17 +329,17 @@ async fn is_passed(client: &Client, end: i64) -> Result<bool, Fault> {
     Ok(next.is_some_and(|row| row.get::<_, Option<bool>>(0) == Some(true)))
 }
 
-/// How far the rows of ranges go, at least, that are gone.
-async fn through(client: &Client) -> Result<Option<Seq>, Fault> {
-    let sql = "SELECT max(last_seq) FROM retired_ranges WHERE orders > 0";
-    let through: Option<i64> = client.query_one(sql, &[]).await?.get(0);
-    Ok(through.map(|seq| Seq(seq.cast_unsigned())))
+async fn given_up(client: &Client) -> Result<GivenUp, Fault> {
+    let sql = "SELECT coalesce(max(last_seq), 0), coalesce(max(additions), 0) FROM retired_ranges WHERE orders > 0";
+    let found = client.query_one(sql, &[]).await?;
+    let long = |column| found.get::<_, i64>(column).cast_unsigned();
+    Ok(GivenUp { last_seq: Seq(long(0)), additions: long(1) })
 }
 
 impl PostgresStore {
-    /// How far the rows go, at least, that the database has given up: where they went must have that far.
-    pub fn retired_through(&mut self) -> Result<Option<Seq>, StoreError> {
-        let found = self.link().and_then(|link| link.run(async |session| through(&session.client).await));
+    /// What the database has given up.
+    pub fn given_up(&mut self) -> Result<GivenUp, StoreError> {
+        let found = self.link().and_then(|link| link.run(async |session| given_up(&session.client).await));
         Ok(self.conclude(found)?)
     }
 }

@@ -64,11 +64,11 @@ impl SqliteRetired {
 
 impl RetiredStore for SqliteRetired {
     fn add(&mut self, orders: &[OrderRow], fills: &[FillRow]) -> Result<(), RetireError> {
-        let added = Extent::none(self.venue).with(orders, fills);
+        let nothing = Extent::none(self.venue);
         self.write(|connection, units, extent| {
             add_orders(connection, units, orders)?;
             add_fills(connection, units, fills)?;
-            set_extent(connection, extent.map_or(added, |extent| extent.max(added)))
+            set_extent(connection, extent.unwrap_or(nothing).with(orders, fills))
         })
     }
 
@@ -79,7 +79,8 @@ impl RetiredStore for SqliteRetired {
             let Some(extent) = extent.filter(|extent| extent.last_seq > fork) else { return Ok(()) };
             connection.execute("DELETE FROM closed_order_fills WHERE seq > ?1", [int(fork.0)])?;
             connection.execute("DELETE FROM closed_orders WHERE last_seq > ?1", [int(fork.0)])?;
-            set_extent(connection, found_extent(connection, extent.venue)?)
+            let left = found_extent(connection, extent.venue)?;
+            set_extent(connection, Extent { additions: extent.additions, ..left })
         })
     }
 }
@@ -87,7 +88,10 @@ impl RetiredStore for SqliteRetired {
 /// Whether an archive that is there, of whatever version, has closed orders.
 pub fn has_any(archive: &Path) -> Result<bool, Fault> {
     let (connection, version) = schema::open_to_look(archive, Role::Archive)?;
-    Ok(version >= FIRST_VERSION && extent(&connection)?.is_some())
+    if version < FIRST_VERSION {
+        return Ok(false);
+    }
+    Ok(connection.query_row("SELECT EXISTS (SELECT 1 FROM closed_orders_extent)", [], |row| row.get(0))?)
 }
 
 fn add_orders(connection: &Connection, units: &mut Units, rows: &[OrderRow]) -> Result<(), Fault> {
@@ -163,10 +167,10 @@ fn same(is_same: bool, key: impl FnOnce() -> String) -> Result<(), Fault> {
 
 /// How far the rows reach.
 pub(crate) fn extent(connection: &Connection) -> Result<Option<Extent>, Fault> {
-    let sql = "SELECT order_id, trade_id, last_seq, time, venue FROM closed_orders_extent";
+    let sql = "SELECT order_id, trade_id, last_seq, time, venue, additions FROM closed_orders_extent";
     let found = connection.prepare_cached(sql)?.query_row([], |row| {
-        let venue = VenueId(row.get(4)?);
-        reached(row, venue)
+        let (venue, additions) = (VenueId(row.get(4)?), row.get::<_, i64>(5)?.cast_unsigned());
+        Ok(Extent { additions, ..reached(row, venue)? })
     });
     Ok(found.optional()?)
 }
@@ -184,14 +188,15 @@ fn found_extent(connection: &Connection, venue: VenueId) -> Result<Extent, Fault
 fn reached(row: &Row<'_>, venue: VenueId) -> rusqlite::Result<Extent> {
     let long = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
     let (order, trade) = (OrderId(long(0)?), TradeId(long(1)?));
-    Ok(Extent { venue, order, trade, last_seq: Seq(long(2)?), time: UnixNanos(long(3)?) })
+    Ok(Extent { venue, order, trade, last_seq: Seq(long(2)?), time: UnixNanos(long(3)?), additions: 0 })
 }
 
 fn set_extent(connection: &Connection, extent: Extent) -> Result<(), Fault> {
-    let sql = "INSERT OR REPLACE INTO closed_orders_extent (extent_id, venue, order_id, trade_id, last_seq, time)
-        VALUES (0, ?1, ?2, ?3, ?4, ?5)";
-    let Extent { venue, order, trade, last_seq, time } = extent;
-    let of = params![venue.0, int(order.0), int(trade.0), int(last_seq.0), int(time.0)];
+    let sql =
+        "INSERT OR REPLACE INTO closed_orders_extent (extent_id, venue, order_id, trade_id, last_seq, time, additions)
+        VALUES (0, ?1, ?2, ?3, ?4, ?5, ?6)";
+    let Extent { venue, order, trade, last_seq, time, additions } = extent;
+    let of = params![venue.0, int(order.0), int(trade.0), int(last_seq.0), int(time.0), int(additions)];
     connection.prepare_cached(sql)?.execute(of)?;
     Ok(())
 }

@@ -29,6 +29,7 @@ const ARCHIVE: &[&[&str]] = &[
     &[include_str!("../schema/reference_1.sql"), include_str!("../schema/archive_1.sql")],
     &[include_str!("../schema/archive_2.sql")],
     &[include_str!("../schema/archive_3.sql")],
+    &[include_str!("../schema/archive_4.sql")],
 ];
 
 /// Bytes of a page of a new file.

@@ -11,7 +11,7 @@ use domain::text::ShardName;
 use domain::units::{Seq, UnixNanos};
 use gateway::door::{HeldRange, Retirement};
 use projector::batch::Stream;
-use projector::retired::{RetireError, RetiredStore};
+use projector::retired::{Extent, GivenUp, RetireError, RetiredStore};
 use readmodel::retired::WithRetired;
 use store_postgres::fault::Fault;
 use store_postgres::retire::{Contents, Copied, CopyError, OldRange, Stays, Writer};
@@ -56,7 +56,7 @@ pub(crate) fn start(
         place,
         hot_ns: hot_days.saturating_mul(NANOS_PER_DAY),
         writer,
-        known: Seq::ZERO,
+        known: None,
         shards: BTreeMap::new(),
     };
     std::thread::Builder::new().name("retirer".into()).spawn(move || retirer.run())
@@ -68,8 +68,8 @@ struct Retirer {
     place: Place,
     hot_ns: u64,
     writer: Writer,
-    /// Closed orders reach so far, at least, in the archive.
-    known: Seq,
+    /// So much, at least, is in the archive.
+    known: Option<Extent>,
     shards: BTreeMap<ShardName, Shard>,
 }
 
@@ -84,9 +84,8 @@ pub(crate) struct Place {
 
 impl Place {
     /// How far it has closed orders; its readers hear of it.
-    fn reached(&self) -> Result<Seq, Trouble> {
-        let found = self.readers.refresh().map_err(|error| Trouble::Passing(error.to_string()))?;
-        Ok(found.map_or(Seq::ZERO, |extent| extent.last_seq))
+    fn reached(&self) -> Result<Option<Extent>, Trouble> {
+        self.readers.refresh().map_err(|error| Trouble::Passing(error.to_string()))
     }
 }
 
@@ -104,8 +103,8 @@ struct Shard {
 struct Closed {
     /// What it has, once that was looked at.
     contents: Option<Contents>,
-    /// When its rows were copied.
-    copied: Option<Instant>,
+    /// When its rows were copied, and what the archive said then.
+    copied: Option<(Instant, GivenUp)>,
     /// Why it stayed the last time.
     stays: Option<Stays>,
     /// When it is tried again.
@@ -223,12 +222,10 @@ impl Retirer {
         let look = shard.retirer.look(before)?;
         shard.closed.retain(|first, _| look.old.iter().any(|old| old.range.first() == *first));
         // Another start of the venue may have let them go.
-        if let Some(given_up) = look.retired_through
-            && self.known < given_up
-        {
+        if !look.given_up.is_in(self.known) {
             self.known = self.place.reached()?;
-            if self.known < given_up {
-                return Err(Trouble::Passing(lacks(shard.name.as_str(), given_up, self.known)));
+            if !look.given_up.is_in(self.known) {
+                return Err(Trouble::Passing(lacks(shard.name.as_str(), look.given_up, self.known)));
             }
         }
         let (mut ranges, mut held) = (look.retired, None);
@@ -278,18 +275,24 @@ impl Retirer {
         if let Some(why) = awaited(&self.shared, shard.name, contents.last_seq) {
             return Ok(Fate::Held(why));
         }
-        if closed.copied.is_none_or(|copied| copied.elapsed() > COPIED_FOR) {
-            match shard.retirer.copy(&contents, self.place.store.as_mut(), &self.shared.stop)? {
-                Copied::Whole => closed.copied = Some(Instant::now()),
+        let copied = match closed.copied.filter(|(when, _)| when.elapsed() <= COPIED_FOR) {
+            Some((_, copied)) => copied,
+            None => match shard.retirer.copy(&contents, self.place.store.as_mut(), &self.shared.stop)? {
+                Copied::Whole => {
+                    let copied = self.place.reached()?.map_or_else(GivenUp::default, GivenUp::of);
+                    closed.copied = Some((Instant::now(), copied));
+                    copied
+                }
                 Copied::Stopped => return Ok(Fate::Stopped),
                 Copied::Changed => return Ok(closed.stays(Stays::Changed)),
-            }
-        }
+            },
+        };
         // A read that no longer finds them in the shard knows where they are. What was copied may have been taken back since.
-        if self.place.reached()? < contents.last_seq {
+        let gone = GivenUp { last_seq: contents.last_seq, ..copied };
+        if !gone.is_in(self.place.reached()?) {
             return Ok(closed.stays(Stays::Changed));
         }
-        match shard.retirer.drop_range(&contents, self.writer)? {
+        match shard.retirer.drop_range(&contents, gone.additions, self.writer)? {
             Ok(()) => {
                 let (first, last) = (old.range.first().0, old.range.last().0);
                 let (orders, fills) = (contents.orders, contents.fills);

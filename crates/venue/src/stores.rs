@@ -21,7 +21,7 @@ use projector::batch::Stream;
 use projector::follower::{Source, SourceError};
 use projector::history::{Halves, History, OrderHistory, TradeHistory};
 use projector::lineage::Lineage;
-use projector::retired::RetiredHistory;
+use projector::retired::{Extent, GivenUp, RetiredHistory};
 use projector::store::StoreError;
 use readmodel::model::ReadModel;
 use readmodel::retired::WithRetired;
@@ -247,7 +247,6 @@ impl Stores {
             extent.is_none_or(|extent| extent.venue == venue),
             "the closed orders in the archive are another venue's; give this one a directory of its own"
         );
-        let through = extent.map_or(Seq::ZERO, |extent| extent.last_seq);
         let is_there = |name: &str, found: &[Found]| {
             found.iter().any(|found| found.name == name && !matches!(found.at, At::Unreachable))
         };
@@ -258,10 +257,10 @@ impl Stores {
             {
                 continue;
             }
-            let given_up = store.retired_through().unwrap_or_default().unwrap_or_default();
-            anyhow::ensure!(given_up <= through, "{}", lacks(name, given_up, through));
+            let given_up = store.given_up().unwrap_or_default();
+            anyhow::ensure!(given_up.is_in(extent), "{}", lacks(name, given_up, extent));
         }
-        Ok(through)
+        Ok(extent.map_or(Seq::ZERO, |extent| extent.last_seq))
     }
 
     /// Refuses stores that had another history than the logs at their checkpoint: what is read from them would not be this
@@ -293,10 +292,12 @@ impl Stores {
 }
 
 /// What an operator is told whose archive is older than his shards.
-pub(crate) fn lacks(shard: &str, given_up: Seq, through: Seq) -> String {
+pub(crate) fn lacks(shard: &str, given_up: GivenUp, extent: Option<Extent>) -> String {
+    let there = extent.map_or_else(GivenUp::default, GivenUp::of);
     format!(
-        "{shard} gave up closed orders up to sequence {}, and the archive has none after {}: bring back a newer copy of it",
-        given_up.0, through.0
+        "{shard} gave up closed orders up to sequence {}, after {} additions to the archive, and the archive has none after {}, and {} \
+         additions: bring back a newer copy of it",
+        given_up.last_seq.0, given_up.additions, there.last_seq.0, there.additions
     )
 }
 

@@ -21,24 +21,31 @@ const PATIENT: &str = "SET LOCAL lock_timeout = '500ms'";
 const HASTY: &str = "SET LOCAL lock_timeout = '100ms'";
 
 /// A range that was made again, by a move or a rewind, has fewer rows than the archive has of it.
-const NOTE: &str = "INSERT INTO retired_ranges AS r (range_number, orders, fills, last_seq, retired_seq, epoch)
-    VALUES ($1, $2, $3, $4, $5, $6)
+const NOTE: &str = "INSERT INTO retired_ranges AS r (range_number, orders, fills, last_seq, retired_seq, epoch, additions)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (range_number) DO UPDATE SET orders = greatest(r.orders, EXCLUDED.orders), fills = greatest(r.fills, EXCLUDED.fills),
-        last_seq = greatest(r.last_seq, EXCLUDED.last_seq), retired_seq = EXCLUDED.retired_seq, epoch = EXCLUDED.epoch";
+        last_seq = greatest(r.last_seq, EXCLUDED.last_seq), retired_seq = EXCLUDED.retired_seq, epoch = EXCLUDED.epoch,
+        additions = greatest(r.additions, EXCLUDED.additions)";
 
 pub(super) async fn drop_range(
     session: &Session,
     contents: &Contents,
+    additions: u64,
     writer: Writer,
 ) -> Result<Result<(), Stays>, Fault> {
-    match try_drop(session, contents, writer).await {
+    match try_drop(session, contents, additions, writer).await {
         // Whatever it was that had the lock, it is tried again.
         Err(Fault::Postgres(error)) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => Ok(Err(Stays::Busy)),
         dropped => dropped,
     }
 }
 
-async fn try_drop(session: &Session, contents: &Contents, writer: Writer) -> Result<Result<(), Stays>, Fault> {
+async fn try_drop(
+    session: &Session,
+    contents: &Contents,
+    additions: u64,
+    writer: Writer,
+) -> Result<Result<(), Stays>, Fault> {
     let (client, range) = (&session.client, contents.range);
     let (orders, fills) = (range.orders(), range.fills());
     client.batch_execute(BEGIN).await?;
@@ -64,7 +71,7 @@ async fn try_drop(session: &Session, contents: &Contents, writer: Writer) -> Res
     if let Some(symbol) = not_owned(client, &contents.sums).await? {
         return Ok(Err(Stays::NotOwned(symbol)));
     }
-    note(session, contents, at, writer).await?;
+    note(session, contents, additions, at, writer).await?;
     client.batch_execute(&format!("{HASTY}; DROP TABLE {orders}, {fills}; COMMIT")).await?;
     Ok(Ok(()))
 }
@@ -81,10 +88,10 @@ fn keep_prices(fills: &str) -> String {
     )
 }
 
-async fn note(session: &Session, contents: &Contents, at: Seq, writer: Writer) -> Result<(), Fault> {
+async fn note(session: &Session, contents: &Contents, additions: u64, at: Seq, writer: Writer) -> Result<(), Fault> {
     let Contents { range, orders, fills, last_seq, .. } = contents;
-    let numbers = [range.number, *orders, *fills, last_seq.0, at.0, writer.epoch.0].map(int);
-    let [number, orders, fills, last_seq, at, epoch] = &numbers;
-    session.client.execute(NOTE, &[number, orders, fills, last_seq, at, epoch]).await?;
+    let numbers = [range.number, *orders, *fills, last_seq.0, at.0, writer.epoch.0, additions].map(int);
+    let [number, orders, fills, last_seq, at, epoch, additions] = &numbers;
+    session.client.execute(NOTE, &[number, orders, fills, last_seq, at, epoch, additions]).await?;
     Ok(())
 }

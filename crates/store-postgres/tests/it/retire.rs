@@ -18,7 +18,7 @@ use projector::conformance;
 use projector::conformance::history::{Slow, orders_are_those_of_a_slow_reader};
 use projector::history::OrderKey;
 use projector::memory::MemoryStore;
-use projector::retired::{RetireError, RetiredStore as _};
+use projector::retired::{GivenUp, RetireError, RetiredStore as _};
 use projector::rows::FillRow;
 use projector::store::{Outcome, ReadStream, Store, StoredRow};
 use sim::commands::{CELL, Profile, Timed, generate, sequenced};
@@ -40,6 +40,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const FIRST: u64 = CELL << 47;
 /// Epoch of the batches.
 const WRITER: Epoch = Epoch(1_000);
+/// How often rows were added elsewhere, as far as the database is told.
+const ADDITIONS: u64 = 7;
 const EVER: UnixNanos = UnixNanos(u64::MAX >> 1);
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -131,7 +133,7 @@ impl Shard {
 fn retire(retirer: &mut Retirer, elsewhere: &mut Elsewhere, old: OldRange, writer: Writer) -> Result<Contents, Stays> {
     let contents = retirer.survey(old.range, writer).unwrap()?;
     assert_eq!(retirer.copy(&contents, elsewhere, &NEVER).unwrap(), Copied::Whole);
-    retirer.drop_range(&contents, writer).unwrap()?;
+    retirer.drop_range(&contents, ADDITIONS, writer).unwrap()?;
     Ok(contents)
 }
 
@@ -198,8 +200,9 @@ fn what_is_closed_goes_and_everything_is_still_there_once() {
     assert!(went >= 2, "{went} ranges");
     let look = shard.retirer.look(EVER).unwrap();
     assert_eq!(look.retired, u64::try_from(went).unwrap() + 1);
-    let through = shard.elsewhere.orders.values().map(|row| row.last_seq).max();
-    assert_eq!((look.retired_through, shard.stores.of(Stream::Symbols).retired_through()), (through, Ok(through)));
+    let last_seq = shard.elsewhere.orders.values().map(|row| row.last_seq).max().unwrap();
+    let given_up = GivenUp { last_seq, additions: ADDITIONS };
+    assert_eq!((look.given_up, shard.stores.of(Stream::Symbols).given_up()), (given_up, Ok(given_up)));
     assert!(look.old.iter().all(|old| old.open.is_some()), "{look:?}");
     assert_same(&shard.rows(), &expected(&blocks, end));
     // What is left is found as ever: by id, by name, by time, across the holes.
@@ -303,27 +306,27 @@ fn an_older_start_and_another_venue_drop_nothing() {
     assert_eq!(shard.retirer.copy(&contents, &mut shard.elsewhere, &NEVER).unwrap(), Copied::Whole);
     let later = Epoch(writer.epoch.0 + 1);
     shard.sql(&format!("UPDATE checkpoints SET epoch = {} WHERE stream = 'symbols'", later.0));
-    assert_eq!(shard.retirer.drop_range(&contents, writer).unwrap(), Err(Stays::Fenced(later)));
+    assert_eq!(shard.retirer.drop_range(&contents, ADDITIONS, writer).unwrap(), Err(Stays::Fenced(later)));
     assert_eq!(shard.retirer.survey(old.range, writer).unwrap(), Err(Stays::Fenced(later)));
     let stranger = Writer { venue: VenueId([9; 16]), epoch: later };
-    assert!(matches!(shard.retirer.drop_range(&contents, stranger), Err(Fault::WrongDatabase(_))));
+    assert!(matches!(shard.retirer.drop_range(&contents, ADDITIONS, stranger), Err(Fault::WrongDatabase(_))));
     assert!(matches!(shard.retirer.survey(old.range, stranger), Err(Fault::WrongDatabase(_))));
     // A database that lost its tail since it was looked at.
     let writer = Writer { epoch: later, ..writer };
     shard.sql("UPDATE checkpoints SET seq = seq - 1 WHERE stream = 'symbols'");
-    assert_eq!(shard.retirer.drop_range(&contents, writer).unwrap(), Err(Stays::Changed));
+    assert_eq!(shard.retirer.drop_range(&contents, ADDITIONS, writer).unwrap(), Err(Stays::Changed));
     shard.sql("UPDATE checkpoints SET seq = seq + 1 WHERE stream = 'symbols'");
     // Rows that are not those that were copied.
     let order = FIRST + 17;
     shard.sql(&format!("UPDATE orders SET last_seq = last_seq - 1 WHERE order_id = {order}"));
-    assert_eq!(shard.retirer.drop_range(&contents, writer).unwrap(), Err(Stays::Changed));
+    assert_eq!(shard.retirer.drop_range(&contents, ADDITIONS, writer).unwrap(), Err(Stays::Changed));
     shard.sql(&format!(
         "UPDATE orders SET last_seq = last_seq + 1 WHERE order_id = {order}; INSERT INTO open_orders VALUES ({order}, 1, 0)"
     ));
-    assert_eq!(shard.retirer.drop_range(&contents, writer).unwrap(), Err(Stays::Open(OrderId(order))));
+    assert_eq!(shard.retirer.drop_range(&contents, ADDITIONS, writer).unwrap(), Err(Stays::Open(OrderId(order))));
     shard.sql("DELETE FROM open_orders");
     assert_eq!(shard.sql("SELECT count(*) FROM retired_ranges"), "0");
-    assert_eq!(shard.retirer.drop_range(&contents, writer).unwrap(), Ok(()));
+    assert_eq!(shard.retirer.drop_range(&contents, ADDITIONS, writer).unwrap(), Ok(()));
     assert_same(&shard.rows(), &expected(&blocks, canceled));
 }
 
@@ -462,9 +465,9 @@ fn a_symbol_that_comes_gets_its_ranges_back() {
     assert_eq!(shard.retirer.copy(&contents, &mut shard.elsewhere, &NEVER).unwrap(), Copied::Whole);
     // It has left before it was dropped.
     shard.sql("INSERT INTO symbol_tenures VALUES (1, 1000001, 0)");
-    assert_eq!(shard.retirer.drop_range(&contents, writer).unwrap(), Err(Stays::NotOwned(SYMBOL)));
+    assert_eq!(shard.retirer.drop_range(&contents, ADDITIONS, writer).unwrap(), Err(Stays::NotOwned(SYMBOL)));
     shard.sql("DELETE FROM symbol_tenures WHERE from_seq = 1000001");
-    assert_eq!(shard.retirer.drop_range(&contents, writer).unwrap(), Ok(()));
+    assert_eq!(shard.retirer.drop_range(&contents, ADDITIONS, writer).unwrap(), Ok(()));
     assert_same(&shard.rows(), &expected(&blocks, end));
 }
 
@@ -534,8 +537,9 @@ fn what_was_open_at_the_fork_comes_back() {
         // Interrupted here, it is called again.
         assert_eq!(rewind(&shard.config, &at, &state, Some(&shard.elsewhere)).unwrap(), vec![]);
         shard.elsewhere.forget_after(at.seq).unwrap();
-        let through = shard.elsewhere.orders.values().map(|row| row.last_seq).max();
-        assert!(shard.retirer.look(EVER).unwrap().retired_through <= through, "what is forgotten is not asked for");
+        let last_seq = shard.elsewhere.orders.values().map(|row| row.last_seq).max().unwrap_or(Seq::ZERO);
+        let given_up = shard.retirer.look(EVER).unwrap().given_up;
+        assert!(given_up.last_seq <= last_seq, "what is forgotten is not asked for");
         shard.stores = Stores::open(&shard.config);
         assert_same(&untimed(shard.rows()), &untimed(expected(&blocks, fork)));
         // And on again, into ranges that are made anew; what is closed then goes as before.

@@ -1,4 +1,4 @@
-user_version 3
+user_version 4
 application_id 0x42576172
 CREATE TABLE checkpoints (
     stream TEXT    NOT NULL PRIMARY KEY,
@@ -227,4 +227,4 @@ CREATE TABLE closed_orders_extent (
     trade_id  INTEGER NOT NULL, -- the highest of any fill
     last_seq  INTEGER NOT NULL, -- the last command that changed any of the orders
     time      INTEGER NOT NULL  -- block time of that command
-) STRICT;
+, additions INTEGER NOT NULL DEFAULT 0) STRICT;

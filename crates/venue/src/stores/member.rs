@@ -9,10 +9,9 @@ use domain::ids::{Checkpoint, ShardId};
 use domain::shards::Subject;
 use domain::state::State;
 use domain::text::ShardName;
-use domain::units::Seq;
 use projector::batch::Stream;
 use projector::lineage::Lineage;
-use projector::retired::RetiredHistory;
+use projector::retired::{GivenUp, RetiredHistory};
 use projector::store::{ReadStream, Store, StoreError, StoredRow};
 use store_postgres::config::PostgresConfig;
 use store_postgres::moves::copy::Copying;
@@ -57,9 +56,9 @@ pub(crate) trait Kept: Store + ReadStream + fmt::Debug + Send {
         Ok(Vec::new())
     }
 
-    /// How far the closed orders go, at least, that the store gave up.
-    fn retired_through(&mut self) -> Result<Option<Seq>, StoreError> {
-        Ok(None)
+    /// Closed orders that the store gave up.
+    fn given_up(&mut self) -> Result<GivenUp, StoreError> {
+        Ok(GivenUp::default())
     }
 
     /// The shard that the store says it is, if it does.

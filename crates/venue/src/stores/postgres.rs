@@ -6,10 +6,9 @@ use anyhow::Context;
 use domain::ids::{Checkpoint, ShardId};
 use domain::shards::Subject;
 use domain::state::State;
-use domain::units::Seq;
 use projector::batch::Stream;
 use projector::lineage::Lineage;
-use projector::retired::RetiredHistory;
+use projector::retired::{GivenUp, RetiredHistory};
 use projector::store::StoreError;
 use store_postgres::config::PostgresConfig;
 use store_postgres::moves::copy::Copying;
@@ -85,8 +84,8 @@ impl Kept for PostgresStore {
         Self::leftovers(self)
     }
 
-    fn retired_through(&mut self) -> Result<Option<Seq>, StoreError> {
-        Self::retired_through(self)
+    fn given_up(&mut self) -> Result<GivenUp, StoreError> {
+        Self::given_up(self)
     }
 
     fn found_shard(&mut self) -> Result<Option<ShardId>, StoreError> {

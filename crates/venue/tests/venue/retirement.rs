@@ -296,6 +296,14 @@ fn an_archive_that_lacks_them_and_one_of_another_venue_are_refused() {
     assert!(said.contains("shard-1 gave up closed orders up to sequence") && said.contains("a newer copy"), "{said}");
     remove(&file);
     fs::copy(&kept, &file).unwrap();
+    // As in a copy from between two ranges, the later of which has older rows.
+    let archive = Connection::open(&file).unwrap();
+    archive.execute("UPDATE closed_orders_extent SET additions = additions - 1", []).unwrap();
+    drop(archive);
+    let said = desk.refused_start();
+    assert!(said.contains("shard-1 gave up closed orders") && said.contains("additions"), "{said}");
+    remove(&file);
+    fs::copy(&kept, &file).unwrap();
     // As it is where all but the archive was restored to an earlier point.
     let archive = Connection::open(&file).unwrap();
     archive.execute("UPDATE closed_orders_extent SET last_seq = last_seq + 1000000", []).unwrap();
