@@ -1,7 +1,7 @@
 //! Answers of the archive that many ask for, kept for a moment: market snapshots and boards.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::ids::{SymbolId, UserId};
 use domain::units::Seq;
@@ -15,6 +15,8 @@ use crate::venue::archive::leaderboards::{By, measure};
 
 /// How old an answer may be.
 const KEPT_FOR: Duration = Duration::from_secs(1);
+/// How old one is at least before it is read again for somebody who must see more: a board is read whole.
+const READ_AGAIN: Duration = Duration::from_millis(100);
 /// Pages of snapshots kept.
 const PAGES_MAX: u64 = 1_024;
 /// Rows of boards kept, all boards together.
@@ -23,34 +25,43 @@ const BOARD_ROWS_MAX: u64 = 2_000_000;
 /// See the module. Who asks for the same at the same time waits for one read.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    snapshots: Kept<BucketsQuery<SymbolId>, Arc<Page<MarketSnapshotRow>>>,
-    boards: Kept<(Scope, Bucket), Arc<Board>>,
+    snapshots: Kept<BucketsQuery<SymbolId>, Answer<Page<MarketSnapshotRow>>>,
+    boards: Kept<(Scope, Bucket), Answer<Board>>,
+    read_again: Duration,
 }
+
+/// When it was read, and what was.
+type Answer<T> = (Instant, Arc<T>);
 
 impl Cache {
     pub(crate) fn new() -> Self {
-        let weigh = |_: &(Scope, Bucket), board: &Arc<Board>| u32::try_from(board.len() + 1).unwrap_or(u32::MAX);
+        Self::reading_again_after(READ_AGAIN)
+    }
+
+    fn reading_again_after(read_again: Duration) -> Self {
+        let weigh = |_: &_, (_, board): &Answer<Board>| u32::try_from(board.len() + 1).unwrap_or(u32::MAX);
         Self {
             snapshots: Kept::builder().max_capacity(PAGES_MAX).time_to_live(KEPT_FOR).build(),
             boards: Kept::builder().max_capacity(BOARD_ROWS_MAX).weigher(weigh).time_to_live(KEPT_FOR).build(),
+            read_again,
         }
     }
 
-    /// A page that reflects `least`, if the archive has it.
+    /// A page that reflects `least`, if the archive has it and was not asked just now.
     pub(crate) fn snapshots(
         &self,
         query: &BucketsQuery<SymbolId>,
         least: Seq,
         read: impl FnOnce() -> Result<Page<MarketSnapshotRow>, ReadError>,
     ) -> Result<Arc<Page<MarketSnapshotRow>>, ReadError> {
-        if self.snapshots.get(query).is_some_and(|page| page.through < least) {
+        if self.snapshots.get(query).is_some_and(|(at, page)| page.through < least && self.is_old(at)) {
             self.snapshots.invalidate(query);
         }
-        let kept = self.snapshots.try_get_with(*query, || read().map(Arc::new));
-        kept.map_err(|error| ReadError::clone(&error))
+        let kept = self.snapshots.try_get_with(*query, || read().map(|page| (Instant::now(), Arc::new(page))));
+        kept.map(|(_, page)| page).map_err(|error| ReadError::clone(&error))
     }
 
-    /// A board that reflects `least`, if the archive has it.
+    /// A board that reflects `least`, if the archive has it and was not asked just now.
     pub(crate) fn board(
         &self,
         scope: Scope,
@@ -58,11 +69,16 @@ impl Cache {
         least: Seq,
         read: impl FnOnce() -> Result<Page<LeaderboardRow>, ReadError>,
     ) -> Result<Arc<Board>, ReadError> {
-        if self.boards.get(&(scope, bucket)).is_some_and(|board| board.through < least) {
-            self.boards.invalidate(&(scope, bucket));
+        let key = (scope, bucket);
+        if self.boards.get(&key).is_some_and(|(at, board)| board.through < least && self.is_old(at)) {
+            self.boards.invalidate(&key);
         }
-        let kept = self.boards.try_get_with((scope, bucket), || read().map(|page| Arc::new(Board::new(page))));
-        kept.map_err(|error| ReadError::clone(&error))
+        let kept = self.boards.try_get_with(key, || read().map(|page| (Instant::now(), Arc::new(Board::new(page)))));
+        kept.map(|(_, board)| board).map_err(|error| ReadError::clone(&error))
+    }
+
+    fn is_old(&self, read: Instant) -> bool {
+        read.elapsed() >= self.read_again
     }
 }
 
@@ -128,11 +144,14 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_again_for_whoever_must_see_more() {
-        let (cache, bucket) = (Cache::new(), Interval::Ever.bucket(UnixNanos(0)));
-        let at = |least, archive| {
+        let bucket = Interval::Ever.bucket(UnixNanos(0));
+        let of = |cache: &Cache, least, archive| {
             let read = || Ok(Page { through: Seq(archive), rows: Vec::new() });
             cache.board(Scope::Venue, bucket, Seq(least), read).unwrap().through.0
         };
+        let (eager, patient) = (Cache::reading_again_after(Duration::ZERO), Cache::reading_again_after(Duration::MAX));
+        assert_eq!([of(&patient, 0, 5), of(&patient, 6, 9)], [5, 5], "it was read just now");
+        let at = |least, archive| of(&eager, least, archive);
         assert_eq!([at(0, 5), at(0, 9), at(5, 9), at(6, 9), at(0, 12)], [5, 5, 5, 9, 9]);
         assert_eq!(at(20, 15), 15, "the archive has no more");
     }

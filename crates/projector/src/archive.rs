@@ -7,6 +7,7 @@ use domain::ids::{SymbolId, UserId};
 use domain::units::{Seq, UnixNanos};
 
 use crate::buckets::{Bucket, Interval, Scope};
+use crate::candle::Candle;
 use crate::history::{Page, ReadError, Selection, TimeRange};
 use crate::rows::AuditRow;
 use crate::rows::derived::{AnalyticsRow, KlineRow, LeaderboardRow, MarketSnapshotRow, PositionHistoryRow};
@@ -50,6 +51,29 @@ pub trait ArchiveHistory: Send + Sync + fmt::Debug {
     fn analytics(&self, query: &BucketsQuery<Scope>) -> Result<Page<AnalyticsRow>, ReadError>;
     /// Commands, by sequence.
     fn audit(&self, query: &AuditQuery) -> Result<Page<AuditRow>, ReadError>;
+}
+
+/// Candles of a symbol that are over, out of the stored ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settled {
+    /// They are complete as of this sequence.
+    pub through: Seq,
+    /// Oldest first.
+    pub candles: Vec<Candle>,
+    /// Trades that may not be in them are not earlier than this; absent: no candle is stored in that time.
+    pub next: Option<UnixNanos>,
+}
+
+impl Settled {
+    /// Reads them, of times that have a beginning. The last one that the archive has up to its checkpoint may still change, and a store
+    /// may have newer ones, too: they are left out.
+    pub fn read(archive: &dyn ArchiveHistory, query: &BucketsQuery<SymbolId>) -> Result<Self, ReadError> {
+        let page = archive.klines(query)?;
+        let stored = page.rows.iter().take_while(|row| row.last_seq <= page.through);
+        let mut candles: Vec<Candle> = stored.map(|row| row.candle).collect();
+        let next = candles.pop().map(|last| last.open_time);
+        Ok(Self { through: page.through, candles, next })
+    }
 }
 
 impl<K> BucketsQuery<K> {

@@ -203,14 +203,22 @@ pub enum StoredRow {
 
 /// A store whose rows can be compared with what they should be.
 pub trait ReadStream {
-    /// Visits every row of a stream, from one snapshot of the store, table by table in the order of [`StoredRow`], in the
-    /// order of their keys (fills and ledger: by event; trades: by event, or by symbol and trade); the stream's checkpoint
-    /// in that snapshot.
+    /// Visits every row of a stream, table by table in the order of [`StoredRow`], in the order of their keys (fills and ledger: by
+    /// event; trades: by event, or by symbol and trade); the stream's checkpoint.
+    ///
+    /// Both are from one snapshot where the store has such. Where it has none, the checkpoint is from before the rows, and rows that
+    /// change may be later than it: they were written meanwhile, or by a commit that was interrupted. Rows that are only added are
+    /// never later.
     fn read_stream(
         &mut self,
         stream: Stream,
         visit: &mut dyn FnMut(StoredRow),
     ) -> Result<Option<Checkpoint>, StoreError>;
+
+    /// Whether a stream is read from one snapshot of the store.
+    fn has_snapshots(&self) -> bool {
+        true
+    }
 }
 
 impl fmt::Display for Divergence {

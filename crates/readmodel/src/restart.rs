@@ -8,6 +8,8 @@ use domain::event::{Event, OrderAmended, OrderClosed, OrderFilled};
 use domain::ids::{EventId, OrderId, SymbolId, TradeId, UserId};
 use domain::order::{MarketSize, OrderKind};
 use domain::units::{Seq, Ticks, UnixNanos};
+use projector::archive::{ArchiveHistory, BucketsQuery, Settled};
+use projector::buckets::Interval;
 use projector::candle::Candle;
 use projector::history::{
     History, MinutesQuery, OrderKey, OrdersQuery, Page, ReadError, Selection, TimeRange, TradesQuery,
@@ -29,6 +31,7 @@ use crate::tail::Tail;
 pub struct Replay<'a> {
     model: &'a ReadModel,
     history: &'a dyn History,
+    archive: Option<&'a dyn ArchiveHistory>,
     /// The first command replayed comes after this.
     after: Seq,
     /// Last command replayed.
@@ -44,14 +47,21 @@ pub struct Replay<'a> {
 impl ReadModel {
     /// Begins to replay the commands after `after`, before the model is read or written: `after` is the checkpoint of the store
     /// that is furthest behind, or later if earlier commands are not at hand (reads that need them then fail with the gap).
-    /// Takes last trades and the last day from the archive; where it is away, they begin here.
-    pub fn replay<'a>(&'a self, history: &'a dyn History, after: Seq) -> Result<Replay<'a>, ReadError> {
+    /// Takes last trades and the last day from the trades of the archive; where they are away, they begin here. Minutes that `archive`
+    /// has added up already are not added up again.
+    pub fn replay<'a>(
+        &'a self,
+        history: &'a dyn History,
+        archive: Option<&'a dyn ArchiveHistory>,
+        after: Seq,
+    ) -> Result<Replay<'a>, ReadError> {
         assert!(after <= self.seq(), "a store is not ahead of the state");
         for shard in &self.shards {
             lock(shard).begin_after(after);
         }
         let (minutes_through, closing) = (Vec::new(), BTreeMap::new());
-        let mut replay = Replay { model: self, history, after, seq: after, minutes_through, away: None, closing };
+        let seq = after;
+        let mut replay = Replay { model: self, history, archive, after, seq, minutes_through, away: None, closing };
         for symbol in self.reference().symbols() {
             let through = replay.warm(symbol.instrument.id())?;
             replay.minutes_through.push(through);
@@ -239,7 +249,7 @@ impl Replay<'_> {
         if self.away.is_some() {
             return Ok(StoredMarket::default());
         }
-        match StoredMarket::read(self.history, symbol, from) {
+        match StoredMarket::read(self.history, self.archive, symbol, from) {
             Err(error @ ReadError::Failed(_)) => {
                 self.away = Some(error);
                 Ok(StoredMarket::default())
@@ -274,8 +284,7 @@ impl Replay<'_> {
             market.day = Day::beginning_at(now, market.last_price);
             return Ok(through);
         }
-        let inside = minutes.into_iter().filter(|minute| minute.open_time >= from).collect();
-        market.day.fill(inside, from, close_before);
+        market.day.fill(minutes, from, close_before);
         Ok(through)
     }
 }
@@ -292,11 +301,26 @@ struct StoredMarket {
 }
 
 impl StoredMarket {
-    fn read(history: &dyn History, symbol: SymbolId, from: UnixNanos) -> Result<Self, ReadError> {
-        let newest = |to, limit| MinutesQuery { symbol, time: TimeRange { from: None, to }, limit };
-        let minutes_max = usize::try_from(RECENT_MINUTES).expect("a day has few minutes");
-        let minutes = history.minutes(&newest(None, minutes_max))?;
-        let before = history.minutes(&newest(Some(UnixNanos(from.0.saturating_sub(1))), 1))?;
+    fn read(
+        history: &dyn History,
+        archive: Option<&dyn ArchiveHistory>,
+        symbol: SymbolId,
+        from: UnixNanos,
+    ) -> Result<Self, ReadError> {
+        let limit = usize::try_from(RECENT_MINUTES).expect("a day has few minutes");
+        let since = |from| TimeRange { from: Some(from), to: None };
+        let of_trades = |from| history.minutes(&MinutesQuery { symbol, time: since(from), limit });
+        let stored = BucketsQuery { key: symbol, interval: Interval::MINUTE, time: since(from), limit };
+        let stored = archive.and_then(|archive| Settled::read(archive, &stored).ok()).unwrap_or_default();
+        let mut minutes = of_trades(stored.next.unwrap_or(from))?;
+        if stored.through > minutes.through && stored.next.is_some() {
+            // They know trades that will be replayed.
+            minutes = of_trades(from)?;
+        } else {
+            minutes.rows.splice(0..0, stored.candles);
+        }
+        let time = TimeRange { from: None, to: Some(UnixNanos(from.0.saturating_sub(1))) };
+        let before = history.minutes(&MinutesQuery { symbol, time, limit: 1 })?;
         let selection = Selection { first: None, time: TimeRange::default(), limit: RECENT_TRADES };
         let trades = history.trades(&TradesQuery { symbol, selection })?.rows;
         let close_before = before.rows.last().map(|minute| minute.close);

@@ -45,6 +45,8 @@ pub enum Fault {
     UnknownAsset(AssetId),
     /// A symbol that the `reference` stream of this file does not have yet.
     UnknownSymbol(SymbolId),
+    /// The question takes longer than this.
+    TooLong(Duration),
     /// A stream that this file does not hold, or a checkpoint or state that does not fit.
     Misuse(String),
 }
@@ -62,6 +64,7 @@ impl StoreFault for Fault {
             },
             Self::Conflict(_) => Remedy::Conflict,
             Self::UnknownAsset(_) | Self::UnknownSymbol(_) => Remedy::Retry(REFERENCE_RETRY),
+            Self::TooLong(_) => Remedy::Retry(LOCKED_RETRY),
             Self::NewerSchema { .. } | Self::WrongFile(_) | Self::Content(_) | Self::Missing(_) | Self::Misuse(_) => {
                 Remedy::None
             }
@@ -108,6 +111,9 @@ impl fmt::Display for Fault {
             Self::Missing(key) => write!(f, "there is no row {key} to change"),
             Self::UnknownAsset(asset) => write!(f, "asset {} is not in this file yet", asset.0),
             Self::UnknownSymbol(symbol) => write!(f, "symbol {} is not in this file yet", symbol.0),
+            Self::TooLong(time) => {
+                write!(f, "there was no answer within {} s: ask for a shorter time, or later", time.as_secs())
+            }
             Self::Conflict(what) | Self::WrongFile(what) | Self::Misuse(what) => f.write_str(what),
         }
     }

@@ -11,6 +11,7 @@ mod closed;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use domain::ids::OrderId;
 use domain::units::Seq;
@@ -22,7 +23,7 @@ use projector::history::{
 };
 use projector::lineage::Lineage;
 use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use crate::decode::Scales;
 use crate::fault::Fault;
@@ -65,9 +66,15 @@ impl SqliteClosed {
     }
 }
 
+/// How long one question may take: whoever asked has gone by then, and others wait.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// How often it is looked whether it has taken that long, in steps of SQLite's machine.
+const STEPS: i32 = 10_000;
+
 struct Readers {
     idle: Mutex<Vec<File>>,
     returned: Condvar,
+    answer_max: Duration,
     /// Absent: whatever the file holds is read.
     lineage: Option<Arc<Lineage>>,
 }
@@ -76,13 +83,15 @@ struct Readers {
 struct File {
     connection: Connection,
     units: Units,
+    /// When the question ends that is asked at present.
+    until: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Readers {
     fn open(path: &Path, role: Role, readers: usize, lineage: Option<Arc<Lineage>>) -> Result<Self, Fault> {
         assert!(readers > 0, "somebody must read");
         let idle = (0..readers).map(|_| File::open(path, role)).collect::<Result<Vec<_>, Fault>>()?;
-        Ok(Self { idle: Mutex::new(idle), returned: Condvar::new(), lineage })
+        Ok(Self { idle: Mutex::new(idle), returned: Condvar::new(), answer_max: ANSWER_MAX, lineage })
     }
 
     /// Reads rows of a stream and its checkpoint from one snapshot.
@@ -98,29 +107,55 @@ impl Readers {
         Ok(Page { through: checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq), rows })
     }
 
-    /// Reads something from one snapshot.
+    /// Reads something from one snapshot, for somebody who waits.
     fn ask<T>(&self, what: impl FnOnce(&mut Scales<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        let mut file = self.take();
-        let answer = file.ask(what);
+        let until = Instant::now() + self.answer_max;
+        let answer = self.with_file(|file| file.ask(Some(until), what));
+        match answer {
+            Err(Fault::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+                Err(Fault::TooLong(self.answer_max))
+            }
+            answer => answer,
+        }
+    }
+
+    /// The same, however long it takes.
+    fn ask_for_all<T>(&self, what: impl FnOnce(&mut Scales<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.with_file(|file| file.ask(None, what))
+    }
+
+    fn with_file<T>(&self, ask: impl FnOnce(&mut File) -> Result<T, Fault>) -> Result<T, Fault> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.returned.wait_timeout_while(idle, self.answer_max, |idle| idle.is_empty());
+        let file = waited.unwrap_or_else(PoisonError::into_inner).0.pop();
+        let mut file = file.ok_or(Fault::TooLong(self.answer_max))?;
+        let answer = ask(&mut file);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(file);
         self.returned.notify_one();
         answer
-    }
-
-    fn take(&self) -> File {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut idle = self.returned.wait_while(idle, |idle| idle.is_empty()).unwrap_or_else(PoisonError::into_inner);
-        idle.pop().expect("waited until there is one")
     }
 }
 
 impl File {
     fn open(path: &Path, role: Role) -> Result<Self, Fault> {
-        Ok(Self { connection: schema::open_reader(path, role)?, units: Units::default() })
+        let mut connection = schema::open_reader(path, role)?;
+        let until = Arc::<Mutex<Option<Instant>>>::default();
+        let watched = Arc::clone(&until);
+        let is_over = move || {
+            let until = *watched.lock().unwrap_or_else(PoisonError::into_inner);
+            until.is_some_and(|until| Instant::now() >= until)
+        };
+        connection.progress_handler(STEPS, Some(is_over))?;
+        Ok(Self { connection, units: Units::default(), until })
     }
 
     /// The first read of the transaction fixes what all others see.
-    fn ask<T>(&mut self, what: impl FnOnce(&mut Scales<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn ask<T>(
+        &mut self,
+        until: Option<Instant>,
+        what: impl FnOnce(&mut Scales<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
         let transaction = self.connection.transaction()?;
         what(&mut Scales { connection: &transaction, units: &mut self.units })
     }
@@ -164,5 +199,32 @@ impl TradeHistory for SqliteTrades {
 impl fmt::Debug for Readers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Readers").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+
+    #[test]
+    fn a_question_that_takes_too_long_ends_and_the_next_one_is_answered() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("hot.db");
+        schema::open_writer(&path, Role::Hot).expect("a file is made");
+        let mut readers = Readers::open(&path, Role::Hot, 1, None).expect("it is opened");
+        readers.answer_max = Duration::from_millis(20);
+        let ask = |readers: &Readers, sql: &str| {
+            readers.ask(|scales| Ok(scales.connection.query_row(sql, [], |row| row.get::<_, i64>(0))?))
+        };
+        let endless = ask(&readers, ENDLESS);
+        assert!(matches!(endless, Err(Fault::TooLong(_))), "{endless:?}");
+        readers.answer_max = ANSWER_MAX;
+        assert!(matches!(ask(&readers, "SELECT 7"), Ok(7)));
+        // Somebody who has the only connection keeps others waiting so long and no longer.
+        readers.answer_max = Duration::from_millis(20);
+        let inside = readers.ask_for_all(|_| Ok(ask(&readers, "SELECT 7")));
+        assert!(matches!(inside, Ok(Err(Fault::TooLong(_)))), "{inside:?}");
     }
 }

@@ -1,8 +1,10 @@
 //! The head of the journal's chain, noted every hour: in the log, and as a command, which takes it into journal, archive and exports.
 //!
-//! Whoever keeps one of them can tell later whether the journal up to there is still the same. When the last one was noted is in the
-//! archive; as long as that cannot be asked, the hour is counted from the start.
+//! Whoever keeps one of them can tell later whether the journal up to there is still the same. When the last one was noted is in a file;
+//! where there is none, it is looked up in the archive, and as long as that cannot say, the hour is counted from the start.
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
@@ -34,6 +36,8 @@ pub(crate) struct Heads {
     pub(crate) journal: SegmentSource,
     pub(crate) committed: Arc<Progress>,
     pub(crate) archive: Arc<dyn ArchiveHistory>,
+    /// Has the block time of the last head, in nanoseconds since 1970. To search the archive for it may take long.
+    pub(crate) file: PathBuf,
     /// The last command before this start: an archive that is there knows every head noted before it.
     pub(crate) recovered: Seq,
     pub(crate) every: Duration,
@@ -53,7 +57,7 @@ impl Heads {
         while !self.stop.load(Ordering::Acquire) {
             std::thread::sleep(PAUSE);
             if last.is_none() && Instant::now() >= ask_at {
-                last = self.last_noted(started.1);
+                last = self.kept().or_else(|| self.last_noted(started.1));
                 ask_at = Instant::now() + ASK_AGAIN;
             }
             // Without an answer by then it is not waited for any longer.
@@ -66,6 +70,7 @@ impl Heads {
                     let block = hex::encode(head.block.0);
                     tracing::info!(seq = head.seq.0, block, "head of the chain");
                     (last, was_told) = (Some(time), false);
+                    self.keep(time);
                 }
                 Err(error) if !was_told => {
                     tracing::warn!(error = %format!("{error:#}"), "the head of the chain is not noted yet");
@@ -73,6 +78,20 @@ impl Heads {
                 }
                 Ok(None) | Err(_) => {}
             }
+        }
+    }
+
+    fn kept(&self) -> Option<UnixNanos> {
+        fs::read_to_string(&self.file).ok()?.trim().parse().ok().map(UnixNanos)
+    }
+
+    /// Where that fails, the next start searches for it.
+    fn keep(&self, time: UnixNanos) {
+        let unfinished = self.file.with_extension("new");
+        let written =
+            fs::write(&unfinished, format!("{}\n", time.0)).and_then(|()| fs::rename(&unfinished, &self.file));
+        if let Err(error) = written {
+            tracing::warn!(%error, file = %self.file.display(), "when the head of the chain was noted is not kept");
         }
     }
 

@@ -444,6 +444,7 @@ fn heads(config: &Config, core: &Core, shared: &Shared, stores: &Stores) -> Head
         journal: shared.logs.journal.clone(),
         committed: Arc::clone(&core.committed),
         archive: Arc::clone(&stores.archive),
+        file: config.data.join("last_head"),
         recovered: shared.read_model.seq(),
         every: Duration::from_secs(config.chain_head_every_s),
         stop: Arc::clone(&shared.stop),
@@ -475,21 +476,22 @@ fn fill_memory(
     // What a store that was not reached has is not known: reads that need it say so until it has caught up.
     let behind = stores.behind(&read_model.shard_map());
     let learner = Learner::of(read_model, history, behind, stop).needed();
-    catch_up_memory(read_model, history.as_ref(), behind.unwrap_or(read_model.seq()), logs, written)?;
+    let readers = (history.as_ref(), stores.archive.as_ref());
+    catch_up_memory(read_model, readers, behind.unwrap_or(read_model.seq()), logs, written)?;
     Ok(learner)
 }
 
 /// Gives the read model what the stores do not have yet, of which the last is at `behind`.
 fn catch_up_memory(
     read_model: &ReadModel,
-    history: &dyn History,
+    (history, archive): (&dyn History, &dyn ArchiveHistory),
     behind: Seq,
     logs: &Logs,
     written: &Arc<Progress>,
 ) -> anyhow::Result<()> {
     // A store that was lost after its commands were purged cannot be helped by them: reads that need those find the gap.
     let after = behind.max(logs.complete_after()?).min(read_model.seq());
-    let mut replay = read_model.replay(history, after)?;
+    let mut replay = read_model.replay(history, Some(archive), after)?;
     if let Some(why) = replay.without_archive() {
         tracing::warn!(%why, "no trades could be read: the figures of the last day begin now, and are whole after a start with the archive");
     }

@@ -3,10 +3,11 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::units::Seq;
 use sequencer::execution_index::ExecutionIndex;
@@ -15,7 +16,6 @@ use sequencer::queue::Admission;
 use sequencer::replayer::Replayer;
 use sequencer::snapshots::Snapshots;
 
-use crate::followers::FollowerStatus;
 use crate::followers::roster::Roster;
 use crate::live::EXIT_LOST;
 use crate::moves::Moves;
@@ -24,6 +24,9 @@ use crate::retention::Retention;
 
 /// How often a replayer that is level looks for more: each look is two reads of a log, however little is new.
 const BEAT: Duration = Duration::from_millis(20);
+
+/// A follower that has far to go comes nearer at least so often: a batch is 32,768 commands at most, and a slow store takes 2,000 a second.
+const NEARING: Duration = Duration::from_mins(1);
 
 /// After a failure the next snapshot is tried after this part of the usual distance: an attempt copies the whole state and may
 /// write gigabytes.
@@ -75,14 +78,43 @@ struct Maintainer {
     /// The next snapshot is due with this sequence.
     due: Seq,
     retention: Retention,
+    nearing: Nearing,
     watch: Watch,
+}
+
+/// How near each follower has come since the start, by its name.
+#[derive(Debug, Default)]
+struct Nearing {
+    followers: HashMap<String, Nearest>,
+}
+
+/// The fewest commands that a follower was behind, and since when.
+#[derive(Debug, Clone, Copy)]
+struct Nearest {
+    behind: u64,
+    since: Instant,
+}
+
+impl Nearing {
+    /// Whether a follower was nearer once, or has not come nearer for a while. One that is not has to take in what was before it joined:
+    /// the logs keep nothing more for it.
+    fn falls_behind(&mut self, name: &str, behind: u64, now: Instant) -> bool {
+        let Some(nearest) = self.followers.get_mut(name) else {
+            self.followers.insert(name.to_owned(), Nearest { behind, since: now });
+            return false;
+        };
+        if behind < nearest.behind {
+            *nearest = Nearest { behind, since: now };
+        }
+        now - nearest.since > NEARING
+    }
 }
 
 impl Maintainer {
     fn new(replayer: Replayer, snapshots: Snapshots, snapshot_every: u64, retention: Retention, watch: Watch) -> Self {
         let taken = replayer.seq();
         let due = Seq(taken.0.saturating_add(snapshot_every));
-        Self { replayer, snapshots, snapshot_every, taken, due, retention, watch }
+        Self { replayer, snapshots, snapshot_every, taken, due, retention, nearing: Nearing::default(), watch }
     }
 
     fn run(&mut self) -> Result<(), EventLogLost> {
@@ -138,11 +170,15 @@ impl Maintainer {
     }
 
     /// Logs are kept for the slowest follower: bounded, and beyond that the doors close for new orders.
-    fn watch_followers(&self, written: Seq) {
-        let kept_after = |follower: &Arc<FollowerStatus>| follower.reached().max(self.watch.logs_complete_after);
-        let followers = self.watch.followers.all();
-        let behind = followers.iter().map(|follower| written.0.saturating_sub(kept_after(follower).0)).max();
-        self.watch.admission.set_follower_behind(behind.unwrap_or(0) > self.watch.follower_lag_max);
+    fn watch_followers(&mut self, written: Seq) {
+        let now = Instant::now();
+        let mut is_behind = false;
+        for follower in self.watch.followers.all() {
+            let kept_after = follower.reached().max(self.watch.logs_complete_after);
+            let behind = written.0.saturating_sub(kept_after.0);
+            is_behind |= self.nearing.falls_behind(&follower.name, behind, now) && behind > self.watch.follower_lag_max;
+        }
+        self.watch.admission.set_follower_behind(is_behind);
     }
 
     /// Writes a snapshot; the event log is synced first, so that no start finds a snapshot ahead of it.
@@ -151,7 +187,7 @@ impl Maintainer {
             // Its writer was told of a lost write; whoever asks again is not.
             return Ok(());
         }
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let (header, state) = self.replayer.snapshot();
         if let Err(error) = self.retention.sync_event_log(self.taken) {
             tracing::error!(%error, "the event log cannot be synced; the doors are closed, start again to recover");

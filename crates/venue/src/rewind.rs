@@ -1,6 +1,7 @@
 //! `buttonwood follower`: where the stores are, and how to take them back when the journal was restored to an earlier point.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args as ClapArgs, Subcommand};
@@ -9,14 +10,16 @@ use domain::state::State;
 use domain::units::{Epoch, Seq};
 use engine::Engine;
 use projector::batch::Stream;
+use projector::follower::{Source as _, SourceError};
 use projector::store::StoredRow;
 use projector::words::Word as _;
+use sequencer::log::Progress;
 use sequencer::recovery::{Places, RULES_VERSION, Recovered, Start, recover_claimed};
 use sequencer::replayer::Replay;
 
 use crate::config::Config;
 use crate::live;
-use crate::source::Logs;
+use crate::source::{Joined, Logs};
 use crate::stores::member::{Access, Member, open_present};
 use crate::stores::retired;
 
@@ -35,7 +38,15 @@ enum What {
     ///
     /// For a data directory that was restored to an earlier point on purpose. Rows of later commands are removed, state rows
     /// are rewritten as they were, and the next start follows from there. The venue must not be running.
-    Rewind(Place),
+    Rewind {
+        #[command(flatten)]
+        place: Place,
+        /// Where the journal was restored to, or earlier: stores go back at least to there.
+        ///
+        /// Needed where a store was away when the venue went on after a restore: it is on the abandoned branch, and the others are not.
+        #[arg(long, value_name = "SEQUENCE")]
+        to: Option<u64>,
+    },
 }
 
 /// Which venue.
@@ -62,7 +73,7 @@ impl Place {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.what {
         What::Status(place) => status(&place.config()?),
-        What::Rewind(place) => rewind(&place.config()?),
+        What::Rewind { place, to } => rewind(&place.config()?, to.map_or(Seq(u64::MAX), Seq)),
     }
 }
 
@@ -92,7 +103,7 @@ fn status(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn rewind(config: &Config) -> anyhow::Result<()> {
+fn rewind(config: &Config, most: Seq) -> anyhow::Result<()> {
     let places = Places::in_directory(&config.data);
     let venue = places.venue()?.with_context(|| format!("{} holds no venue", config.data.display()))?;
     // No venue runs meanwhile; and before a store is opened to write, which may bring its schema up to date.
@@ -108,16 +119,31 @@ fn rewind(config: &Config) -> anyhow::Result<()> {
     let recovered = recover_claimed(&places, claim, start, &mut |_| {})?;
     let logs = live::logs(config, venue, &places);
     let end = recovered.engine.seq();
-    let fork = last_common(&logs, end, &mut stores)?;
+    let fork = last_common(&logs, end.min(most), &mut stores)?;
+    check_branches(&logs, end, fork, &mut stores)?;
     let (checkpoint, state) = at_fork(&logs, &recovered, venue, config.cell, fork)?;
     println!("the journal ends at {}; it and the stores agree up to {}", end.0, fork.0);
     let gone = retired::reader(config).context("closed orders in the archive")?;
+    let mut failed = Vec::new();
     for Member { name, store, .. } in &mut stores {
-        for stream in store.rewind(&checkpoint, &state, gone.as_deref())? {
-            println!("{name}/{} taken back to {}", stream.word(), fork.0);
+        let mut take_back = || {
+            for stream in store.rewind(&checkpoint, &state, gone.as_deref())? {
+                println!("{name}/{} taken back to {}", stream.word(), fork.0);
+            }
+            Ok(store.make_durable()?)
+        };
+        if let Err(error) = take_back() {
+            let error: anyhow::Error = error;
+            println!("{name} is NOT taken back: {error:#}");
+            failed.push(name.as_str());
         }
-        store.make_durable()?;
     }
+    failed.dedup();
+    anyhow::ensure!(
+        failed.is_empty(),
+        "{} is not taken back: mend that and say this again before the venue is started",
+        failed.join(", ")
+    );
     // Last: what was open at the fork has come back from there.
     if let Some(gone) = gone
         && gone.extent()?.is_some_and(|extent| extent.last_seq > fork)
@@ -132,7 +158,29 @@ fn rewind(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The end of the last journal block that the audit log has as well: audit records carry the hash of their block. Without any,
+/// Refuses a fork that a store cannot go back to: before it, the store has had another history.
+fn check_branches(logs: &Logs, end: Seq, fork: Seq, stores: &mut [Member]) -> anyhow::Result<()> {
+    for Member { name, streams, store, .. } in stores {
+        for stream in streams.iter() {
+            // What is not reached is told when it is not taken back.
+            let Ok(Some(stored)) = store.checkpoint(*stream) else { continue };
+            let mut source = Joined::new(logs.clone(), Arc::new(Progress::new(end)));
+            let is_other = matches!(source.seek(&stored), Err(SourceError::Diverged(_)));
+            anyhow::ensure!(
+                stored.seq > fork || !is_other,
+                "{name}/{} is on another branch at {}, and journal and audit log agree up to {}: it was away when the venue went on after \
+                 a restore. Say with --to where the journal was restored to; all stores go back to there and are written again from the \
+                 logs",
+                stream.word(),
+                stored.seq.0,
+                fork.0
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The end of the last journal block up to a sequence that the audit log has as well: audit records carry the hash of their block. Without any,
 /// nothing is known to be common.
 fn last_common(logs: &Logs, end: Seq, stores: &mut [Member]) -> anyhow::Result<Seq> {
     let mut audited: Vec<(Seq, Hash256)> = Vec::new();
@@ -155,7 +203,7 @@ fn last_common(logs: &Logs, end: Seq, stores: &mut [Member]) -> anyhow::Result<S
             continue;
         }
         let Some((last, hash)) = audited.next() else { break };
-        if hash != block.hash || last != block.header.last_seq() {
+        if hash != block.hash || last != block.header.last_seq() || last > end {
             break;
         }
         common = last;

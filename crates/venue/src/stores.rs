@@ -334,26 +334,33 @@ pub(crate) enum At {
     Here(Checkpoint),
 }
 
-/// Asks every stream of every store where it is.
+/// Asks every stream of every store where it is; all stores at once, so that several that are away are waited for together.
 fn look(members: &mut [Member]) -> anyhow::Result<Vec<Found>> {
     let deadline = Instant::now() + REACH_WAIT;
+    let found: Vec<anyhow::Result<Vec<Found>>> = std::thread::scope(|scope| {
+        let asked: Vec<_> = members.iter_mut().map(|member| scope.spawn(move || look_at(member, deadline))).collect();
+        asked.into_iter().map(|asked| asked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    Ok(found.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+fn look_at(member: &mut Member, deadline: Instant) -> anyhow::Result<Vec<Found>> {
+    let Member { name, shard, streams, store, lineage, .. } = member;
     let mut all = Vec::new();
-    for Member { name, shard, streams, store, lineage, .. } in members {
-        for stream in streams.iter() {
-            let name = name_of(name, *stream);
-            let at = ask(store.as_mut(), *stream, deadline).with_context(|| format!("the store {name}"))?;
-            if matches!(at, At::Unreachable) {
-                let why = store.trouble().unwrap_or_default();
-                tracing::warn!(
-                    store = name,
-                    why,
-                    "not reached; the venue starts without it, and it follows when it is back"
-                );
-            }
-            // A database that was there a moment ago and is not any more is asked by its follower.
-            let says = if matches!(at, At::Unreachable) { None } else { store.found_shard().unwrap_or_default() };
-            all.push(Found { name, stream: *stream, shard: *shard, says, lineage: Arc::clone(lineage), at });
+    for stream in streams.iter() {
+        let name = name_of(name, *stream);
+        let at = ask(store.as_mut(), *stream, deadline).with_context(|| format!("the store {name}"))?;
+        if matches!(at, At::Unreachable) {
+            let why = store.trouble().unwrap_or_default();
+            tracing::warn!(
+                store = name,
+                why,
+                "not reached; the venue starts without it, and it follows when it is back"
+            );
         }
+        // A database that was there a moment ago and is not any more is asked by its follower.
+        let says = if matches!(at, At::Unreachable) { None } else { store.found_shard().unwrap_or_default() };
+        all.push(Found { name, stream: *stream, shard: *shard, says, lineage: Arc::clone(lineage), at });
     }
     Ok(all)
 }

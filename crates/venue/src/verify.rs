@@ -1,6 +1,6 @@
 //! `buttonwood verify`: proves that journal, event log, snapshots and stores tell the same story.
 //!
-//! Each stream's rows and checkpoint are read in one transaction; the expectation is built at exactly that checkpoint from
+//! Each stream's rows and checkpoint are read in one transaction where the store has such; the expectation is built at exactly that checkpoint from
 //! the oldest usable start (the first command, or a snapshot) and the logs, and compared in both directions.
 //!
 //! A venue may run meanwhile. It writes the journal first, then the event log, then the stores; so they are read the other way
@@ -18,6 +18,7 @@ mod spool;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -128,6 +129,7 @@ struct Stored {
     of: Of,
     /// Of the configuration; the name of the store is its name.
     is_shard: bool,
+    has_snapshots: bool,
     checkpoint: Checkpoint,
     rows: Spool,
     /// What was copied to it from other shards.
@@ -139,6 +141,12 @@ struct Stored {
 impl Stored {
     fn wanted(&self, tell: BTreeSet<RowKey>) -> Wanted {
         Wanted { of: self.of.clone(), checkpoint: self.checkpoint, tell }
+    }
+
+    /// Sequences whose rows may be there although the checkpoint is before them, in logs that end here.
+    fn unfinished(&self, end: Seq) -> RangeInclusive<Seq> {
+        let first = if self.has_snapshots { end } else { self.checkpoint.seq };
+        first.next()..=end
     }
 }
 
@@ -277,7 +285,8 @@ fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Sto
             let (incoming, left) = (&incoming | &since.0, &left | &since.1);
             match checkpoint {
                 Some(checkpoint) => {
-                    all.push(Stored { of, is_shard: shard.is_some(), checkpoint, rows, incoming, left });
+                    let (is_shard, has_snapshots) = (shard.is_some(), store.has_snapshots());
+                    all.push(Stored { of, is_shard, has_snapshots, checkpoint, rows, incoming, left });
                 }
                 None => verdict.note(format_args!("{of} is empty")),
             }
@@ -388,6 +397,7 @@ fn check_stores(
             || comparable.next(|| expected.next(), |_| ()),
             || comparable.next(|| prints.next(), |_| left_out += 1),
             base_seq,
+            &stored.unfinished(end),
             SHOWN,
         )?;
         found.before += left_out;
@@ -544,6 +554,12 @@ fn report(name: &Of, checkpoint: Checkpoint, base: Seq, found: &Found, verdict: 
         verdict.note(format_args!("{name}: {rows} rows were rewritten by a rewind to {}, and are right", seq.0));
     }
     let at = checkpoint.seq.0;
+    if found.unfinished > 0 {
+        verdict.note(format_args!(
+            "{name}: {} rows are later than its checkpoint: a commit was under way, or was interrupted, which the next start completes",
+            found.unfinished
+        ));
+    }
     if found.differences == 0 {
         let (equal, before, first) = (found.equal, found.before, base.next().0);
         verdict.good(format_args!(

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use domain::ids::SymbolId;
 use domain::units::{Amount, Ticks, UnixNanos};
-use projector::archive::{ArchiveHistory, BucketsQuery};
+use projector::archive::{ArchiveHistory, BucketsQuery, Settled};
 use projector::candle::Candle;
 use projector::history::{History, MinutesQuery, TimeRange};
 use readmodel::model::ReadModel;
@@ -172,8 +172,7 @@ impl Minutes<'_> {
 }
 
 impl Minutes<'_> {
-    /// The next stored candles that are certainly over. The last that the archive has up to its checkpoint may still change; a store
-    /// may have newer ones, too. What it does not say is added up from trades.
+    /// The next stored candles that are certainly over. What the archive does not say is added up from trades.
     fn settled(&mut self, archive: &dyn ArchiveHistory) -> Vec<Candle> {
         let query = BucketsQuery {
             key: self.asked.symbol,
@@ -181,19 +180,12 @@ impl Minutes<'_> {
             time: TimeRange { from: Some(self.from), to: Some(last_before(self.end)) },
             limit: MINUTES_PER_READ,
         };
-        let page = match archive.klines(&query) {
-            Ok(page) => page,
-            Err(error) => {
-                tracing::debug!(%error, "klines are added up from trades");
-                return Vec::new();
-            }
-        };
-        let mut rows: Vec<Candle> =
-            page.rows.iter().take_while(|row| row.last_seq <= page.through).map(|row| row.candle).collect();
-        if let Some(last) = rows.pop() {
-            self.from = last.open_time;
-        }
-        rows
+        let Settled { candles, next, .. } = Settled::read(archive, &query).unwrap_or_else(|error| {
+            tracing::debug!(%error, "klines are added up from trades");
+            Settled::default()
+        });
+        self.from = next.unwrap_or(self.from);
+        candles
     }
 }
 

@@ -2,6 +2,7 @@
 
 use domain::ids::{SymbolId, UserId};
 use domain::units::Seq;
+use projector::archive::ArchiveHistory;
 use readmodel::limits::Limits;
 use readmodel::model::ReadModel;
 
@@ -11,12 +12,21 @@ use crate::stores::{Store, recordings};
 #[test]
 fn replays_what_the_stores_miss() {
     for late in [false, true] {
-        replays(late);
+        replays(late, None);
     }
 }
 
-/// The store of the orders may be away at the start: then it is asked once everything has happened.
-fn replays(late: bool) {
+/// They may be behind the trades, as far, or further.
+#[test]
+fn minutes_that_are_stored_are_taken_as_they_are() {
+    for ahead in [-300, 0, 60] {
+        replays(false, Some(ahead));
+    }
+}
+
+/// The store of the orders may be away at the start: then it is asked once everything has happened. Minutes may be stored as well, by
+/// somebody who is so many commands ahead of it.
+fn replays(late: bool, minutes_ahead: Option<i64>) {
     let mut too_early = 0;
     for (seed, venue) in recordings(900) {
         let (stored, state) = (Seq(venue.last().0 - 400), Seq(venue.last().0 - 100));
@@ -26,7 +36,9 @@ fn replays(late: bool) {
         if !late {
             model.learn_changes(&store, stored).unwrap();
         }
-        let mut replay = model.replay(&store, stored).unwrap();
+        let minutes = minutes_ahead.map(|ahead| Store::at(&venue, Seq(stored.0.saturating_add_signed(ahead))));
+        let archive = minutes.as_ref().map(|minutes| minutes as &dyn ArchiveHistory);
+        let mut replay = model.replay(&store, archive, stored).unwrap();
         for (command, events) in &venue.through(state)[usize::try_from(stored.0).unwrap()..] {
             replay.apply(command, events).unwrap();
         }

@@ -7,15 +7,18 @@ use std::collections::BTreeSet;
 use domain::ids::{OrderId, SymbolId, UserId};
 use domain::state::State;
 use domain::text::ClientOrderId;
-use domain::units::Seq;
+use domain::units::{Seq, UnixNanos};
 use engine::Engine;
+use projector::archive::{ArchiveHistory, AuditQuery, BucketsQuery};
+use projector::buckets::{Bucket, Interval, Scope};
 use projector::candle::Candle;
 use projector::conformance::absent::Absent::Empty;
 use projector::history::{
     FillsQuery, LedgerQuery, MinutesQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, Selection, TimeRange,
     TradeHistory, TradesQuery, last_holders,
 };
-use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
+use projector::rows::derived::{AnalyticsRow, KlineRow, LeaderboardRow, MarketSnapshotRow, PositionHistoryRow};
+use projector::rows::{AuditRow, FillRow, LedgerRow, OrderRow, TradeRow};
 use readmodel::limits::Limits;
 use readmodel::model::ReadModel;
 use sim::commands::{CELL, Profile, generate, sequenced};
@@ -91,6 +94,35 @@ impl TradeHistory for Store {
     }
     fn minutes(&self, query: &MinutesQuery) -> Result<Page<Candle>, ReadError> {
         self.page(self.model.minutes(&Empty, query).unwrap())
+    }
+}
+
+/// Minutes that were added up.
+impl ArchiveHistory for Store {
+    fn klines(&self, query: &BucketsQuery<SymbolId>) -> Result<Page<KlineRow>, ReadError> {
+        assert_eq!(query.interval, Interval::MINUTE);
+        let minutes = MinutesQuery { symbol: query.key, time: query.time, limit: query.limit };
+        let last_seq = self.model.seq();
+        let row = |candle: Candle| {
+            let bucket = Interval::MINUTE.bucket(candle.open_time);
+            KlineRow { bucket, symbol: query.key, candle, last_seq }
+        };
+        self.page(self.model.minutes(&Empty, &minutes).unwrap().into_iter().map(row).collect())
+    }
+    fn positions(&self, _: &BucketsQuery<(UserId, SymbolId)>) -> Result<Page<PositionHistoryRow>, ReadError> {
+        unreachable!("not asked for here")
+    }
+    fn snapshots(&self, _: &BucketsQuery<SymbolId>, _: UnixNanos) -> Result<Page<MarketSnapshotRow>, ReadError> {
+        unreachable!("not asked for here")
+    }
+    fn leaderboard(&self, _: Scope, _: Bucket) -> Result<Page<LeaderboardRow>, ReadError> {
+        unreachable!("not asked for here")
+    }
+    fn analytics(&self, _: &BucketsQuery<Scope>) -> Result<Page<AnalyticsRow>, ReadError> {
+        unreachable!("not asked for here")
+    }
+    fn audit(&self, _: &AuditQuery) -> Result<Page<AuditRow>, ReadError> {
+        unreachable!("not asked for here")
     }
 }
 

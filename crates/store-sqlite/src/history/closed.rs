@@ -46,7 +46,7 @@ impl RetiredHistory for SqliteClosed {
     fn visit(&self, visit: &mut dyn FnMut(RetiredRow)) -> Result<(), ReadError> {
         let orders = format!("{} ORDER BY order_id", symbols::CLOSED_ORDER);
         let fills = format!("{} ORDER BY order_id, trade_id", symbols::CLOSED_FILL);
-        Ok(self.0.ask(|scales| {
+        Ok(self.0.ask_for_all(|scales| {
             each(scales, &orders, &mut |row, scales| {
                 visit(RetiredRow::Order(symbols::order(row, scales)?));
                 Ok(())

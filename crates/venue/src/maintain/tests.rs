@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::{Duration, Instant};
 
 use domain::command::create_user::CreateUser;
 use domain::command::{Action, Command, Envelope, Request, RequestContent};
@@ -23,7 +24,7 @@ use sequencer::queue::queue;
 use sequencer::recovery::{Places, RULES_VERSION, Recovered, Start, recover};
 use sequencer::replayer::{ReplayPoint, Replayer};
 
-use super::{EventLogLost, Maintainer, Watch};
+use super::{EventLogLost, Maintainer, Nearing, Watch};
 use crate::moves::Moves;
 use crate::retention::{KeptLog, Retention};
 
@@ -181,4 +182,22 @@ fn map_with_a_move(is_open: bool) -> ShardMap {
         assert!(map.apply(MOVE_BEGAN.next(), &ShardMapEvent::MoveAborted(moving)));
     }
     map
+}
+
+#[test]
+fn a_follower_that_joins_late_is_not_one_that_falls_behind() {
+    let begun = Instant::now();
+    let after = |seconds| begun + Duration::from_secs(seconds);
+    let mut nearing = Nearing::default();
+    // It has far to go, and comes nearer.
+    for minute in 0..60 {
+        assert!(!nearing.falls_behind("late", 1_000_000 - minute, after(60 * minute)), "minute {minute}");
+    }
+    // It stands still.
+    assert!(!nearing.falls_behind("late", 1_000_000, after(60 * 60 - 1)));
+    assert!(nearing.falls_behind("late", 1_000_000, after(60 * 60 + 1)));
+    // One that was level falls behind at once, however fast it comes nearer afterwards.
+    assert!(!nearing.falls_behind("level", 0, after(0)));
+    assert!(nearing.falls_behind("level", 5_000, after(600)));
+    assert!(nearing.falls_behind("level", 4_000, after(601)));
 }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::RangeInclusive;
 
 use domain::units::{Seq, UnixNanos};
 use projector::buckets::{Bucket, Interval, Scope};
@@ -35,6 +36,8 @@ pub(crate) struct Found {
     pub(crate) before: u64,
     /// Rows that say they were last changed later than they were: a rewind rewrote them, at these sequences.
     pub(crate) rewritten: BTreeMap<Seq, u64>,
+    /// Rows of a commit that was under way when the store was read.
+    pub(crate) unfinished: u64,
     /// How many rows are missing, different, or orphans.
     pub(crate) differences: u64,
     /// The first of them.
@@ -151,10 +154,12 @@ pub(crate) fn last_seq(row: &StoredRow) -> Option<Seq> {
 
 /// Compares what a store has with what it should have, both by key. Rows last written up to `base` come from before the logs begin:
 /// those that the state of the snapshot explains are compared but for their times, the others (closed orders, fills, …) are counted.
+/// Rows last written by one of `unfinished` are counted too, whatever they are.
 pub(crate) fn compare(
     mut expected: impl FnMut() -> io::Result<Option<Print>>,
     mut stored: impl FnMut() -> io::Result<Option<Print>>,
     base: Seq,
+    unfinished: &RangeInclusive<Seq>,
     shown_max: usize,
 ) -> io::Result<Found> {
     let mut found = Found::default();
@@ -164,6 +169,7 @@ pub(crate) fn compare(
             found.shown.push(difference);
         }
     };
+    let is_unfinished = |print: &Print| print.last_seq.is_some_and(|seq| unfinished.contains(&seq));
     let (mut should, mut is) = (expected()?, stored()?);
     loop {
         let order = match (&should, &is) {
@@ -179,8 +185,10 @@ pub(crate) fn compare(
             }
             Ordering::Greater => {
                 let print = is.expect("there is one");
+                if is_unfinished(&print) {
+                    found.unfinished += 1;
                 // A row that only a closed past explains may stay; one that says it is current may not.
-                if is_before(&print, base) && !is_current(print.key) {
+                } else if is_before(&print, base) && !is_current(print.key) {
                     found.before += 1;
                 } else {
                     differs(&mut found, Difference::Orphan(print.key));
@@ -190,6 +198,8 @@ pub(crate) fn compare(
                 let (should, is) = (should.expect("there is one"), is.expect("there is one"));
                 if should.whole == is.whole {
                     found.equal += 1;
+                } else if is_unfinished(&is) {
+                    found.unfinished += 1;
                 } else if is_later(&is, &should) && should.untimed == is.untimed {
                     *found.rewritten.entry(is.last_seq.unwrap_or_default()).or_default() += 1;
                 } else if is_before(&is, base) && should.untimed == is.untimed {

@@ -186,6 +186,63 @@ fn restored_to_an_earlier_point(desk: &Desk) {
     desk.verify();
 }
 
+/// A store that was away when the venue went on after a restore, and is back.
+#[test]
+fn a_store_that_stayed_on_the_abandoned_branch_goes_back_to_where_one_says() {
+    let desk = Desk::new();
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue, 1);
+    let mut trader = market.trader(&mut venue);
+    place(&mut trader, "BUY", 100, "kept");
+    until_stored(&mut trader);
+    let restored_to = trader.look("/v1/status").unwrap()["sequence"].as_u64().unwrap();
+    venue.stop().unwrap();
+    let backup = desk.beside("backup");
+    copy(&desk.data, &backup);
+
+    let mut venue = desk.serve();
+    place(&mut market.trader(&mut venue), "BUY", 90, "lost");
+    until_stored(&mut market.trader(&mut venue));
+    venue.stop().unwrap();
+    let abandoned = desk.beside("abandoned");
+    fs::rename(&desk.data, &abandoned).unwrap();
+    copy(&backup, &desk.data);
+    let mut venue = desk.serve();
+    let mut trader = market.trader(&mut venue);
+    for number in 0..20 {
+        place(&mut trader, "BUY", 91, &format!("new-{number}"));
+    }
+    until_stored(&mut trader);
+    venue.stop().unwrap();
+    for ending in ["", "-wal", "-shm"] {
+        let [from, to] = [&abandoned, &desk.data].map(|data| data.join(format!("store/hot.db{ending}")));
+        if to.exists() {
+            fs::remove_file(&to).unwrap();
+        }
+        if from.exists() {
+            fs::copy(from, to).unwrap();
+        }
+    }
+
+    let said = desk.refused_start();
+    assert!(said.contains("buttonwood follower rewind"), "{said}");
+    let rewind = |arguments: &[&str]| {
+        let output = desk.binary.run(&[&["follower", "rewind"], arguments].concat(), &desk.data).unwrap();
+        (output.status.success(), outside::process::said(&output))
+    };
+    let (went, said) = rewind(&[]);
+    assert!(!went && said.contains("hot/") && said.contains("is on another branch") && said.contains("--to"), "{said}");
+    let (went, said) = rewind(&["--to", &restored_to.to_string()]);
+    assert!(went, "{said}");
+    let mut venue = desk.serve();
+    let mut trader = market.trader(&mut venue);
+    until_stored(&mut trader);
+    assert_eq!(find(&mut trader, "lost").code(), Some(-2013));
+    assert_eq!(find(&mut trader, "new-7").body["status"], Value::from("NEW"));
+    venue.stop().unwrap();
+    desk.verify();
+}
+
 #[test]
 fn a_store_of_another_venue_is_refused() {
     let first = Desk::new();
