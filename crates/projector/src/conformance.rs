@@ -339,6 +339,10 @@ impl Source for Blocks<'_> {
         Ok(State::default())
     }
 
+    fn committed(&self) -> Seq {
+        self.arrived.checked_sub(1).and_then(|last| self.all.get(last)).map_or(Seq::ZERO, |block| block.info().last)
+    }
+
     fn next(&mut self) -> Result<Option<&CommittedBlock>, SourceError> {
         if self.next >= self.arrived {
             return Ok(None);

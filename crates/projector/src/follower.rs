@@ -36,6 +36,9 @@ pub trait Source {
     /// command the state is the default.
     fn state_before(&mut self, seq: Seq) -> Result<VenueState, SourceError>;
 
+    /// The last command that it has.
+    fn committed(&self) -> Seq;
+
     /// The next block; absent: nothing more is committed yet.
     fn next(&mut self) -> Result<Option<&CommittedBlock>, SourceError>;
 }

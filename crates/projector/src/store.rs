@@ -201,6 +201,37 @@ pub enum StoredRow {
     ActiveUser(ActiveUserRow),
 }
 
+impl StoredRow {
+    /// The last command that wrote the row; an order's mark in `open_orders` has none of its own.
+    pub fn last_seq(&self) -> Option<Seq> {
+        match self {
+            Self::Venue(row) => Some(row.last_seq),
+            Self::Asset(row) => Some(row.last_seq),
+            Self::Symbol(row) => Some(row.last_seq),
+            Self::User(row) => Some(row.last_seq),
+            Self::Key(row) => Some(row.last_seq),
+            Self::Order(row) => Some(row.last_seq),
+            Self::OpenOrder(_) => None,
+            Self::Fill(row) => Some(row.id.seq),
+            Self::Position(row) => Some(row.last_seq),
+            Self::Balance(row) => Some(row.last_seq),
+            Self::CreditLimit(row) => Some(row.last_seq),
+            Self::Ledger(row) => Some(row.id.seq),
+            Self::Withdrawal(row) => Some(row.last_seq),
+            Self::Trade(row) => Some(row.id.seq),
+            Self::Audit(row) => Some(row.seq),
+            Self::SymbolTenure(row) => Some(row.from),
+            Self::UserTenure(row) => Some(row.from),
+            Self::Kline(row) => Some(row.last_seq),
+            Self::PositionHistory(row) => Some(row.last_seq),
+            Self::MarketSnapshot(row) => Some(row.last_seq),
+            Self::Leaderboard(row) => Some(row.last_seq),
+            Self::Analytics(row) => Some(row.last_seq),
+            Self::ActiveUser(row) => Some(row.first),
+        }
+    }
+}
+
 /// A store whose rows can be compared with what they should be.
 pub trait ReadStream {
     /// Visits every row of a stream, table by table in the order of [`StoredRow`], in the order of their keys (fills and ledger: by

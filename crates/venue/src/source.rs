@@ -185,6 +185,10 @@ impl Source for Joined {
         }
     }
 
+    fn committed(&self) -> Seq {
+        self.written.committed()
+    }
+
     fn next(&mut self) -> Result<Option<&CommittedBlock>, SourceError> {
         Ok(if self.read_next()? { self.current.as_ref() } else { None })
     }

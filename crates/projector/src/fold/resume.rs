@@ -9,7 +9,7 @@ use crate::batch::Stream;
 use crate::follower::{Source, SourceError};
 use crate::settings::Settings;
 use crate::share::Share;
-use crate::store::{Store, StoreError};
+use crate::store::{Divergence, Store, StoreError, StoredRow};
 
 /// Why a projector cannot go on from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,10 @@ pub fn resume(
     let (StreamFold::Derived(fold), Some(time)) = (&projector.rows, time) else { return Ok(projector) };
     let mut rows = Vec::new();
     store.recall(stream, &fold.open_at(time), &mut |row| rows.push(row))?;
+    // A commit that was interrupted, of a history that goes on otherwise here: what is in its rows is not what comes next.
+    if let Some(seq) = rows.iter().filter_map(StoredRow::last_seq).find(|seq| *seq > source.committed()) {
+        return Err(ResumeError::Source(SourceError::Diverged(Divergence::Ahead(seq))));
+    }
     if stream.needs_state() {
         let state = source.state_before(checkpoint.seq)?;
         projector.follow(&state, checkpoint, source)?;

@@ -14,11 +14,11 @@ use projector::book::Level;
 use projector::buckets::{Bucket, Interval, Scope};
 use projector::conformance::{self, Blocks, SETTINGS};
 use projector::fold::{Projector, PushError};
-use projector::follower::{Follower, Source, SourceError, Step};
+use projector::follower::{Follower, Source, SourceError, Step, Stop};
 use projector::memory::MemoryStore;
 use projector::rows::derived::{KlineRow, LeaderboardRow, MarketSnapshotRow, PositionHistoryRow};
 use projector::share::Share;
-use projector::store::{Outcome, ReadStream, Store, StoredRow};
+use projector::store::{Divergence, Outcome, ReadStream, Store, StoredRow};
 use sim::commands::{CELL, Profile, generate, sequenced};
 use sim::model::Model;
 
@@ -342,6 +342,9 @@ impl Source for WithStates<'_> {
         self.blocks.start_after(state.seq);
         Ok(state)
     }
+    fn committed(&self) -> Seq {
+        self.blocks.committed()
+    }
     fn next(&mut self) -> Result<Option<&CommittedBlock>, SourceError> {
         self.blocks.next()
     }
@@ -375,4 +378,44 @@ fn a_fold_goes_on_from_a_state_as_from_the_first_command() {
             assert_eq!(read(&mut store, stream), rows(told, stream), "{stream:?}");
         }
     });
+}
+
+/// The journal was restored to before an interrupted commit, and goes on otherwise: what is in its rows is not what comes next.
+#[test]
+fn rows_of_a_commit_that_the_journal_does_not_have_are_not_gone_on_from() {
+    let told = tell(Profile::Flow, 3, 500);
+    let middle = told.blocks.len() / 2;
+    // The others write a row once its bucket is over.
+    for stream in [Stream::Klines, Stream::Leaderboards, Stream::Analytics] {
+        let mut store = MemoryStore::default();
+        assert_eq!(store.commit(&conformance::batch(stream, &told.blocks, 0, middle)), Outcome::Committed);
+        let later = conformance::batch(stream, &told.blocks, middle, told.blocks.len());
+        let mut writes = 0;
+        let follow = |store: &mut MemoryStore, blocks: usize| {
+            let mut source = WithStates { blocks: Blocks::new(&told.blocks), states: Vec::new() };
+            source.blocks.arrive(u64::try_from(blocks).unwrap());
+            let mut follower =
+                Follower::new(stream, conformance::VENUE, domain::units::Epoch(2_000), Share::whole(), SETTINGS);
+            while follower.step(UnixNanos(u64::MAX >> 1), &mut source, store) != Step::Idle {
+                if follower.stopped().is_some() {
+                    break;
+                }
+            }
+            follower.stopped().cloned()
+        };
+        // The interruption that leaves a row of an open bucket behind.
+        let stopped = loop {
+            writes += 1;
+            store.interrupt_after(Some(writes));
+            assert_ne!(store.commit(&later), Outcome::Committed, "{stream:?} leaves no row behind that is recalled");
+            store.interrupt_after(None);
+            if let Some(stopped) = follow(&mut store, middle) {
+                break stopped;
+            }
+        };
+        assert!(matches!(stopped, Stop::Diverged(Divergence::Ahead(_))), "{stream:?}: {stopped:?}");
+        // Where the journal has them, they are completed.
+        assert_eq!(follow(&mut store, told.blocks.len()), None);
+        assert_eq!(read(&mut store, stream), rows(&told, stream), "{stream:?}");
+    }
 }

@@ -218,6 +218,9 @@ impl Source for Gap<'_> {
     fn state_before(&mut self, seq: Seq) -> Result<State, SourceError> {
         self.0.state_before(seq)
     }
+    fn committed(&self) -> Seq {
+        self.0.committed()
+    }
     fn next(&mut self) -> Result<Option<&CommittedBlock>, SourceError> {
         self.0.next()?;
         self.0.next()

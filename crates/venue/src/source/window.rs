@@ -153,6 +153,10 @@ impl Source for Together {
         Ok(state)
     }
 
+    fn committed(&self) -> Seq {
+        self.own.committed()
+    }
+
     fn next(&mut self) -> Result<Option<&CommittedBlock>, SourceError> {
         let Some(at) = self.at else { return Err(SourceError::Failed("nothing was asked for yet".into())) };
         let found = self.window().after(self.follower, at);

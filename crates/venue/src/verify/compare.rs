@@ -123,35 +123,6 @@ fn scope(scope: Scope) -> u64 {
     }
 }
 
-/// The last command that wrote the row; an order's mark in `open_orders` has none of its own.
-pub(crate) fn last_seq(row: &StoredRow) -> Option<Seq> {
-    match row {
-        StoredRow::Venue(row) => Some(row.last_seq),
-        StoredRow::Asset(row) => Some(row.last_seq),
-        StoredRow::Symbol(row) => Some(row.last_seq),
-        StoredRow::User(row) => Some(row.last_seq),
-        StoredRow::Key(row) => Some(row.last_seq),
-        StoredRow::Order(row) => Some(row.last_seq),
-        StoredRow::OpenOrder(_) => None,
-        StoredRow::Fill(row) => Some(row.id.seq),
-        StoredRow::Position(row) => Some(row.last_seq),
-        StoredRow::Balance(row) => Some(row.last_seq),
-        StoredRow::CreditLimit(row) => Some(row.last_seq),
-        StoredRow::Ledger(row) => Some(row.id.seq),
-        StoredRow::Withdrawal(row) => Some(row.last_seq),
-        StoredRow::Trade(row) => Some(row.id.seq),
-        StoredRow::Audit(row) => Some(row.seq),
-        StoredRow::SymbolTenure(row) => Some(row.from),
-        StoredRow::UserTenure(row) => Some(row.from),
-        StoredRow::Kline(row) => Some(row.last_seq),
-        StoredRow::PositionHistory(row) => Some(row.last_seq),
-        StoredRow::MarketSnapshot(row) => Some(row.last_seq),
-        StoredRow::Leaderboard(row) => Some(row.last_seq),
-        StoredRow::Analytics(row) => Some(row.last_seq),
-        StoredRow::ActiveUser(row) => Some(row.first),
-    }
-}
-
 /// Compares what a store has with what it should have, both by key. Rows last written up to `base` come from before the logs begin:
 /// those that the state of the snapshot explains are compared but for their times, the others (closed orders, fills, …) are counted.
 /// Rows last written by one of `unfinished` are counted too, whatever they are.

@@ -15,7 +15,7 @@ use domain::units::{Seq, UnixNanos};
 use projector::rows::LedgerRow;
 use projector::store::StoredRow;
 
-use super::compare::{RowKey, key_of, last_seq, never_changes, untimed};
+use super::compare::{RowKey, key_of, never_changes, untimed};
 use super::holdings::plain_subject;
 use crate::stores::member::Role;
 
@@ -50,7 +50,7 @@ impl Print {
         let (key, whole) = (key_of(row), hash(row));
         let untimed = if never_changes(key) { whole } else { hash(&untimed(row.clone())) };
         let expires_at = if let StoredRow::MarketSnapshot(row) = row { Some(row.expires_at) } else { None };
-        Self { key, whole, untimed, last_seq: last_seq(row), subject, expires_at, kept_by }
+        Self { key, whole, untimed, last_seq: row.last_seq(), subject, expires_at, kept_by }
     }
 
     pub(crate) const fn is_kept_by(&self, role: Role) -> bool {
