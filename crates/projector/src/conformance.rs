@@ -29,6 +29,8 @@ use crate::store::{Divergence, Outcome, ReadStream, Store, StoredRow};
 const WRITER: Epoch = Epoch(1_000);
 /// Most blocks in a batch.
 const CUT_MAX: u64 = 7;
+/// Most commands in a block.
+const BLOCK_MAX: usize = 9;
 /// How derived collections are cut here: finely, so that a short history has many buckets.
 pub const SETTINGS: Settings = Settings {
     positions: Interval::Seconds(30),
@@ -184,7 +186,8 @@ pub fn blocks(
     let mut blocks = Vec::new();
     let mut rest = commands;
     while let Some(first) = rest.first() {
-        let size = 1 + usize::try_from((first.seq.0.wrapping_mul(0x9e37_79b9) >> 7) % 9).expect("below nine");
+        let below = first.seq.0.wrapping_mul(0x9e37_79b9) >> 7;
+        let size = 1 + usize::try_from(below % BLOCK_MAX as u64).expect("below nine");
         let (block, later) = rest.split_at(size.min(rest.len()));
         blocks.push(committed(block, &mut apply));
         rest = later;

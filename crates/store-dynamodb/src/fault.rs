@@ -39,7 +39,9 @@ pub enum Fault {
         /// Its words.
         message: String,
     },
-    /// The service was not there, or the connection broke.
+    /// There was no way to the service within the time to connect.
+    Away(String),
+    /// The service took no connection, or one broke.
     Broken(String),
     /// The service did not answer in time.
     Silent(String),
@@ -64,6 +66,10 @@ pub enum Fault {
     Content(Malformed),
     /// A document was to be changed, or added to, that is not there.
     Missing(String),
+    /// What belongs to nothing: to a symbol that is not listed.
+    Stray(String),
+    /// A rewind empties the stream, or was interrupted.
+    Emptied,
     /// Another document is there under the same key.
     Conflict(String),
     /// Another writer came first.
@@ -80,18 +86,19 @@ impl StoreFault for Fault {
     fn remedy(&self) -> Remedy {
         match self {
             Self::Service { .. } if self.is_throttled() => Remedy::Retry(SERVICE_RETRY),
-            Self::Service { code, .. } if code == "ValidationException" => Remedy::None,
-            Self::Broken(_) | Self::Silent(_) | Self::PutOff(_) => Remedy::Retry(SERVICE_RETRY),
+            Self::Service { .. } if self.is_invalid() => Remedy::None,
+            Self::Away(_) | Self::Broken(_) | Self::Silent(_) | Self::PutOff(_) => Remedy::Retry(SERVICE_RETRY),
             Self::Service { .. }
             | Self::Answer(_)
             | Self::NoTable(_)
             | Self::Drifted(_)
             | Self::NewerSchema { .. }
-            | Self::WrongTable(_) => Remedy::Retry(OPERATOR_RETRY),
+            | Self::WrongTable(_)
+            | Self::Emptied => Remedy::Retry(OPERATOR_RETRY),
             Self::Overtaken | Self::TooLong(_) => Remedy::Retry(CONFLICT_RETRY),
             Self::Unknown(_) => Remedy::Retry(REFERENCE_RETRY),
             Self::Conflict(_) => Remedy::Conflict,
-            Self::Content(_) | Self::Missing(_) | Self::Misuse(_) => Remedy::None,
+            Self::Content(_) | Self::Missing(_) | Self::Stray(_) | Self::Misuse(_) => Remedy::None,
         }
     }
 }
@@ -112,9 +119,19 @@ impl Fault {
         matches!(self, Self::Service { code, .. } if code == "ResourceInUseException")
     }
 
-    /// Whether there was no service to ask, or none that answered in time.
+    /// Whether the service says that it cannot do what it is asked so.
+    pub(crate) fn is_invalid(&self) -> bool {
+        matches!(self, Self::Service { code, .. } if code == "ValidationException")
+    }
+
+    /// Whether there was no service to ask. One that took too long, or put something off, may answer another question.
     pub(crate) const fn is_away(&self) -> bool {
-        matches!(self, Self::Broken(_) | Self::Silent(_) | Self::PutOff(_))
+        matches!(self, Self::Away(_) | Self::Broken(_))
+    }
+
+    /// Whether it says only that the service has much to do, and nothing about the tables.
+    pub(crate) fn is_of_load(&self) -> bool {
+        matches!(self, Self::Silent(_) | Self::PutOff(_)) || self.is_throttled()
     }
 
     /// Whether a connection broke.
@@ -156,7 +173,8 @@ where
         let words = chain(&error);
         match &error {
             SdkError::TimeoutError(_) => Self::Silent(words),
-            SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::Silent(words),
+            // Of a connection that is there, only the whole time of a request is measured.
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::Away(words),
             SdkError::ServiceError(_) => Self::Answer(words),
             _ => Self::Broken(words),
         }
@@ -197,7 +215,7 @@ impl fmt::Display for Fault {
                 write!(f, "{code}: {message}")?;
                 advice(code).map_or(Ok(()), |advice| write!(f, ": {advice}"))
             }
-            Self::Broken(what) => write!(f, "the service does not answer: {what}"),
+            Self::Away(what) | Self::Broken(what) => write!(f, "the service does not answer: {what}"),
             Self::Silent(what) => write!(f, "the service does not answer in time: {what}"),
             Self::PutOff(time) => {
                 write!(f, "the service put everything off for {} s: give the table room", time.as_secs())
@@ -210,6 +228,10 @@ impl fmt::Display for Fault {
             }
             Self::Content(malformed) => malformed.fmt(f),
             Self::Missing(what) => write!(f, "{what} is not there"),
+            Self::Stray(what) => write!(f, "{what}: run `buttonwood follower rewind`"),
+            Self::Emptied => {
+                f.write_str("a rewind of this stream was interrupted: run `buttonwood follower rewind` again")
+            }
             Self::Conflict(key) => f.write_str(key),
             Self::TooLong(time) => {
                 write!(

@@ -31,7 +31,7 @@ use crate::link::Link;
 use crate::pack::{Pack, PackPlace};
 use crate::session::{Range, Session};
 use crate::store::read_units;
-use crate::stream::packs;
+use crate::stream::{last_number, packs};
 use crate::{checkpoint, migrate};
 
 /// How long a request of a reader may take, and how long it is asked again where the service puts it off.
@@ -85,7 +85,11 @@ impl DynamoHistory {
             Err(fault) if fault.is_broken() => self.try_read(stream, rows),
             read => read,
         };
-        self.absence.note(read.as_ref().err().filter(|fault| fault.is_away()).map(ToString::to_string));
+        match &read {
+            // Other questions may be answered.
+            Err(fault) if fault.is_of_load() => {}
+            read => self.absence.note(read.as_ref().err().filter(|fault| fault.is_away()).map(ToString::to_string)),
+        }
         let (before, rows, after) = read?;
         for found in [before, after] {
             if let Some(lineage) = &self.lineage {
@@ -243,16 +247,17 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The last item of a sequence of numbers; absent: it has none.
+    /// The last item of a sequence of numbers that has a document which the checkpoint covers, or a later one; absent: it has none.
     async fn last_item(&self, stretch: &Stretch) -> Result<Option<u64>, Fault> {
-        let table = stretch.collection.name();
+        let collection = stretch.collection;
+        if let Some(last) = last_number(collection, self.through) {
+            return Ok(Some(PackPlace::of(collection, stretch.partition, last).item));
+        }
+        let table = collection.name();
         let newest = Range { backward: true, limit: Some(1), ..Range::default() };
         let last = async |shard: String| {
             let found = self.session.query(table, &shard, &newest, None).await?.items.pop();
-            let number = |item| {
-                let key = Key::of_item(table, &item)?;
-                key.sk.parse::<u64>().map_err(|error| Fault::Answer(format!("{key}: {error}")))
-            };
+            let number = |item| Ok::<_, Fault>(PackPlace::of_key(collection, &Key::of_item(table, &item)?)?.item);
             found.map(number).transpose()
         };
         let shards = stream::iter(PackPlace::shards(stretch.partition)).map(last);
@@ -281,10 +286,10 @@ impl Reader<'_> {
         Ok(low)
     }
 
-    /// The items of these places up to the first that is not there.
+    /// The items of these places up to the first that is not there; an error where that one was lost.
     async fn packs(&self, places: &[PackPlace]) -> Result<Vec<Pack>, Fault> {
         self.check_time()?;
-        packs(self.session, places).await
+        packs(self.session, places, self.through).await
     }
 
     /// Whoever asked does not wait for ever.

@@ -117,7 +117,11 @@ async fn migrate_session(session: &Session) -> Result<Migrated, Fault> {
         if from == 0 && expires(table) && deletes_by(session, table).await?.is_none() {
             let expiry = TimeToLiveSpecification::builder().enabled(true).attribute_name(EXPIRES_AT).build()?;
             let request = session.client.update_time_to_live().table_name(session.table(table));
-            request.time_to_live_specification(expiry).send().await?;
+            match request.time_to_live_specification(expiry).send().await.map_err(Fault::from) {
+                // Another one turned it on at the same moment; by what, is looked at below.
+                Err(fault) if !fault.is_invalid() || deletes_by(session, table).await?.is_none() => return Err(fault),
+                Ok(_) | Err(_) => {}
+            }
         }
         found.extend(differences(session, table, &description).await?);
     }
@@ -126,7 +130,14 @@ async fn migrate_session(session: &Session) -> Result<Migrated, Fault> {
     }
     if from == 0 {
         for table in tables() {
-            check_empty(session, table).await?;
+            if !is_empty(session, table).await? {
+                // Another one may have ended meanwhile, and somebody writes already.
+                return match version(session).await? {
+                    Some(VERSION) => Ok(Migrated { from, to: VERSION, tables: made.len() }),
+                    Some(found) => Err(Fault::NewerSchema { found, known: VERSION }),
+                    None => Err(not_ours(session, table)),
+                };
+            }
         }
         let mut noted: Item = schema().item();
         noted.insert(VERSION_ATTRIBUTE.to_owned(), number(VERSION));
@@ -161,14 +172,14 @@ async fn version(session: &Session) -> Result<Option<u64>, Fault> {
     }
 }
 
+async fn is_empty(session: &Session, table: &'static str) -> Result<bool, Fault> {
+    let request = session.client.scan().table_name(session.table(table));
+    Ok(request.limit(1).consistent_read(true).send().await?.items().is_empty())
+}
+
 /// A table of somebody else is left alone.
-async fn check_empty(session: &Session, table: &'static str) -> Result<(), Fault> {
-    let name = session.table(table);
-    let some = session.client.scan().table_name(&name).limit(1).consistent_read(true).send().await?;
-    match some.items().first() {
-        None => Ok(()),
-        Some(_) => Err(Fault::WrongTable(format!("the table {name} has items of another program: use another prefix"))),
-    }
+fn not_ours(session: &Session, table: &str) -> Fault {
+    Fault::WrongTable(format!("the table {} has items of another program: use another prefix", session.table(table)))
 }
 
 async fn describe(session: &Session, table: &'static str) -> Result<Option<TableDescription>, Fault> {

@@ -65,6 +65,14 @@ impl PackPlace {
         Self { item: self.item + 1, ..self }
     }
 
+    /// The place that a key names.
+    pub(crate) fn of_key(collection: Collection, key: &Key) -> Result<Self, Malformed> {
+        let wrong = || Malformed(format!("{key} is no place of packed documents"));
+        let partition = key.pk.split_once('#').and_then(|(partition, _)| partition.parse().ok()).ok_or_else(wrong)?;
+        let item = key.sk.parse().ok().ok_or_else(wrong)?;
+        Ok(Self { collection, partition, item })
+    }
+
     pub(crate) fn key(&self) -> Key {
         let pk = format!("{}#{}", self.partition, self.item % SPREAD);
         Key { table: self.collection.name(), pk, sk: format!("{:020}", self.item) }
@@ -89,6 +97,11 @@ impl Pack {
     /// How many documents.
     pub fn count(&self) -> u64 {
         self.ends.len() as u64
+    }
+
+    /// Whether its place takes more.
+    pub(crate) fn has_room(&self, place: &PackPlace) -> bool {
+        self.count() < place.capacity()
     }
 
     /// The command that wrote the last.

@@ -4,17 +4,18 @@ use std::collections::HashMap;
 
 use documents::collection::{Collection, Kind};
 use documents::document::Document;
-use domain::ids::Checkpoint;
+use domain::ids::{Checkpoint, VenueId};
 use domain::state::State;
 use domain::units::Seq;
 use projector::batch::Stream;
 
+use crate::checkpoint::Noted;
 use crate::config::DynamoConfig;
 use crate::fault::Fault;
 use crate::item::{Key, encode, string};
 use crate::link::Link;
 use crate::pack::{DIGEST, Pack, PackPlace};
-use crate::session::{Answer, Condition, Put, Range, Session};
+use crate::session::{Answer, Condition, Put, Range, Scan, Session};
 use crate::stream::{each_page, few, partitions};
 use crate::{checkpoint, migrate};
 
@@ -22,10 +23,14 @@ use crate::{checkpoint, migrate};
 const ITEMS_AT_ONCE: usize = 100;
 
 /// Takes a stream that is past `to` back to it: documents of later commands go, and those that later commands changed are written as they
-/// are in `state`, which is the engine's at that sequence. Gives whether it was past it.
+/// are in `state`, which is the engine's at that sequence. What is later than the checkpoint goes even where the stream is not past the
+/// fork: a commit of a branch that was abandoned since may have been interrupted. Gives whether the stream is elsewhere now.
 ///
-/// The checkpoint goes first, so that it is never ahead of the documents. Interrupted, it is completed by another call: what is later than
-/// the checkpoint goes even where the stream is not past the fork.
+/// A derived stream that is past the fork, or has such documents, is emptied: what its sums were at the fork is not in them. It is made
+/// again from the logs.
+///
+/// The checkpoint goes first, so that it is never ahead of the documents. Interrupted, it is completed by another call; until then a
+/// derived stream is neither written nor read.
 pub fn rewind(config: &DynamoConfig, stream: Stream, to: &Checkpoint, state: &State) -> Result<bool, Fault> {
     if state.seq != to.seq {
         let what = format!("the state is of sequence {}, the fork at {}", state.seq.0, to.seq.0);
@@ -33,18 +38,21 @@ pub fn rewind(config: &DynamoConfig, stream: Stream, to: &Checkpoint, state: &St
     }
     Link::open(config, "rewind")?.run(async |session| {
         migrate::check(session, config.migrates).await?;
-        let stored = checkpoint::read(session, stream).await?;
         if stream.is_derived() {
-            return empty(session, stream, stored.as_ref(), to).await;
+            return empty(session, stream, to).await;
         }
-        let Some(stored) = stored else { return Ok(false) };
-        check_venue(&stored, to)?;
-        let moves = stored.seq > to.seq;
+        let stored = checkpoint::read(session, stream).await?;
+        if let Some(stored) = &stored {
+            check_venue(stored.venue, to)?;
+        }
+        let reached = stored.map_or(Seq::ZERO, |stored| stored.seq);
+        let moves = reached > to.seq;
         if moves {
-            checkpoint::set(session, stream, Some(&stored), to).await?;
+            checkpoint::set(session, stream, stored.as_ref(), to).await?;
         }
-        let through = stored.seq.min(to.seq);
-        let at_fork = documents::fork::documents(stream, state);
+        let through = reached.min(to.seq);
+        // A stream without a checkpoint begins with the first command.
+        let at_fork = if stored.is_some() { documents::fork::documents(stream, state) } else { Vec::new() };
         for collection in Collection::of(stream) {
             match collection.kind() {
                 Kind::Added => {
@@ -62,32 +70,65 @@ pub fn rewind(config: &DynamoConfig, stream: Stream, to: &Checkpoint, state: &St
     })
 }
 
-fn check_venue(stored: &Checkpoint, to: &Checkpoint) -> Result<(), Fault> {
-    if stored.venue == to.venue {
+fn check_venue(stored: VenueId, to: &Checkpoint) -> Result<(), Fault> {
+    if stored == to.venue {
         return Ok(());
     }
     Err(Fault::Misuse("the tables follow another journal: use another prefix".into()))
 }
 
-/// Empties a derived stream that is past the fork, or that an earlier call began to empty: what its sums were at the fork is not in them.
-/// It is made again from the logs.
-async fn empty(session: &Session, stream: Stream, stored: Option<&Checkpoint>, to: &Checkpoint) -> Result<bool, Fault> {
-    if let Some(stored) = stored {
-        check_venue(stored, to)?;
-        if stored.seq <= to.seq {
-            return Ok(false);
+/// Empties a derived stream, unless it is a part of what was true at the fork. What was noted first is removed last, so that nobody goes
+/// on from what is left of an interrupted call.
+async fn empty(session: &Session, stream: Stream, to: &Checkpoint) -> Result<bool, Fault> {
+    let stored = match checkpoint::noted(session, stream).await? {
+        Some(Noted::Emptied(venue)) => {
+            check_venue(venue, to)?;
+            return delete_everything(session, stream).await.map(|()| true);
         }
-        checkpoint::remove(session, stream).await?;
+        Some(Noted::At(stored)) => {
+            check_venue(stored.venue, to)?;
+            Some(stored)
+        }
+        None => None,
+    };
+    let reached = stored.map_or(Seq::ZERO, |stored| stored.seq);
+    if reached <= to.seq && !has_later(session, stream, reached).await? {
+        return Ok(false);
     }
+    checkpoint::begin_emptying(session, stream, stored.as_ref(), to.venue).await?;
+    delete_everything(session, stream).await?;
+    Ok(true)
+}
+
+/// Whether a stream has documents that later commands wrote.
+async fn has_later(session: &Session, stream: Stream, through: Seq) -> Result<bool, Fault> {
+    let scan = Scan::KeysLater(through);
+    for collection in Collection::of(stream) {
+        let mut after = None;
+        loop {
+            let Answer { items, next } = session.scan(collection.name(), &scan, after.as_ref()).await?;
+            if !items.is_empty() {
+                return Ok(true);
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+    }
+    Ok(false)
+}
+
+async fn delete_everything(session: &Session, stream: Stream) -> Result<(), Fault> {
     for collection in Collection::of(stream) {
         let table = collection.name();
-        each_page(session, *collection, async |items| {
+        each_page(session, table, &Scan::Keys, async |items| {
             let keys = items.iter().map(|item| Key::of_item(table, item)).collect::<Result<_, _>>()?;
             session.delete_all(table, keys).await
         })
         .await?;
     }
-    Ok(stored.is_some())
+    checkpoint::end_emptying(session, stream).await
 }
 
 /// From the last item of each shard back to the first that is not later than the fork: there are none later before that.
@@ -108,7 +149,7 @@ async fn delete_after(session: &Session, collection: Collection, partition: u32,
                         session.delete_all(table, std::mem::take(&mut gone)).await?;
                         break 'shard;
                     }
-                    kept => cut(session, collection, partition, &key, &pack, kept).await?,
+                    kept => cut(session, collection, &key, &pack, kept).await?,
                 }
             }
             session.delete_all(table, gone).await?;
@@ -121,16 +162,8 @@ async fn delete_after(session: &Session, collection: Collection, partition: u32,
     Ok(())
 }
 
-async fn cut(
-    session: &Session,
-    collection: Collection,
-    partition: u32,
-    key: &Key,
-    pack: &Pack,
-    kept: u64,
-) -> Result<(), Fault> {
-    let item = key.sk.parse().map_err(|error| Fault::Answer(format!("{key}: {error}")))?;
-    let place = PackPlace { collection, partition, item };
+async fn cut(session: &Session, collection: Collection, key: &Key, pack: &Pack, kept: u64) -> Result<(), Fault> {
+    let place = PackPlace::of_key(collection, key)?;
     let condition = Condition::of("#a = :a", vec![(DIGEST, string(&pack.digest()))]);
     match session.put(collection.name(), pack.first(kept).item(&place)?, condition).await? {
         Put::Written => Ok(()),

@@ -10,10 +10,11 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConsumedCapacity, DeleteRequest, KeysAndAttributes, PutRequest, ReturnConsumedCapacity,
     ReturnValuesOnConditionCheckFailure, WriteRequest,
 };
+use domain::units::Seq;
 
 use crate::config::DynamoConfig;
 use crate::fault::Fault;
-use crate::item::{Item, Key, PK, SK, string};
+use crate::item::{Item, Key, PK, SEQ, SK, number, string};
 
 /// Items in one `BatchWriteItem`.
 const BATCH_WRITE_MAX: usize = 25;
@@ -82,6 +83,17 @@ pub(crate) struct Range {
     pub(crate) backward: bool,
     /// At most so many in one answer.
     pub(crate) limit: Option<usize>,
+}
+
+/// What is wanted of a whole table. The service reads all of it either way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Scan {
+    /// Every item.
+    Whole,
+    /// Every item's key.
+    Keys,
+    /// The keys of items that a later command wrote.
+    KeysLater(Seq),
 }
 
 /// Items, and where to go on; absent: there are no more.
@@ -293,9 +305,17 @@ impl Session {
     }
 
     /// Items of a table, whichever partition they are in, after one of them; no more than one answer holds.
-    pub(crate) async fn scan(&self, table: &'static str, after: Option<&Key>) -> Result<Answer, Fault> {
+    pub(crate) async fn scan(&self, table: &'static str, of: &Scan, after: Option<&Key>) -> Result<Answer, Fault> {
         self.patiently(async || {
-            let request = self.client.scan().table_name(self.table(table)).consistent_read(true);
+            let mut request = self.client.scan().table_name(self.table(table)).consistent_read(true);
+            if !matches!(of, Scan::Whole) {
+                request = request.projection_expression("#pk, #sk");
+                request = request.expression_attribute_names("#pk", PK).expression_attribute_names("#sk", SK);
+            }
+            if let Scan::KeysLater(seq) = of {
+                request = request.filter_expression("#seq > :seq").expression_attribute_names("#seq", SEQ);
+                request = request.expression_attribute_values(":seq", number(seq.0));
+            }
             let answer = request.set_exclusive_start_key(after.map(Key::item)).send().await?;
             let next = answer.last_evaluated_key.as_ref().map(|key| Key::of_item(table, key)).transpose()?;
             Ok(Answer { items: answer.items.unwrap_or_default(), next })

@@ -105,8 +105,9 @@ impl DynamoStore {
                 }
             }
             Err(fault) => {
-                // Some of it may have been done, and somebody may have changed the table.
-                self.checked &= fault.is_ordinary();
+                // Somebody may have changed the tables. To look at all of them is no help to a service that has too much to do.
+                self.checked &= fault.is_ordinary() || fault.is_of_load();
+                // Some of it may have been done.
                 self.known.open.forget();
                 let reason = fault.to_string();
                 if !fault.is_ordinary() && self.trouble.begin(&reason) {

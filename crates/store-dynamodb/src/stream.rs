@@ -1,12 +1,11 @@
-//! All documents of a stream, as they were at its checkpoint.
+//! All documents of a stream.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::collections::{BTreeSet, HashMap};
 
 use documents::collection::{Collection, Kind};
 use documents::document::Document;
 use documents::rows::derived::{bucket_prefix, subject_of_scope};
-use documents::rows::row;
+use documents::rows::{NoRow, row};
 use documents::units::Units;
 use domain::ids::{AssetId, Checkpoint, SymbolId};
 use domain::units::Seq;
@@ -18,14 +17,10 @@ use crate::checkpoint;
 use crate::fault::Fault;
 use crate::item::{Item, Key, Layout, decode, layout};
 use crate::pack::{Pack, PackPlace};
-use crate::session::{Answer, Range, Session};
+use crate::session::{Answer, Range, Scan, Session};
 use crate::span::is_span;
 use crate::store::{DynamoStore, read_units};
 
-/// How long to wait for the checkpoint of documents that are written already.
-const UNFINISHED_WAIT: Duration = Duration::from_millis(200);
-/// How often.
-const UNFINISHED_LOOKS: u32 = 50;
 /// Packed items that are read at once.
 const ITEMS_AT_ONCE: u64 = 100;
 
@@ -39,29 +34,24 @@ impl ReadStream for DynamoStore {
         let read = self.read_rows(stream, visit);
         Ok(self.conclude(read)?)
     }
+
+    fn has_snapshots(&self) -> bool {
+        false
+    }
 }
 
 impl DynamoStore {
     fn read_rows(&mut self, stream: Stream, visit: &mut dyn FnMut(StoredRow)) -> Result<Option<Checkpoint>, Fault> {
         self.link()?.run(async |session| {
-            // Whoever writes goes on meanwhile: what is only added and not later than the checkpoint is complete and stays.
-            let (checkpoint, states) = settled(session, stream).await?;
+            // First: what is found later than this was written meanwhile, or by a commit that was interrupted. What is only added and not
+            // later is complete and stays.
+            let checkpoint = checkpoint::read(session, stream).await?;
             let through = checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq);
-            let mut units = Units::default();
-            read_units(session, &mut units).await?;
-            for (collection, document) in &states {
-                visit(row(*collection, document, &units)?);
-            }
-            for collection in Collection::of(stream).iter().filter(|collection| collection.kind() == Kind::Added) {
-                for partition in partitions(session, *collection).await? {
-                    each(session, PackPlace::of(*collection, partition, 0), &mut |document| {
-                        let shown = document.seq <= through;
-                        if shown {
-                            visit(row(*collection, document, &units)?);
-                        }
-                        Ok(shown)
-                    })
-                    .await?;
+            let mut rows = Rows::new(session).await?;
+            for collection in Collection::of(stream) {
+                match collection.kind() {
+                    Kind::Added => rows.each_added(*collection, through, visit).await?,
+                    Kind::State => rows.each_state(*collection, visit).await?,
                 }
             }
             Ok(checkpoint)
@@ -69,15 +59,78 @@ impl DynamoStore {
     }
 }
 
-/// Visits the items of a collection that is not packed, a page at a time.
+/// Makes rows of documents, as they come.
+struct Rows<'a> {
+    session: &'a Session,
+    units: Units,
+}
+
+impl<'a> Rows<'a> {
+    async fn new(session: &'a Session) -> Result<Self, Fault> {
+        let mut units = Units::default();
+        read_units(session, &mut units).await?;
+        Ok(Self { session, units })
+    }
+
+    async fn each_state(&mut self, collection: Collection, visit: &mut dyn FnMut(StoredRow)) -> Result<(), Fault> {
+        each_page(self.session, collection.name(), &Scan::Whole, async |items| {
+            for item in items.into_iter().filter(|item| !is_span(item)) {
+                let document = decode(item)?;
+                let found = match row(collection, &document, &self.units) {
+                    // Listed meanwhile.
+                    Err(NoRow::Unknown(_)) => {
+                        read_units(self.session, &mut self.units).await?;
+                        row(collection, &document, &self.units)
+                    }
+                    found => found,
+                };
+                visit(found?);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn each_added(
+        &mut self,
+        collection: Collection,
+        through: Seq,
+        visit: &mut dyn FnMut(StoredRow),
+    ) -> Result<(), Fault> {
+        for partition in partitions(self.session, collection).await? {
+            self.check_listed(collection, partition).await?;
+            each(self.session, PackPlace::of(collection, partition, 0), through, &mut |document| {
+                visit(row(collection, document, &self.units)?);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Trades wait for the listing of their symbol: those of another one are of a branch that was abandoned.
+    async fn check_listed(&mut self, collection: Collection, partition: u32) -> Result<(), Fault> {
+        let symbol = SymbolId(partition);
+        if collection != Collection::CompletedTrades || self.units.symbol(symbol).is_ok() {
+            return Ok(());
+        }
+        read_units(self.session, &mut self.units).await?;
+        let is_listed = self.units.symbol(symbol).is_ok();
+        let stray = || Fault::Stray(format!("there are trades of symbol {partition}, which is not listed"));
+        if is_listed { Ok(()) } else { Err(stray()) }
+    }
+}
+
+/// Visits the items of a table, a page at a time.
 pub(crate) async fn each_page(
     session: &Session,
-    collection: Collection,
+    table: &'static str,
+    of: &Scan,
     mut visit: impl AsyncFnMut(Vec<Item>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let mut after = None;
     loop {
-        let Answer { items, next } = session.scan(collection.name(), after.as_ref()).await?;
+        let Answer { items, next } = session.scan(table, of, after.as_ref()).await?;
         visit(items).await?;
         match next {
             Some(next) => after = Some(next),
@@ -151,14 +204,23 @@ pub(crate) async fn few(session: &Session, collection: Collection) -> Result<Vec
     Ok(items.into_iter().map(decode).collect::<Result<_, _>>()?)
 }
 
-/// The sequences of numbers of a collection.
-pub(crate) async fn partitions(session: &Session, collection: Collection) -> Result<Vec<u32>, Fault> {
+/// The sequences of numbers of a collection, whatever they are of: a symbol that is not listed any more may have left some. So they are
+/// looked for among the keys of the whole table.
+pub(crate) async fn partitions(session: &Session, collection: Collection) -> Result<BTreeSet<u32>, Fault> {
     match collection {
         Collection::CompletedTrades => {
-            let symbols = few(session, Collection::Symbols).await?;
-            Ok(symbols.iter().map(|symbol| symbol.small("symbol_id")).collect::<Result<_, _>>()?)
+            let mut partitions = BTreeSet::new();
+            let table = collection.name();
+            each_page(session, table, &Scan::Keys, async |items| {
+                for item in items {
+                    partitions.insert(PackPlace::of_key(collection, &Key::of_item(table, &item)?)?.partition);
+                }
+                Ok(())
+            })
+            .await?;
+            Ok(partitions)
         }
-        Collection::AuditLogs => Ok(vec![0]),
+        Collection::AuditLogs => Ok(BTreeSet::from([0])),
         // Not numbered.
         Collection::Assets
         | Collection::Symbols
@@ -169,27 +231,29 @@ pub(crate) async fn partitions(session: &Session, collection: Collection) -> Res
         | Collection::Analytics
         | Collection::ActiveUsers
         | Collection::ClosedOrders
-        | Collection::ClosedOrderFills => Ok(Vec::new()),
+        | Collection::ClosedOrderFills => Ok(BTreeSet::new()),
     }
 }
 
-/// Visits the documents of a sequence of numbers in their order, until there are no more or the visitor has enough.
-pub(crate) async fn each(
+/// Visits the documents of a sequence of numbers that are not later than a checkpoint, in their order.
+async fn each(
     session: &Session,
     from: PackPlace,
-    visit: &mut dyn FnMut(&Document) -> Result<bool, Fault>,
+    through: Seq,
+    visit: &mut dyn FnMut(&Document) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let mut begin = from;
     loop {
         let places: Vec<PackPlace> =
             (0..ITEMS_AT_ONCE).map(|item| PackPlace { item: begin.item + item, ..begin }).collect();
-        let packs = packs(session, &places).await?;
+        let packs = packs(session, &places, through).await?;
         let last = packs.len();
         for pack in &packs {
             for document in pack.documents()? {
-                if !visit(&document)? {
+                if document.seq > through {
                     return Ok(());
                 }
+                visit(&document)?;
             }
         }
         if last < places.len() {
@@ -199,45 +263,54 @@ pub(crate) async fn each(
     }
 }
 
-/// The items of these places up to the first that is not there.
-pub(crate) async fn packs(session: &Session, places: &[PackPlace]) -> Result<Vec<Pack>, Fault> {
+/// The items of these places, which follow each other, up to the first that is not there. An error where that one was lost: numbers have no
+/// gaps, so before a document that the checkpoint covers there is every other one.
+pub(crate) async fn packs(session: &Session, places: &[PackPlace], through: Seq) -> Result<Vec<Pack>, Fault> {
     let found: HashMap<Key, Item> = session.get_all(places.iter().map(PackPlace::key)).await?.into_iter().collect();
     let items = places.iter().map_while(|place| found.get(&place.key()));
-    items.map(|item| Ok(Pack::of_item(item)?)).collect()
+    let packs = items.map(|item| Ok(Pack::of_item(item)?)).collect::<Result<Vec<_>, Fault>>()?;
+    let Some(absent) = places.get(packs.len()) else { return Ok(packs) };
+    let is_lost = match last_number(absent.collection, through) {
+        Some(last) => absent.first() <= last,
+        // Behind an item that has room there is nothing yet.
+        None if packs.iter().zip(places).next_back().is_some_and(|(pack, place)| pack.has_room(place)) => false,
+        None => is_covered_after(session, absent, through).await?,
+    };
+    if is_lost { Err(Fault::Missing(absent.key().to_string())) } else { Ok(packs) }
 }
 
-/// The checkpoint, and the documents that change, none of them later than it.
-async fn settled(
-    session: &Session,
-    stream: Stream,
-) -> Result<(Option<Checkpoint>, Vec<(Collection, Document)>), Fault> {
-    let mut looks = 0;
-    loop {
-        let before = checkpoint::read(session, stream).await?;
-        let mut states = Vec::new();
-        for collection in Collection::of(stream).iter().filter(|collection| collection.kind() == Kind::State) {
-            each_page(session, *collection, async |items| {
-                for item in items.into_iter().filter(|item| !is_span(item)) {
-                    states.push((*collection, decode(item)?));
-                }
-                Ok(())
-            })
-            .await?;
-        }
-        let after = checkpoint::read(session, stream).await?;
-        let through = after.map_or(Seq::ZERO, |checkpoint| checkpoint.seq);
-        let unfinished = states.iter().filter(|(_, document)| document.seq > through).count();
-        if before == after && unfinished == 0 {
-            return Ok((after, states));
-        }
-        looks += 1;
-        if looks == UNFINISHED_LOOKS {
-            return Err(Fault::Misuse(format!(
-                "{unfinished} documents are later than the checkpoint at {}: a writer was interrupted; start the venue, which \
-                 completes them",
-                through.0
-            )));
-        }
-        tokio::time::sleep(UNFINISHED_WAIT).await;
+/// The last number that a checkpoint covers, where the checkpoint says so: every command is audited.
+pub(crate) const fn last_number(collection: Collection, through: Seq) -> Option<u64> {
+    match collection {
+        Collection::AuditLogs => Some(through.0),
+        Collection::CompletedTrades
+        | Collection::Assets
+        | Collection::Symbols
+        | Collection::Klines
+        | Collection::HistoricalPositions
+        | Collection::MarketSnapshots
+        | Collection::Leaderboards
+        | Collection::Analytics
+        | Collection::ActiveUsers
+        | Collection::ClosedOrders
+        | Collection::ClosedOrderFills => None,
     }
+}
+
+/// Whether the next item that is there after a place begins with a document that is not later. Several items are written at once, so those
+/// that are later may have gaps before them.
+async fn is_covered_after(session: &Session, place: &PackPlace, through: Seq) -> Result<bool, Fault> {
+    let table = place.collection.name();
+    let range = Range { from: Some(place.next().key().sk), limit: Some(1), ..Range::default() };
+    let mut next: Option<(String, Item)> = None;
+    for shard in PackPlace::shards(place.partition) {
+        for item in session.query(table, &shard, &range, None).await?.items {
+            let Key { sk, .. } = Key::of_item(table, &item)?;
+            if next.as_ref().is_none_or(|(known, _)| sk < *known) {
+                next = Some((sk, item));
+            }
+        }
+    }
+    let Some((_, item)) = next else { return Ok(false) };
+    Ok(Pack::of_item(&item)?.count_through(through) > 0)
 }

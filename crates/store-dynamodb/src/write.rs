@@ -153,11 +153,20 @@ async fn put_set(session: &Session, units: &Units, set: &Documents<'_>) -> Resul
     if span::is_kept(collection) { span::widen(session, collection, set.buckets()).await } else { Ok(()) }
 }
 
+/// What is derived depends on settings besides the commands. They may have changed since an attempt that was interrupted, so what is of the
+/// same command is written over as well.
 async fn put_document(session: &Session, collection: Collection, document: &Document) -> Result<(), Fault> {
-    let older = Condition::of("attribute_not_exists(#pk) OR #a < :a", vec![(SEQ, number(document.seq.0))]);
+    let is_replaced = if collection.is_bucketed() {
+        "attribute_not_exists(#pk) OR #a <= :a"
+    } else {
+        "attribute_not_exists(#pk) OR #a < :a"
+    };
+    let replaced = Condition::of(is_replaced, vec![(SEQ, number(document.seq.0))]);
     let key = Key::of_document(collection, &document.id);
-    match session.put(collection.name(), encode(&key, document), older).await? {
+    match session.put(collection.name(), encode(&key, document), replaced).await? {
         Put::Written => Ok(()),
+        // It has expired in between.
+        Put::There(there) if there.is_empty() => Err(Fault::Overtaken),
         Put::There(there) => {
             let there = decode(there)?;
             if there.seq > document.seq || there == *document { Ok(()) } else { Err(Fault::Conflict(key.to_string())) }

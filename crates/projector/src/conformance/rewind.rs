@@ -1,12 +1,12 @@
 //! Back to a fork: what remains is what was true there, and the other branch can be followed from it.
 
-use domain::command::{Command, Sequenced};
+use domain::command::{Action, Command, Request, RequestContent, Sequenced};
 use domain::ids::{Checkpoint, Hash256, VenueId};
 use domain::state::State;
 use domain::units::{Seq, UnixNanos};
 
-use super::{Subject, WRITER, batch, part, rows};
-use crate::batch::Stream;
+use super::{BLOCK_MAX, Subject, WRITER, batch, part, rows};
+use crate::batch::{Rows, Stream};
 use crate::block::CommittedBlock;
 use crate::share::Share;
 use crate::store::{Outcome, StoredRow};
@@ -23,12 +23,38 @@ pub type Fresh<'a> = &'a dyn Fn() -> Box<dyn Rewinds>;
 /// Makes blocks of commands, and the state they lead to.
 pub type Feed<'a> = &'a dyn Fn(&[Sequenced<Command>]) -> (Vec<CommittedBlock>, State);
 
-/// From early, middle and late forks.
+/// From early, middle and late forks, and from one before the first listing.
 pub fn what_remains_is_what_was_true_at_the_fork(fresh: Fresh<'_>, feed: Feed<'_>, commands: &[Sequenced<Command>]) {
     let blocks = feed(commands).0.len();
     for fork in [1, blocks / 3, blocks / 2, blocks - 2] {
         what_remains_of_a_share(fresh, feed, commands, &Share::whole(), fork);
     }
+    what_was_listed_after_the_fork_goes(fresh, feed, commands);
+}
+
+/// Symbols that are listed after the fork, and trade: nothing of them remains, and the branch lists others under their numbers.
+fn what_was_listed_after_the_fork_goes(fresh: Fresh<'_>, feed: Feed<'_>, commands: &[Sequenced<Command>]) {
+    let listed = commands.iter().position(lists_a_symbol).expect("a symbol is listed");
+    // Enough of something harmless before it for a block to end there: what was done already is refused.
+    let repeated = std::iter::repeat_n(&commands[0], 2 * BLOCK_MAX);
+    let mut later: Vec<_> = commands[..listed].iter().chain(repeated).chain(&commands[listed..]).cloned().collect();
+    for (seq, command) in (1..).map(Seq).zip(&mut later) {
+        command.seq = seq;
+    }
+    for index in 1..later.len() {
+        later[index].time = later[index].time.max(later[index - 1].time);
+    }
+    let (blocks, _) = feed(&later);
+    let listing = later[listed + 2 * BLOCK_MAX].seq;
+    let fork = blocks.partition_point(|block| block.info().last < listing);
+    assert!(fork > 0, "there is something to go back to");
+    let trades = batch(Stream::Trades, &blocks, fork, blocks.len()).rows;
+    assert!(matches!(trades, Rows::Trades(rows) if !rows.is_empty()), "what was listed trades");
+    what_remains_of_a_share(fresh, feed, &later, &Share::whole(), fork);
+}
+
+fn lists_a_symbol(command: &Sequenced<Command>) -> bool {
+    matches!(&command.content.action, Action::Request(Request { content: RequestContent::CreateSymbol(_), .. }))
 }
 
 /// The same of a store that has a share of the rows, from one fork.

@@ -1,10 +1,16 @@
-//! What lies between a store and the service, and can fail there: it understands which requests are writes.
+//! What lies between a store and the service, and can fail there: it understands what is asked, and counts it.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+
+/// How long something is waited for.
+const PATIENCE: Duration = Duration::from_mins(1);
+const WRITES: [&str; 3] = ["PutItem", "BatchWriteItem", "DeleteItem"];
 
 /// What happens to a write when the count of writes has run out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +25,10 @@ pub(crate) enum Failure {
     CutAfterwards,
     /// It is done, and there is no answer.
     Silent,
+    /// It is not passed on before it is let go, and neither are those after it.
+    Held,
+    /// It is done twice; the second answer is given.
+    Twice,
 }
 
 #[derive(Debug, Default)]
@@ -26,22 +36,50 @@ struct Plan {
     failure: Option<(u64, Failure)>,
     /// Again after so many writes.
     every: Option<u64>,
+    /// Other requests than writes, by their name.
+    of: Option<&'static str>,
     failed: u64,
+    held: u64,
+    asked: BTreeMap<String, u64>,
+}
+
+impl Plan {
+    fn is_meant(&self, name: &str) -> bool {
+        self.of.map_or_else(|| WRITES.contains(&name), |of| of == name)
+    }
+}
+
+/// What was planned, for whoever waits for a change of it.
+#[derive(Debug, Default)]
+struct Shared {
+    plan: Mutex<Plan>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn until(&self, holds: impl Fn(&Plan) -> bool) {
+        let waited = self.changed.wait_timeout_while(self.plan(), PATIENCE, |plan| !holds(plan));
+        assert!(!waited.unwrap_or_else(PoisonError::into_inner).1.timed_out(), "nothing came");
+    }
 }
 
 /// Accepts connections and passes on what is said, one request after the other.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     address: SocketAddr,
-    plan: Arc<Mutex<Plan>>,
+    shared: Arc<Shared>,
 }
 
 impl Proxy {
     pub(crate) fn new(service: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
-        let plan: Arc<Mutex<Plan>> = Arc::default();
-        let shared = Arc::clone(&plan);
+        let shared: Arc<Shared> = Arc::default();
+        let of_listener = Arc::clone(&shared);
         // Ends with the process.
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -49,11 +87,11 @@ impl Proxy {
                     drop(client.shutdown(Shutdown::Both));
                     continue;
                 };
-                let plan = Arc::clone(&shared);
-                std::thread::spawn(move || converse(client, service, &plan));
+                let shared = Arc::clone(&of_listener);
+                std::thread::spawn(move || converse(client, service, &shared));
             }
         });
-        Self { address, plan }
+        Self { address, shared }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -62,19 +100,36 @@ impl Proxy {
 
     /// So many more writes go through, and then one fails; none: all go through.
     pub(crate) fn fail_after(&self, failure: Option<(u64, Failure)>) {
-        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
-        (plan.failure, plan.every) = (failure, None);
+        let mut plan = self.shared.plan();
+        (plan.failure, plan.every, plan.of, plan.held) = (failure, None, None, 0);
+        self.shared.changed.notify_all();
     }
 
     /// One of so many writes fails, from now on.
     pub(crate) fn fail_every(&self, writes: u64, failure: Failure) {
-        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
-        (plan.failure, plan.every, plan.failed) = (Some((writes, failure)), Some(writes), 0);
+        let mut plan = self.shared.plan();
+        (plan.failure, plan.every, plan.of, plan.failed) = (Some((writes, failure)), Some(writes), None, 0);
+    }
+
+    /// All requests of this name fail, from now on.
+    pub(crate) fn fail_all(&self, of: &'static str, failure: Failure) {
+        self.fail_every(0, failure);
+        self.shared.plan().of = Some(of);
     }
 
     /// How many writes have failed since.
     pub(crate) fn failed(&self) -> u64 {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner).failed
+        self.shared.plan().failed
+    }
+
+    /// Waits until a write is held back.
+    pub(crate) fn until_held(&self) {
+        self.shared.until(|plan| plan.held > 0);
+    }
+
+    /// How many requests of this name there were so far.
+    pub(crate) fn asked(&self, name: &str) -> u64 {
+        self.shared.plan().asked.get(name).copied().unwrap_or(0)
     }
 }
 
@@ -85,7 +140,7 @@ struct Message {
 }
 
 /// Until either side goes.
-fn converse(client: TcpStream, service: TcpStream, plan: &Mutex<Plan>) -> Option<()> {
+fn converse(client: TcpStream, service: TcpStream, shared: &Shared) -> Option<()> {
     for stream in [&client, &service] {
         stream.set_nodelay(true).ok()?;
     }
@@ -94,7 +149,7 @@ fn converse(client: TcpStream, service: TcpStream, plan: &Mutex<Plan>) -> Option
     loop {
         let request = read(&mut from_client)?;
         let parts = split(&request);
-        let failure = if is_write(&request) { next_failure(plan, parts.is_some()) } else { None };
+        let failure = next_failure(shared, &name_of(&request), parts.is_some());
         let held = match failure {
             Some(Failure::Refused) => {
                 to_client.write_all(&refusal("TransactionInProgressException")).ok()?;
@@ -105,6 +160,16 @@ fn converse(client: TcpStream, service: TcpStream, plan: &Mutex<Plan>) -> Option
                 continue;
             }
             Some(Failure::Partial) => parts,
+            Some(Failure::Held) => {
+                shared.until(|plan| plan.failure.is_none());
+                None
+            }
+            Some(Failure::Twice) => {
+                to_service.write_all(&request.head).ok()?;
+                to_service.write_all(&request.body).ok()?;
+                read(&mut from_service)?;
+                None
+            }
             Some(Failure::CutAfterwards | Failure::Silent) | None => None,
         };
         let body = held.as_ref().map_or(&request.body, |(kept, _)| kept);
@@ -128,8 +193,12 @@ fn converse(client: TcpStream, service: TcpStream, plan: &Mutex<Plan>) -> Option
     }
 }
 
-fn next_failure(plan: &Mutex<Plan>, has_parts: bool) -> Option<Failure> {
-    let mut plan = plan.lock().unwrap_or_else(PoisonError::into_inner);
+fn next_failure(shared: &Shared, name: &str, has_parts: bool) -> Option<Failure> {
+    let mut plan = shared.plan();
+    *plan.asked.entry(name.to_owned()).or_default() += 1;
+    if !plan.is_meant(name) {
+        return None;
+    }
     let every = plan.every;
     let (left, failure) = plan.failure.as_mut()?;
     if *failure == Failure::Partial && !has_parts {
@@ -142,10 +211,14 @@ fn next_failure(plan: &Mutex<Plan>, has_parts: bool) -> Option<Failure> {
     let failure = *failure;
     match every {
         Some(every) => plan.failure = Some((every, failure)),
-        None if failure != Failure::Refused => plan.failure = None,
+        None if !matches!(failure, Failure::Refused | Failure::Held) => plan.failure = None,
         None => {}
     }
     plan.failed += 1;
+    if failure == Failure::Held {
+        plan.held += 1;
+        shared.changed.notify_all();
+    }
     Some(failure)
 }
 
@@ -169,9 +242,11 @@ fn read(stream: &mut BufReader<TcpStream>) -> Option<Message> {
     Some(Message { head, body })
 }
 
-fn is_write(request: &Message) -> bool {
+/// What is asked.
+fn name_of(request: &Message) -> String {
     let head = String::from_utf8_lossy(&request.head);
-    ["PutItem", "BatchWriteItem", "DeleteItem"].iter().any(|name| head.contains(&format!("DynamoDB_20120810.{name}")))
+    let name = head.split_once("DynamoDB_20120810.").map_or("", |(_, rest)| rest);
+    name.chars().take_while(char::is_ascii_alphanumeric).collect()
 }
 
 /// The first item of a batch, and the others as the service gives them back; absent: there is only one.

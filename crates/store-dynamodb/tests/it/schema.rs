@@ -1,5 +1,7 @@
 //! The table: made once, and looked at ever after.
 
+use std::sync::Barrier;
+
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
     TimeToLiveSpecification,
@@ -10,6 +12,7 @@ use store_dynamodb::config::DynamoConfig;
 use store_dynamodb::migrate::migrate;
 use store_dynamodb::store::DynamoStore;
 
+use crate::proxy::Failure;
 use crate::subject::Tables;
 
 #[test]
@@ -20,6 +23,32 @@ fn the_tables_are_made_once() {
     assert_eq!((first.from, first.to, first.tables), (0, 1, 11));
     let again = migrate(&config).unwrap();
     assert_eq!((again.from, again.to, again.tables), (1, 1, 0));
+}
+
+#[test]
+fn many_make_the_tables_at_once() {
+    let tables = Tables::new();
+    let config = tables.config(&tables.make());
+    let barrier = Barrier::new(8);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut store = DynamoStore::open(config.clone(), Stream::Audit).unwrap();
+                barrier.wait();
+                assert_eq!(store.checkpoint(Stream::Audit), Ok(None), "{:?}", store.trouble());
+            });
+        }
+    });
+}
+
+#[test]
+fn a_time_to_live_that_another_one_turned_on_is_ours() {
+    let tables = Tables::new();
+    let config = tables.config(&tables.make());
+    tables.proxy.fail_all("UpdateTimeToLive", Failure::Twice);
+    let migrated = migrate(&config).unwrap();
+    assert_eq!((migrated.from, migrated.to, migrated.tables), (0, 1, 11));
+    assert_eq!(tables.proxy.failed(), 1, "the service was asked for it twice");
 }
 
 #[test]

@@ -7,10 +7,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::command::Sequenced;
 use domain::ids::Checkpoint;
 use domain::units::Epoch;
-use projector::batch::Stream;
+use projector::batch::{Batch, Rows, Stream};
 use projector::block::CommittedBlock;
 use projector::conformance;
+use projector::fold::Projector;
 use projector::memory::MemoryStore;
+use projector::settings::Settings;
+use projector::share::Share;
 use projector::store::{Divergence, Outcome, ReadStream, Store as _, StoredRow};
 use sim::commands::{Profile, generate, sequenced};
 use store_dynamodb::config::DynamoConfig;
@@ -122,12 +125,7 @@ fn a_writer_takes_nothing_from_one_with_another_history() {
     let outcome = other.commit(&conformance::batch(Stream::Audit, &branch, third, branch.len()));
     assert!(matches!(outcome, Outcome::Retry(_)), "{outcome:?}");
     tables.proxy.fail_after(None);
-    let items = || {
-        let scanned = tables.meddle(async |client| client.scan().table_name(format!("{name}.audit_logs")).send().await);
-        let mut items = scanned.unwrap().items.unwrap();
-        items.sort_by_key(|item| item["sk"].as_s().unwrap().clone());
-        items
-    };
+    let items = || tables.items(&name, "audit_logs");
     let before = items();
     // The first knows the table: it does not look before it writes.
     let outcome = one.commit(&conformance::batch(Stream::Audit, &blocks, third, blocks.len()));
@@ -239,13 +237,92 @@ fn an_item_that_was_lost_is_missed() {
     let name = tables.make();
     Stores::open(&tables.config(&name)).fill(&blocks[..half]);
     let item = blocks[half].info().first.0 / 64;
-    tables.meddle(async |client| {
-        let text = |text: String| AttributeValue::S(text);
-        let request =
-            client.delete_item().table_name(format!("{name}.audit_logs")).key("pk", text(format!("0#{}", item % 8)));
-        request.key("sk", text(format!("{item:020}"))).send().await.unwrap();
-    });
+    tables.take(&name, "audit_logs", 0, item);
     let mut stores = Stores::open(&tables.config(&name));
     let outcome = stores.of(Stream::Audit).commit(&conformance::batch(Stream::Audit, &blocks, half, blocks.len()));
     assert!(matches!(&outcome, Outcome::Fatal(what) if what.contains("is not there")), "{outcome:?}");
+}
+
+/// The batch of a derived stream under other settings than usual.
+fn batch_under(settings: &Settings, stream: Stream, blocks: &[CommittedBlock]) -> Batch {
+    let usual = conformance::batch(stream, blocks, 0, blocks.len());
+    let mut projector = Projector::new(stream, usual.from, usual.to.epoch, settings);
+    for block in blocks {
+        projector.push(block, &mut Share::whole()).unwrap();
+    }
+    projector.take().unwrap()
+}
+
+#[test]
+fn settings_that_changed_do_not_stop_what_was_interrupted() {
+    let tables = Tables::new();
+    let (blocks, _) = feed(Profile::Flow, 1, 300);
+    let mut stores = Stores::open(&tables.config(&tables.make()));
+    let reference = conformance::batch(Stream::Reference, &blocks, 0, blocks.len());
+    assert_eq!(stores.of(Stream::Reference).commit(&reference), Outcome::Committed);
+    let stream = Stream::MarketSnapshots;
+    let usual = conformance::batch(stream, &blocks, 0, blocks.len());
+    let Rows::MarketSnapshots(rows) = &usual.rows else { panic!("other rows") };
+    // All but the checkpoint.
+    tables.proxy.fail_after(Some((u64::try_from(rows.len()).unwrap(), Failure::Refused)));
+    let outcome = stores.of(stream).commit(&usual);
+    assert!(matches!(outcome, Outcome::Retry(_)), "{outcome:?}");
+    tables.proxy.fail_after(None);
+    let settings = Settings { snapshot_levels: conformance::SETTINGS.snapshot_levels - 2, ..conformance::SETTINGS };
+    let changed = batch_under(&settings, stream, &blocks);
+    assert_ne!(changed.rows, usual.rows, "some have more levels");
+    assert_eq!(stores.of(stream).commit(&changed), Outcome::Committed);
+    let mut memory = MemoryStore::default();
+    assert_eq!(memory.commit(&changed), Outcome::Committed);
+    let sorted = |mut rows: Vec<StoredRow>| {
+        rows.sort_by_cached_key(|row| format!("{row:?}"));
+        rows
+    };
+    assert_eq!(sorted(stores.rows(stream)), sorted(rows_of(&mut memory, stream)), "all are as they are now");
+}
+
+#[test]
+fn what_a_writer_did_not_complete_is_read() {
+    let tables = Tables::new();
+    let (blocks, _) = feed(Profile::Flow, 1, 300);
+    let half = blocks.len() / 2;
+    let mut stores = Stores::open(&tables.config(&tables.make()));
+    stores.fill(&blocks[..half]);
+    let stream = Stream::Leaderboards;
+    let before = stores.of(stream).checkpoint(stream).unwrap();
+    tables.proxy.fail_after(Some((5, Failure::Refused)));
+    let outcome = stores.of(stream).commit(&conformance::batch(stream, &blocks, half, blocks.len()));
+    assert!(matches!(outcome, Outcome::Retry(_)), "{outcome:?}");
+    tables.proxy.fail_after(None);
+    let mut later = 0;
+    let through = before.unwrap().seq;
+    let checkpoint = stores.of(stream).read_stream(stream, &mut |row| {
+        if let StoredRow::Leaderboard(row) = row {
+            later += u32::from(row.last_seq > through);
+        }
+    });
+    assert_eq!(checkpoint, Ok(before), "that of before the rows");
+    assert!(later > 0, "what is later than it is told as it is");
+}
+
+#[test]
+fn a_service_that_is_busy_is_not_asked_about_its_tables() {
+    let tables = Tables::new();
+    let (blocks, _) = feed(Profile::Flow, 1, 300);
+    let mut config = tables.config(&tables.make());
+    (config.patience, config.request_timeout) = (Duration::from_millis(200), Duration::from_secs(1));
+    let mut store = DynamoStore::open(config, Stream::Audit).unwrap();
+    assert_eq!(store.checkpoint(Stream::Audit), Ok(None));
+    let looked = ["DescribeTable", "DescribeTimeToLive"].map(|name| tables.proxy.asked(name));
+    for failure in [Failure::Throttled, Failure::Silent] {
+        tables.proxy.fail_every(0, failure);
+        for _ in 0..2 {
+            let outcome = store.commit(&conformance::batch(Stream::Audit, &blocks, 0, blocks.len()));
+            assert!(matches!(outcome, Outcome::Retry(_)), "{outcome:?}");
+        }
+        tables.proxy.fail_after(None);
+    }
+    goes(&mut store, &blocks);
+    assert_all(&mut store, &blocks);
+    assert_eq!(["DescribeTable", "DescribeTimeToLive"].map(|name| tables.proxy.asked(name)), looked);
 }

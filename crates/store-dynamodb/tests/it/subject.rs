@@ -1,5 +1,6 @@
 //! A table under test, with something between it and its writers that can fail.
 
+use std::collections::HashMap;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use archive_cluster::server::{Kind, Server};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use documents::rows::keeps;
 use domain::ids::Checkpoint;
 use domain::state::State;
@@ -57,6 +59,11 @@ impl Tables {
         Arc::new(Self { _server: server, address, proxy: Proxy::new(address) })
     }
 
+    /// Those of a service of somebody else's.
+    pub(crate) fn at(address: SocketAddr) -> Arc<Self> {
+        Arc::new(Self { _server: None, address, proxy: Proxy::new(address) })
+    }
+
     /// Name of a table that is not there.
     #[expect(clippy::unused_self, reason = "a name is one of a service's")]
     pub(crate) fn make(&self) -> String {
@@ -85,6 +92,39 @@ impl Tables {
     }
 }
 
+/// Attributes by name.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+impl Tables {
+    /// Takes a packed item out of a table.
+    pub(crate) fn take(&self, name: &str, table: &str, partition: u32, item: u64) -> Item {
+        let text = |text: String| AttributeValue::S(text);
+        let request = async |client: Client| {
+            let request = client.delete_item().table_name(format!("{name}.{table}"));
+            let request = request.key("pk", text(format!("{partition}#{}", item % 8)));
+            let request = request.key("sk", text(format!("{item:020}"))).return_values(ReturnValue::AllOld);
+            request.send().await.unwrap().attributes
+        };
+        self.meddle(request).unwrap()
+    }
+
+    /// Puts an item into a table, whatever is there.
+    pub(crate) fn give_back(&self, name: &str, table: &str, item: Item) {
+        self.meddle(async |client| {
+            client.put_item().table_name(format!("{name}.{table}")).set_item(Some(item)).send().await.unwrap();
+        });
+    }
+
+    /// Everything in a table, in the order of keys.
+    pub(crate) fn items(&self, name: &str, table: &str) -> Vec<Item> {
+        let scanned = self.meddle(async |client| client.scan().table_name(format!("{name}.{table}")).send().await);
+        let mut items = scanned.unwrap().items.unwrap();
+        let key = |item: &Item| ["pk", "sk"].map(|name| item[name].as_s().unwrap().clone());
+        items.sort_by_cached_key(key);
+        items
+    }
+}
+
 /// The writers of all streams of one table.
 #[derive(Debug)]
 pub(crate) struct Stores(Vec<DynamoStore>);
@@ -110,11 +150,21 @@ impl Stores {
     /// All rows of all streams, with the checkpoints.
     pub(crate) fn everything(&mut self) -> Vec<(Stream, Option<Checkpoint>, Vec<StoredRow>)> {
         let read = |stream: Stream| {
-            let mut rows = Vec::new();
-            let checkpoint = self.of(stream).read_stream(stream, &mut |row| rows.push(row)).unwrap();
+            let (checkpoint, rows) = self.read(stream);
             (stream, checkpoint, rows)
         };
         STREAMS.into_iter().map(read).collect()
+    }
+
+    /// All rows of a stream.
+    pub(crate) fn rows(&mut self, stream: Stream) -> Vec<StoredRow> {
+        self.read(stream).1
+    }
+
+    fn read(&mut self, stream: Stream) -> (Option<Checkpoint>, Vec<StoredRow>) {
+        let mut rows = Vec::new();
+        let checkpoint = self.of(stream).read_stream(stream, &mut |row| rows.push(row)).unwrap();
+        (checkpoint, rows)
     }
 }
 

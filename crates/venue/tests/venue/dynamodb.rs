@@ -118,7 +118,7 @@ fn everything_is_in_tables_and_read_from_them() {
 #[test]
 fn a_service_that_dies_delays_only_itself() {
     let (server, desk) = with_server();
-    dies_and_delays_only_itself(server, &desk, 1, |server| packed(server, "archive.completed_trades"));
+    dies_and_delays_only_itself(server, &desk, 5, |server| packed(server, "archive.completed_trades"));
 }
 
 #[test]
