@@ -10,6 +10,9 @@ use crate::document::{Document, Malformed, Value, text_of};
 /// The collection of checkpoints.
 pub const CHECKPOINTS: &str = "checkpoints";
 
+/// What the checkpoint of a stream says in addition whose rows are being deleted.
+pub const EMPTIED: &str = "emptied";
+
 /// A checkpoint as a document.
 pub fn document(stream: Stream, checkpoint: &Checkpoint) -> Document {
     let fields = [
@@ -18,6 +21,19 @@ pub fn document(stream: Stream, checkpoint: &Checkpoint) -> Document {
         ("hash", checkpoint.hash.into()),
     ];
     Document::new(stream.word(), checkpoint.seq, fields)
+}
+
+/// The checkpoint of a derived stream whose rows a rewind is deleting. As long as it is there no row of the stream counts and none is
+/// written; what has deleted all of them takes it away.
+pub fn emptied(stream: Stream, checkpoint: &Checkpoint) -> Document {
+    let mut document = document(stream, checkpoint);
+    document.fields.push((EMPTIED.into(), Value::Flag(true)));
+    document
+}
+
+/// Whether a document is such a one.
+pub fn is_emptied(document: &Document) -> bool {
+    document.get(EMPTIED).is_ok()
 }
 
 /// The checkpoint that a document is.

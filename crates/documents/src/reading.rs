@@ -11,8 +11,8 @@ const SETTLE_MAX: Duration = Duration::from_millis(200);
 /// How long between two looks.
 const SETTLE_PAUSE: Duration = Duration::from_millis(10);
 
-/// How long a database that was not there, or gave no answer, is not asked again: an answer that waits in vain is worth less than none,
-/// and what can be answered without the archive must not wait for it each time.
+/// How long a database that was not there is not asked again: an answer that waits in vain is worth less than none, and what can be
+/// answered without the archive must not wait for it each time. One that took too long over a question is there: the next may be smaller.
 const AWAY: Duration = Duration::from_secs(1);
 
 /// When a database was last missed, and how that showed; at first it is there.
@@ -25,7 +25,7 @@ impl Absence {
         self.lock().as_ref().filter(|(when, _)| when.elapsed() < AWAY).map(|(_, why)| why.clone())
     }
 
-    /// It was asked: how it showed that it is away; absent: it answered.
+    /// It was asked: how it showed that it is away; absent: it is there.
     pub fn note(&self, missed: Option<String>) {
         *self.lock() = missed.map(|why| (Instant::now(), why));
     }

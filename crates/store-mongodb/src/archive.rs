@@ -99,7 +99,7 @@ impl MongoHistory {
                 }
                 let limit = (query.limit - rows.len()).min(reader.session.documents_max);
                 let find = Find { filter, sort: rawdoc! { "bucket_start": direction(newest_first) }, limit };
-                let found = reader.session.find(asked.collection.name(), find).await?;
+                let found = reader.find(asked.collection, find).await?;
                 let Some(last) = found.last() else { break };
                 let last = last.get("bucket_start").and_then(number).unwrap_or_default().cast_unsigned();
                 for document in found {
@@ -128,7 +128,7 @@ impl Reader<'_> {
         loop {
             let filter = rawdoc! { "_id": { "$gt": after.as_str(), "$lt": end.as_str() } };
             let find = Find { filter, sort: rawdoc! { "_id": 1 }, limit: self.session.documents_max };
-            let found = self.session.find(Collection::Leaderboards.name(), find).await?;
+            let found = self.find(Collection::Leaderboards, find).await?;
             if found.is_empty() {
                 return Ok(rows);
             }
@@ -156,7 +156,7 @@ impl Reader<'_> {
         while from < to && rows.len() < selection.limit {
             let limit = (selection.limit - rows.len()).min(self.session.documents_max);
             let find = Find { filter: audit_filter(query, from, to), sort: audit_sort(query, newest_first), limit };
-            let found = self.session.find(Collection::AuditLogs.name(), find).await?;
+            let found = self.find(Collection::AuditLogs, find).await?;
             if found.is_empty() {
                 break;
             }
@@ -181,7 +181,7 @@ impl Reader<'_> {
             let middle = low + (high - low) / 2;
             let filter = rawdoc! { "_id": { "$gte": id_of_command(Seq(middle)) } };
             let find = Find { filter, sort: rawdoc! { "_id": 1 }, limit: 1 };
-            let found = self.session.find(Collection::AuditLogs.name(), find).await?.pop();
+            let found = self.find(Collection::AuditLogs, find).await?.pop();
             let long = |name: &str| {
                 let value: Option<&Bson> = found.as_ref().and_then(|found| found.get(name));
                 value.and_then(number).map(i64::cast_unsigned)

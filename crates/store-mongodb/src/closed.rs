@@ -11,7 +11,7 @@ use projector::rows::{FillRow, OrderRow};
 use projector::store::StoredRow;
 
 use crate::fault::Fault;
-use crate::history::{MongoHistory, Reader, strange, times_of};
+use crate::history::{MongoHistory, Reader, go_on, strange, times_of};
 use crate::retired;
 use crate::session::Find;
 
@@ -79,7 +79,7 @@ impl Reader<'_> {
     async fn closed_orders(&self, find: Find) -> Result<Vec<OrderRow>, Fault> {
         let collection = Collection::ClosedOrders;
         let mut rows = Vec::new();
-        for document in self.session.find(collection.name(), find).await? {
+        for document in self.find(collection, find).await? {
             let (_, row) = self.row(collection, document).await?;
             rows.push(if let StoredRow::Order(row) = row { row } else { return Err(strange(&row)) });
         }
@@ -89,7 +89,7 @@ impl Reader<'_> {
     async fn closed_fills(&self, find: Find) -> Result<Vec<FillRow>, Fault> {
         let collection = Collection::ClosedOrderFills;
         let mut rows = Vec::new();
-        for document in self.session.find(collection.name(), find).await? {
+        for document in self.find(collection, find).await? {
             let (_, row) = self.row(collection, document).await?;
             rows.push(if let StoredRow::Fill(row) = row { row } else { return Err(strange(&row)) });
         }
@@ -100,12 +100,12 @@ impl Reader<'_> {
     async fn orders_of_user(&self, query: &OrdersQuery) -> Result<Vec<OrderRow>, Fault> {
         let selection = &query.selection;
         let newest_first = selection.newest_first();
-        let (mut from, mut to) = (selection.first.map_or(0, |first| first.0), None);
+        let (mut from, mut to, mut time) = (selection.first.map_or(0, |first| first.0), None, selection.time);
         let mut rows: Vec<OrderRow> = Vec::new();
         while rows.len() < selection.limit {
             let mut filter = of_user(query.user.0, query.symbol.0);
             filter.append(cstr!("order_id"), ids(from, to));
-            let sort = sort(&mut filter, &selection.time, cstr!("placed_time"), cstr!("order_id"), newest_first);
+            let sort = sort(&mut filter, &time, cstr!("placed_time"), cstr!("order_id"), newest_first);
             let limit = (selection.limit - rows.len()).min(self.session.documents_max);
             let page = self.closed_orders(Find { filter, sort, limit }).await?;
             let Some(last) = page.last() else { break };
@@ -114,6 +114,7 @@ impl Reader<'_> {
             } else {
                 from = last.order.0 + 1;
             }
+            go_on(&mut time, last.placed_time, newest_first);
             rows.extend(page);
         }
         if newest_first {
@@ -126,12 +127,12 @@ impl Reader<'_> {
     async fn fills_of_user(&self, query: &FillsQuery) -> Result<Vec<FillRow>, Fault> {
         let selection = &query.selection;
         let newest_first = selection.newest_first();
-        let (mut from, mut to) = (selection.first.map_or(0, |first| first.0), None);
+        let (mut from, mut to, mut time) = (selection.first.map_or(0, |first| first.0), None, selection.time);
         let mut rows: Vec<FillRow> = Vec::new();
         while rows.len() < selection.limit {
             let mut filter = of_user(query.user.0, query.symbol.0);
             filter.append(cstr!("trade_id"), ids(from, to));
-            let mut sort = sort(&mut filter, &selection.time, cstr!("time"), cstr!("trade_id"), newest_first);
+            let mut sort = sort(&mut filter, &time, cstr!("time"), cstr!("trade_id"), newest_first);
             sort.append(cstr!("event_index"), direction(newest_first));
             let wanted = (selection.limit - rows.len()).saturating_add(FILLS_OF_TRADE_MAX);
             let limit = wanted.min(self.session.documents_max.max(2 * FILLS_OF_TRADE_MAX));
@@ -147,7 +148,12 @@ impl Reader<'_> {
                 break;
             }
             if let Some(last) = rows.last() {
-                if newest_first { to = Some(last.trade.0 + 1) } else { from = last.trade.0 }
+                if newest_first {
+                    to = Some(last.trade.0 + 1)
+                } else {
+                    from = last.trade.0
+                }
+                go_on(&mut time, last.time, newest_first);
             }
         }
         rows.truncate(selection.limit);

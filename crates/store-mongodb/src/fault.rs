@@ -22,6 +22,9 @@ const OPERATOR_RETRY: Duration = Duration::from_secs(1);
 /// The document would not be the only one with its id, or with its values of a unique index.
 pub(crate) const DUPLICATE_KEY: i64 = 11_000;
 
+/// The command took longer than it was said to.
+const OUT_OF_TIME: i64 = 50;
+
 /// The user may not do this, or is not who it says.
 const NOT_AUTHORIZED: [i64; 2] = [13, 18];
 
@@ -41,6 +44,8 @@ pub enum Fault {
     NotReplicated(String),
     /// The server did not answer within this time.
     Silent(Duration),
+    /// A reader looked through everything for this long.
+    TooLong(Duration),
     /// The server's answer is not one.
     Answer(String),
     /// The collections are of an older program.
@@ -63,6 +68,12 @@ pub enum Fault {
     WrongDatabase(String),
     /// A document does not say anything that was ever written.
     Content(Malformed),
+    /// A stream whose documents a rewind began to delete.
+    Emptied,
+    /// An index that is being built.
+    Building(String),
+    /// A document was in the way, and is not there any more.
+    Gone(String),
     /// A document was to be changed that is not there.
     Missing(String),
     /// Another document is there under the same key.
@@ -85,11 +96,13 @@ impl StoreFault for Fault {
             Self::Refused { code, .. } => remedy_of(*code),
             Self::NotReplicated(_) | Self::Silent(_) => Remedy::Retry(SERVER_RETRY),
             Self::Answer(_)
+            | Self::Emptied
+            | Self::Building(_)
             | Self::OlderSchema { .. }
             | Self::NewerSchema { .. }
             | Self::Drifted(_)
             | Self::WrongDatabase(_) => Remedy::Retry(OPERATOR_RETRY),
-            Self::Overtaken => Remedy::Retry(CONFLICT_RETRY),
+            Self::Overtaken | Self::Gone(_) | Self::TooLong(_) => Remedy::Retry(CONFLICT_RETRY),
             Self::Unknown(_) => Remedy::Retry(REFERENCE_RETRY),
             Self::Conflict(_) => Remedy::Conflict,
             Self::Content(_) | Self::Missing(_) | Self::Misuse(_) => Remedy::None,
@@ -103,10 +116,14 @@ impl Fault {
         match self {
             Self::Mongo(_) | Self::Silent(_) | Self::Answer(_) | Self::Refused { .. } => true,
             Self::NotReplicated(_)
+            | Self::TooLong(_)
             | Self::OlderSchema { .. }
             | Self::NewerSchema { .. }
             | Self::Drifted(_)
             | Self::WrongDatabase(_)
+            | Self::Emptied
+            | Self::Building(_)
+            | Self::Gone(_)
             | Self::Content(_)
             | Self::Missing(_)
             | Self::Conflict(_)
@@ -116,12 +133,18 @@ impl Fault {
         }
     }
 
-    /// Whether there was no server to ask, or none that answered in time.
+    /// Whether there was no server to ask. One that took too long over a question may answer the next: the question was a large one.
     pub(crate) fn is_away(&self) -> bool {
-        if let Self::Mongo(error) = self {
-            return matches!(*error.kind, ErrorKind::ServerSelection { .. });
-        }
-        matches!(self, Self::Silent(_))
+        let Self::Mongo(error) = self else { return false };
+        matches!(
+            *error.kind,
+            ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } | ErrorKind::Io(_)
+        )
+    }
+
+    /// Whether the server gave up because it was told to after so long.
+    pub(crate) fn is_out_of_time(&self) -> bool {
+        self.code() == Some(OUT_OF_TIME)
     }
 
     /// Whether a connection broke.
@@ -131,7 +154,7 @@ impl Fault {
 
     /// Whether it is a part of normal work, and nobody needs to be told.
     pub(crate) const fn is_ordinary(&self) -> bool {
-        matches!(self, Self::Unknown(_) | Self::Overtaken)
+        matches!(self, Self::Unknown(_) | Self::Overtaken | Self::Gone(_))
     }
 
     /// The server's number for the reason, where it gave one.
@@ -211,6 +234,9 @@ impl fmt::Display for Fault {
             Self::Refused { code, message } => write!(f, "the server refused documents: {message} (code {code})"),
             Self::NotReplicated(what) => write!(f, "not enough members have the documents yet: {what}"),
             Self::Silent(time) => write!(f, "the server did not answer within {} s", time.as_secs_f32()),
+            Self::TooLong(time) => {
+                write!(f, "it was not found within {} s: ask for a shorter time", time.as_secs_f32())
+            }
             Self::Answer(what) => write!(f, "the server's answer cannot be understood: {what}"),
             Self::OlderSchema { found, known } => {
                 write!(f, "the database has version {found}, this program needs {known}: run `buttonwood migrate`")
@@ -219,6 +245,11 @@ impl fmt::Display for Fault {
                 write!(f, "the database has version {found}, this program knows {known}: use a newer program")
             }
             Self::Drifted(differences) => write!(f, "the database was changed by hand: {}", differences.join("; ")),
+            Self::Emptied => {
+                f.write_str("a rewind of this stream was interrupted: run `buttonwood follower rewind` again")
+            }
+            Self::Building(index) => write!(f, "{index} is being built, which takes long on a large collection"),
+            Self::Gone(id) => write!(f, "{id} was deleted while it was looked at"),
             Self::Content(malformed) => malformed.fmt(f),
             Self::Missing(id) => write!(f, "there is no document {id} to change"),
             Self::Conflict(id) => f.write_str(id),

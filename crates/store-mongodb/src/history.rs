@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use documents::collection::Collection;
 use documents::document::Document;
@@ -45,6 +45,8 @@ pub struct MongoHistory {
     link: Link,
     absence: Absence,
     units: Mutex<Units>,
+    /// How long a question may take.
+    patience: Duration,
     /// The documents are of a version known here.
     checked: AtomicBool,
     /// Absent: whatever the database holds is read.
@@ -62,6 +64,7 @@ impl MongoHistory {
             link: Link::open(&config, "reads")?,
             absence: Absence::default(),
             units: Mutex::default(),
+            patience: config.question_timeout,
             checked: AtomicBool::new(false),
             lineage,
         })
@@ -79,7 +82,7 @@ impl MongoHistory {
                 // Before the first commit there may be nothing at all, not even collections.
                 return Ok((None, Vec::new(), None));
             };
-            let rows = rows(&Reader { session, units: &self.units, through }).await?;
+            let rows = rows(&self.reader(session, through)).await?;
             Ok((before, rows, checkpoint::read(session, stream).await?))
         })?;
         for found in [before, after] {
@@ -92,9 +95,12 @@ impl MongoHistory {
 
     /// Reads what is final, whatever any checkpoint says.
     pub(crate) fn ask<T>(&self, what: &impl AsyncFn(&Reader<'_>) -> Result<T, Fault>) -> Result<T, ReadError> {
-        self.attempt(&async |session: &Session| {
-            what(&Reader { session, units: &self.units, through: Seq(u64::MAX) }).await
-        })
+        self.attempt(&async |session: &Session| what(&self.reader(session, Seq(u64::MAX))).await)
+    }
+
+    fn reader<'a>(&'a self, session: &'a Session, through: Seq) -> Reader<'a> {
+        let until = Instant::now() + self.patience;
+        Reader { session, units: &self.units, through, until, patience: self.patience }
     }
 
     fn attempt<T>(&self, what: &impl AsyncFn(&Session) -> Result<T, Fault>) -> Result<T, ReadError> {
@@ -127,6 +133,9 @@ pub(crate) struct Reader<'a> {
     pub(crate) session: &'a Session,
     units: &'a Mutex<Units>,
     pub(crate) through: Seq,
+    /// When whoever asked has waited long enough.
+    until: Instant,
+    patience: Duration,
 }
 
 /// Which trades of a symbol, and in which order.
@@ -166,24 +175,38 @@ impl Span {
         }
     }
 
-    /// What follows this trade.
+    /// What follows this trade. Where times are asked for it begins at its time, too: an index that begins with the time would otherwise be
+    /// read from the first one on for each page.
     fn after(&mut self, trade: &TradeRow) {
         if self.newest_first {
             self.to = Some(trade.trade.0);
         } else {
             self.from = trade.trade.0 + 1;
         }
+        go_on(&mut self.time, trade.time, self.newest_first);
     }
 }
 
 impl Reader<'_> {
+    /// Documents, as long as there is time.
+    pub(crate) async fn find(&self, collection: Collection, find: Find) -> Result<Vec<mongodb::bson::Document>, Fault> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Fault::TooLong(self.patience));
+        }
+        match self.session.find_within(collection.name(), find, left).await {
+            Err(fault) if fault.is_out_of_time() => Err(Fault::TooLong(self.patience)),
+            found => found,
+        }
+    }
+
     /// Visits the trades until there are no more, or the visitor has enough.
     async fn trades(&self, mut span: Span, mut visit: impl FnMut(TradeRow) -> bool, limit: usize) -> Result<(), Fault> {
         let mut left = limit;
         while left > 0 {
             let limit = left.min(self.session.documents_max);
             let find = Find { filter: span.filter(self.through), sort: span.sort(), limit };
-            let found = self.session.find(Collection::CompletedTrades.name(), find).await?;
+            let found = self.find(Collection::CompletedTrades, find).await?;
             if found.is_empty() {
                 return Ok(());
             }
@@ -243,6 +266,18 @@ pub(crate) fn times_of(time: &TimeRange) -> RawDocumentBuf {
         times.append(cstr!("$lte"), clamp(to));
     }
     times
+}
+
+/// What follows a row of this time: nothing of what is asked for is before it. Where no times are asked for there are none still.
+pub(crate) fn go_on(time: &mut TimeRange, last: UnixNanos, newest_first: bool) {
+    if *time == TimeRange::default() {
+        return;
+    }
+    if newest_first {
+        time.to = Some(last);
+    } else {
+        time.from = Some(last);
+    }
 }
 
 /// A time as it is stored.

@@ -38,17 +38,26 @@ pub struct Migrated {
     pub indexes: usize,
 }
 
-/// Makes the collections and indexes that are not there. Harmless where they are. What is there and is otherwise than it should be is
-/// reported, not changed: nobody knows here who relies on it.
+/// How long to wait for an index, which takes hours on a large collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// As long as for any other command: then it is being built, and whoever asks again waits for it again.
+    OfACommand,
+    /// Until it is built.
+    ToTheEnd,
+}
+
+/// Makes the collections and indexes that are not there, and waits until they are there. Harmless where they are. What is there and is
+/// otherwise than it should be is reported, not changed: nobody knows here who relies on it.
 pub fn migrate(config: &MongoConfig) -> Result<Migrated, Fault> {
-    Link::open(config, "migrate")?.run(async |session| migrate_session(session).await)
+    Link::open(config, "migrate")?.run(async |session| migrate_session(session, Patience::ToTheEnd).await)
 }
 
 /// Checks that the database is as this program makes it, or makes it so.
-pub(crate) async fn check(session: &Session, migrates: bool) -> Result<(), Fault> {
+pub(crate) async fn check(session: &Session, migrates: bool, patience: Patience) -> Result<(), Fault> {
     match check_known(session).await {
         Err(Fault::OlderSchema { .. }) if migrates => {
-            let migrated = migrate_session(session).await?;
+            let migrated = migrate_session(session, patience).await?;
             tracing::info!(from = migrated.from, to = migrated.to, "collections and indexes made");
             Ok(())
         }
@@ -75,7 +84,7 @@ pub(crate) async fn check_not_newer(session: &Session) -> Result<(), Fault> {
     if found > VERSION { Err(Fault::NewerSchema { found, known: VERSION }) } else { Ok(()) }
 }
 
-async fn migrate_session(session: &Session) -> Result<Migrated, Fault> {
+async fn migrate_session(session: &Session, patience: Patience) -> Result<Migrated, Fault> {
     let from = version(session).await?;
     if from > VERSION {
         return Err(Fault::NewerSchema { found: from, known: VERSION });
@@ -94,7 +103,7 @@ async fn migrate_session(session: &Session) -> Result<Migrated, Fault> {
         return Err(Fault::Drifted(differences));
     }
     for index in &missing {
-        index.make(session).await?;
+        index.make(session, patience).await?;
     }
     let noted = rawdoc! { "_id": SCHEMA_ID, "version": VERSION };
     let note = Replacement { query: rawdoc! { "_id": SCHEMA_ID }, document: noted, adds: true };
@@ -229,7 +238,7 @@ impl Wanted {
         (!wrong.is_empty()).then(|| format!("{self}, named {name:?}, {}: {drop}", wrong.join(" and ")))
     }
 
-    async fn make(&self, session: &Session) -> Result<(), Fault> {
+    async fn make(&self, session: &Session, patience: Patience) -> Result<(), Fault> {
         let mut key = RawDocumentBuf::new();
         for field in self.fields {
             key.append(CString::try_from(*field).map_err(|error| Fault::Misuse(error.to_string()))?, 1);
@@ -246,9 +255,15 @@ impl Wanted {
         indexes.push(index);
         let mut command = rawdoc! { "createIndexes": self.collection.name() };
         command.append(cstr!("indexes"), indexes);
-        match session.command(command).await {
+        let patience = match patience {
+            Patience::OfACommand => Some(session.timeout),
+            Patience::ToTheEnd => None,
+        };
+        let what = self.to_string();
+        match session.long_command(&what, command, patience).await {
             // Another one made it at the same moment; the next look says how.
             Err(fault) if fault.code().is_some_and(|code| INDEX_CONFLICTS.contains(&code)) => Ok(()),
+            Ok(None) => Err(Fault::Building(what)),
             made => made.map(drop),
         }
     }

@@ -11,7 +11,7 @@ use documents::rows::closed::{fill_document, order_document};
 use documents::units::Units;
 use domain::ids::{OrderId, TradeId, VenueId};
 use domain::units::{Seq, UnixNanos};
-use mongodb::bson::raw::RawDocumentBuf;
+use mongodb::bson::raw::{RawArrayBuf, RawDocumentBuf};
 use mongodb::bson::rawdoc;
 use projector::retired::{Extent, RetireError, RetiredStore};
 use projector::rows::{FillRow, OrderRow};
@@ -90,12 +90,31 @@ impl RetiredStore for MongoRetired {
             // Assets and symbols of the abandoned branch may have meant something else.
             *units = Units::default();
             let Some(stored) = stored.filter(|stored| stored.last_seq > fork) else { return Ok(()) };
+            // Interrupted, the extent still says that there are later ones, and another call goes on.
             for collection in [Collection::ClosedOrders, Collection::ClosedOrderFills] {
-                session.delete(collection.name(), rawdoc! { "seq": { "$gt": fork.0.cast_signed() } }).await?;
+                delete_later(session, collection, fork).await?;
             }
             let left = found(session, stored.venue).await?;
             set(session, Some(stored), Extent { additions: stored.additions, ..left }).await
         })
+    }
+}
+
+/// Deletes the documents of later commands. Ids are in the order of orders, not of commands, so each is looked at.
+async fn delete_later(session: &Session, collection: Collection, fork: Seq) -> Result<(), Fault> {
+    let name = collection.name();
+    let mut after = String::new();
+    loop {
+        let heads = session.heads(name, &after).await?;
+        let mut later = RawArrayBuf::new();
+        for (id, _) in heads.iter().filter(|(_, seq)| *seq > fork) {
+            later.push(id.as_str());
+        }
+        if !later.is_empty() {
+            session.delete(name, rawdoc! { "_id": { "$in": later } }).await?;
+        }
+        let Some((last, _)) = heads.into_iter().next_back() else { return Ok(()) };
+        after = last;
     }
 }
 

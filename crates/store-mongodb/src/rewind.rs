@@ -4,37 +4,43 @@ use std::collections::HashMap;
 
 use documents::collection::{Collection, Kind};
 use documents::document::Document;
+use documents::rows::id_of_command;
 use domain::ids::Checkpoint;
 use domain::state::State;
 use domain::units::Seq;
 use mongodb::bson::rawdoc;
 use projector::batch::Stream;
 
-use crate::checkpoint;
+use crate::checkpoint::{self, Noted};
 use crate::config::MongoConfig;
-use crate::encode::{decode, encode};
+use crate::encode::encode;
 use crate::fault::Fault;
 use crate::link::Link;
-use crate::migrate;
-use crate::session::{Find, Replacement, Session};
+use crate::migrate::{self, Patience};
+use crate::session::{Replacement, Session};
+use crate::stream::each;
 
 /// Takes a stream that is past `to` back to it: documents of later commands go, and those that later commands changed are written as they
-/// are in `state`, which is the engine's at that sequence. Gives whether it was past it.
+/// are in `state`, which is the engine's at that sequence. A derived stream is emptied, and made again from the logs: what its sums were at
+/// the fork is not in them. Gives whether it was past the fork, or was emptied.
 ///
-/// The checkpoint goes first, so that it is never ahead of the documents. Interrupted, it is completed by another call: what is later than
-/// the checkpoint goes even where the stream is not past the fork.
+/// The checkpoint goes first, so that it is never ahead of the documents; that of a derived stream says that it is being emptied, and nobody
+/// reads or writes the stream, until all documents are gone and the checkpoint with them. Interrupted, it is completed by another call: what
+/// is later than the checkpoint goes even where the stream is not past the fork, for it may be of the branch that is abandoned. So a derived
+/// stream is emptied as well where any document is later than its checkpoint.
+///
+/// Documents are found and deleted by id, at most `documents_max` with a command, so each command ends soon and none outlasts the call.
 pub fn rewind(config: &MongoConfig, stream: Stream, to: &Checkpoint, state: &State) -> Result<bool, Fault> {
     if state.seq != to.seq {
         let what = format!("the state is of sequence {}, the fork at {}", state.seq.0, to.seq.0);
         return Err(Fault::Misuse(what));
     }
     Link::open(config, "rewind")?.run(async |session| {
-        migrate::check(session, config.migrates).await?;
-        let stored = checkpoint::read(session, stream).await?;
+        migrate::check(session, config.migrates, Patience::ToTheEnd).await?;
         if stream.is_derived() {
-            return empty(session, stream, stored.as_ref(), to).await;
+            return empty(session, stream, to).await;
         }
-        let Some(stored) = stored else { return Ok(false) };
+        let Some(stored) = checkpoint::read(session, stream).await? else { return Ok(false) };
         check_venue(&stored, to)?;
         let moves = stored.seq > to.seq;
         if moves {
@@ -62,27 +68,63 @@ fn check_venue(stored: &Checkpoint, to: &Checkpoint) -> Result<(), Fault> {
     Err(Fault::Misuse("the database follows another journal: use an empty one".into()))
 }
 
-/// Empties a derived stream that is past the fork, or that an earlier call began to empty: what its sums were at the fork is not in them.
-/// It is made again from the logs.
-async fn empty(session: &Session, stream: Stream, stored: Option<&Checkpoint>, to: &Checkpoint) -> Result<bool, Fault> {
-    if let Some(stored) = stored {
+/// Empties a derived stream that is past the fork, that may have documents of another branch, or that an earlier call began to empty.
+async fn empty(session: &Session, stream: Stream, to: &Checkpoint) -> Result<bool, Fault> {
+    let (stored, has_begun) = match checkpoint::look(session, stream).await? {
+        None => (None, false),
+        Some(Noted::At(stored)) => (Some(stored), false),
+        Some(Noted::Emptied(stored)) => (Some(stored), true),
+    };
+    if let Some(stored) = &stored {
         check_venue(stored, to)?;
-        if stored.seq <= to.seq {
+    }
+    if !has_begun {
+        let through = stored.map_or(Seq::ZERO, |stored| stored.seq);
+        if through <= to.seq && !has_later(session, stream, through).await? {
             return Ok(false);
         }
-        checkpoint::remove(session, stream).await?;
+        checkpoint::begin_emptying(session, stream, stored.as_ref(), to).await?;
     }
     for collection in Collection::of(stream) {
-        session.delete(collection.name(), rawdoc! {}).await?;
+        delete_range(session, *collection, "").await?;
     }
-    Ok(stored.is_some())
+    checkpoint::end_emptying(session, stream).await?;
+    Ok(true)
 }
 
+/// Whether any document of a stream is later than this.
+async fn has_later(session: &Session, stream: Stream, through: Seq) -> Result<bool, Fault> {
+    for collection in Collection::of(stream) {
+        let mut after = String::new();
+        loop {
+            let heads = session.heads(collection.name(), &after).await?;
+            if heads.iter().any(|(_, seq)| *seq > through) {
+                return Ok(true);
+            }
+            let Some((last, _)) = heads.into_iter().next_back() else { break };
+            after = last;
+        }
+    }
+    Ok(false)
+}
+
+/// The ids of what streams add begin with the sequence.
 async fn delete_after(session: &Session, collection: Collection, through: Seq) -> Result<(), Fault> {
-    session.delete(collection.name(), rawdoc! { "seq": { "$gt": through.0.cast_signed() } }).await.map(drop)
+    delete_range(session, collection, &format!("{}/", id_of_command(through))).await
 }
 
-/// Of the documents written after the fork, those that were there at the fork are as they were then, and the others are gone.
+/// Deletes the documents with later ids.
+async fn delete_range(session: &Session, collection: Collection, after: &str) -> Result<(), Fault> {
+    let name = collection.name();
+    loop {
+        let heads = session.heads(name, after).await?;
+        let Some((last, _)) = heads.last() else { return Ok(()) };
+        session.delete(name, rawdoc! { "_id": { "$gt": after, "$lte": last.as_str() } }).await?;
+    }
+}
+
+/// Of the documents written after the fork, those that were there at the fork are as they were then, and the others are gone. One that is
+/// as it was at the fork may be later than a stream that is not there yet, and stays.
 async fn restore(
     session: &Session,
     collection: Collection,
@@ -90,27 +132,16 @@ async fn restore(
     at_fork: impl Iterator<Item = &Document>,
 ) -> Result<(), Fault> {
     let at_fork: HashMap<&str, &Document> = at_fork.map(|document| (document.id.as_ref(), document)).collect();
-    loop {
-        let filter = rawdoc! { "seq": { "$gt": through.0.cast_signed() } };
-        let later =
-            session.find(collection.name(), Find { filter, sort: rawdoc! { "_id": 1 }, limit: session.documents_max });
-        let later = later.await?.into_iter().map(decode).collect::<Result<Vec<_>, _>>()?;
-        // One that was changed at the fork itself is later than a stream that is not there yet, and is as it should be.
-        let wrong: Vec<_> =
-            later.iter().filter(|document| at_fork.get(document.id.as_ref()) != Some(document)).collect();
-        if wrong.is_empty() {
+    each(session, collection, async |document| {
+        let then = at_fork.get(document.id.as_ref());
+        if document.seq <= through || then == Some(&&document) {
             return Ok(());
         }
-        for document in wrong {
-            let query = rawdoc! { "_id": document.id.as_ref() };
-            match at_fork.get(document.id.as_ref()) {
-                None => drop(session.delete(collection.name(), query).await?),
-                Some(then) => {
-                    let replacement = Replacement { query, document: encode(then)?, adds: false };
-                    let written = session.replace(collection.name(), vec![replacement]).await?;
-                    written.errors.into_iter().next().map_or(Ok(()), |error| Err(Fault::from(error)))?;
-                }
-            }
-        }
-    }
+        let query = rawdoc! { "_id": document.id.as_ref() };
+        let Some(then) = then else { return session.delete(collection.name(), query).await.map(drop) };
+        let replacement = Replacement { query, document: encode(then)?, adds: false };
+        let written = session.replace(collection.name(), vec![replacement]).await?;
+        written.errors.into_iter().next().map_or(Ok(()), |error| Err(Fault::from(error)))
+    })
+    .await
 }

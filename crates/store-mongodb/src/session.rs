@@ -1,24 +1,40 @@
 //! Commands to the server, and what it answers.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use domain::units::Seq;
 use mongodb::bson::raw::{RawArrayBuf, RawDocumentBuf, cstr};
 use mongodb::bson::{Bson, Document, rawdoc};
 use mongodb::{Client, Database};
+use tokio::task::JoinHandle;
 
 use crate::config::MongoConfig;
 use crate::encode::number;
 use crate::fault::Fault;
 
-/// How long the server may wait for other members before it says that they are late.
-const REPLICATION_WAIT_MS: i64 = 10_000;
+/// How much of the time that a command may take the server has for it, in percent. It must have given up when the client does: what it
+/// goes on with would be done to rows that others have written since.
+const SERVER_PERCENT: u32 = 90;
+/// How much of that it may, in percent of all, wait for other members before it says that they are late.
+const REPLICATION_PERCENT: u32 = 30;
+/// How long a command may take that is not waited for.
+const LONG_MAX: Duration = Duration::from_hours(48);
+/// When it is said that it takes long.
+const LONG: Duration = Duration::from_secs(1);
+
+/// Commands that were sent, by what they do.
+type Running = BTreeMap<String, JoinHandle<Result<Document, Fault>>>;
 
 /// What commands are sent over. The driver connects, and connects again, by itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     database: Database,
-    timeout: Duration,
+    pub(crate) timeout: Duration,
     pub(crate) documents_max: usize,
+    /// Those that nobody waits for at present.
+    long: Arc<Mutex<Running>>,
 }
 
 /// A document that was not written.
@@ -72,45 +88,122 @@ impl Session {
     pub(crate) fn open(config: &MongoConfig) -> Result<Self, Fault> {
         let client = Client::with_options(config.client.clone())?;
         let database = client.database(&config.database);
-        Ok(Self { database, timeout: config.command_timeout, documents_max: config.documents_max })
+        let (timeout, documents_max) = (config.command_timeout, config.documents_max);
+        Ok(Self { database, timeout, documents_max, long: Arc::default() })
     }
 
     /// Sends a command and waits for the answer, but not for ever.
     pub(crate) async fn command(&self, command: RawDocumentBuf) -> Result<Document, Fault> {
-        let answer = tokio::time::timeout(self.timeout, async { self.database.run_raw_command(command).await }).await;
-        match answer {
+        self.send(command, self.timeout, SERVER_PERCENT).await
+    }
+
+    /// Sends a command of which the server may work on for so much of the time.
+    async fn send(
+        &self,
+        mut command: RawDocumentBuf,
+        timeout: Duration,
+        server_percent: u32,
+    ) -> Result<Document, Fault> {
+        command.append(cstr!("maxTimeMS"), millis(timeout, server_percent));
+        match tokio::time::timeout(timeout, async { self.database.run_raw_command(command).await }).await {
             Ok(answer) => Ok(answer?),
-            Err(_elapsed) => Err(Fault::Silent(self.timeout)),
+            Err(_elapsed) => Err(Fault::Silent(timeout)),
         }
+    }
+
+    /// Sends a command that may take hours, and waits for it as long as said, or to its end. Whoever asks again for the same waits
+    /// again for the one that was sent.
+    pub(crate) async fn long_command(
+        &self,
+        what: &str,
+        command: RawDocumentBuf,
+        patience: Option<Duration>,
+    ) -> Result<Option<Document>, Fault> {
+        let running = self.running().remove(what);
+        let mut running = running.unwrap_or_else(|| {
+            let (session, what) = (self.clone(), what.to_owned());
+            tokio::spawn(async move { session.send_long(&what, command).await })
+        });
+        let answer = tokio::time::timeout(patience.unwrap_or(LONG_MAX), &mut running).await;
+        let Ok(answer) = answer else {
+            self.running().insert(what.to_owned(), running);
+            return Ok(None);
+        };
+        answer.map_err(|error| Fault::Misuse(format!("{what}: {error}")))?.map(Some)
+    }
+
+    async fn send_long(&self, what: &str, command: RawDocumentBuf) -> Result<Document, Fault> {
+        let mut sent = std::pin::pin!(self.send(command, LONG_MAX, SERVER_PERCENT));
+        if let Ok(answer) = tokio::time::timeout(LONG, &mut sent).await {
+            return answer;
+        }
+        tracing::info!(
+            database = self.database.name(),
+            "{what} is being built, which takes long on a large collection"
+        );
+        let answer = sent.await;
+        if answer.is_ok() {
+            tracing::info!(database = self.database.name(), "{what} is built");
+        }
+        answer
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.long.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a command that writes; the server waits for other members after its work.
+    async fn write(&self, mut command: RawDocumentBuf) -> Result<Written, Fault> {
+        let wait = millis(self.timeout, REPLICATION_PERCENT);
+        command.append(cstr!("writeConcern"), rawdoc! { "w": "majority", "j": true, "wtimeout": wait });
+        written(&self.send(command, self.timeout, SERVER_PERCENT - REPLICATION_PERCENT).await?)
     }
 
     /// Adds documents, each for itself.
     pub(crate) async fn insert(&self, collection: &str, documents: Vec<RawDocumentBuf>) -> Result<Written, Fault> {
-        written(&self.command(insert_command(collection, documents)).await?)
+        self.write(insert_command(collection, documents)).await
     }
 
     /// Replaces documents, each for itself.
     pub(crate) async fn replace(&self, collection: &str, statements: Vec<Replacement>) -> Result<Written, Fault> {
-        written(&self.command(replace_command(collection, statements)).await?)
+        self.write(replace_command(collection, statements)).await
     }
 
-    /// Deletes everything the query finds.
+    /// Deletes everything the query finds. It should name no more ids than the server deletes in good time.
     pub(crate) async fn delete(&self, collection: &str, query: RawDocumentBuf) -> Result<Written, Fault> {
         let mut array = RawArrayBuf::new();
         array.push(rawdoc! { "q": query, "limit": 0 });
-        let mut command = rawdoc! { "delete": collection, "ordered": true, "writeConcern": write_concern() };
+        let mut command = rawdoc! { "delete": collection, "ordered": true };
         command.append(cstr!("deletes"), array);
-        written(&self.command(command).await?)
+        self.write(command).await
     }
 
     /// Documents, from the member that takes the writes.
     pub(crate) async fn find(&self, collection: &str, find: Find) -> Result<Vec<Document>, Fault> {
-        let limit = i64::try_from(find.limit).unwrap_or(i64::MAX);
-        let command = rawdoc! {
-            "find": collection, "filter": find.filter, "sort": find.sort,
-            "limit": limit, "batchSize": limit, "singleBatch": true,
+        self.find_within(collection, find, self.timeout).await
+    }
+
+    /// The same, where there is no more time than this.
+    pub(crate) async fn find_within(
+        &self,
+        collection: &str,
+        find: Find,
+        left: Duration,
+    ) -> Result<Vec<Document>, Fault> {
+        let command = find_command(collection, find);
+        first_batch(self.send(command, self.timeout.min(left), SERVER_PERCENT).await?)
+    }
+
+    /// Id and sequence of the next documents of a collection by id.
+    pub(crate) async fn heads(&self, collection: &str, after: &str) -> Result<Vec<(String, Seq)>, Fault> {
+        let mut command = find_command(collection, Find::after(after, self.documents_max));
+        command.append(cstr!("projection"), rawdoc! { "_id": 1, "seq": 1 });
+        let head = |found: Document| {
+            let seq = found.get("seq").and_then(number).ok_or_else(|| strange("no sequence", &found))?;
+            let id = found.get_str("_id").map_err(|_other| strange("an id that is no text", &found))?;
+            Ok((id.to_owned(), Seq(seq.cast_unsigned())))
         };
-        first_batch(self.command(command).await?)
+        first_batch(self.command(command).await?)?.into_iter().map(head).collect()
     }
 
     /// Documents with these ids, in any order.
@@ -136,7 +229,7 @@ pub(crate) fn insert_command(collection: &str, documents: Vec<RawDocumentBuf>) -
     for document in documents {
         array.push(document);
     }
-    let mut command = rawdoc! { "insert": collection, "ordered": false, "writeConcern": write_concern() };
+    let mut command = rawdoc! { "insert": collection, "ordered": false };
     command.append(cstr!("documents"), array);
     command
 }
@@ -147,9 +240,17 @@ pub(crate) fn replace_command(collection: &str, statements: Vec<Replacement>) ->
     for Replacement { query, document, adds } in statements {
         array.push(rawdoc! { "q": query, "u": document, "upsert": adds, "multi": false });
     }
-    let mut command = rawdoc! { "update": collection, "ordered": false, "writeConcern": write_concern() };
+    let mut command = rawdoc! { "update": collection, "ordered": false };
     command.append(cstr!("updates"), array);
     command
+}
+
+fn find_command(collection: &str, find: Find) -> RawDocumentBuf {
+    let limit = i64::try_from(find.limit).unwrap_or(i64::MAX);
+    rawdoc! {
+        "find": collection, "filter": find.filter, "sort": find.sort,
+        "limit": limit, "batchSize": limit, "singleBatch": true,
+    }
 }
 
 /// The documents of an answer that has them all.
@@ -165,9 +266,10 @@ pub(crate) fn first_batch(mut answer: Document) -> Result<Vec<Document>, Fault> 
     batch.into_iter().map(document).collect()
 }
 
-/// On the disks of most members before the answer.
-fn write_concern() -> RawDocumentBuf {
-    rawdoc! { "w": "majority", "j": true, "wtimeout": REPLICATION_WAIT_MS }
+/// So much of a time, as a server is told it; nothing would be no limit.
+fn millis(time: Duration, percent: u32) -> i64 {
+    let part = time.saturating_mul(percent) / 100;
+    i64::try_from(part.as_millis()).unwrap_or(i64::MAX).max(1)
 }
 
 fn written(answer: &Document) -> Result<Written, Fault> {

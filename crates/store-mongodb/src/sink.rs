@@ -46,7 +46,8 @@ impl Sink {
                         insert_command(collection.name(), encoded)
                     }
                     Kind::State => {
-                        let statements = some.iter().map(statement).collect::<Result<Vec<_>, _>>()?;
+                        let statements = some.iter().map(|document| statement(collection, document));
+                        let statements = statements.collect::<Result<Vec<_>, _>>()?;
                         replace_command(collection.name(), statements)
                     }
                 };

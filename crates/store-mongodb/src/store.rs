@@ -16,7 +16,7 @@ use crate::checkpoint;
 use crate::config::MongoConfig;
 use crate::fault::Fault;
 use crate::link::Link;
-use crate::migrate;
+use crate::migrate::{self, Patience};
 use crate::session::Session;
 use crate::stream::each;
 use crate::write;
@@ -50,7 +50,7 @@ impl Writer {
         let link = self.link.as_ref().ok_or_else(|| Fault::Misuse("no client".into()))?;
         if !self.checked {
             let migrates = self.config.migrates;
-            link.run(async |session| migrate::check(session, migrates).await)?;
+            link.run(async |session| migrate::check(session, migrates, Patience::OfACommand).await)?;
             self.checked = true;
         }
         Ok((link, &mut self.units))

@@ -1,11 +1,9 @@
-//! All documents of a stream, as they were at its checkpoint.
-
-use std::time::Duration;
+//! All documents of a stream, and its checkpoint from before them.
 
 use documents::collection::{Collection, Kind};
 use documents::document::Document;
 use documents::rows::derived::bucket_prefix;
-use documents::rows::row;
+use documents::rows::{NoRow, row};
 use documents::units::Units;
 use domain::ids::Checkpoint;
 use domain::units::Seq;
@@ -19,11 +17,6 @@ use crate::fault::Fault;
 use crate::session::{Find, Session};
 use crate::store::{MongoStore, read_units};
 
-/// How long to wait for the checkpoint of documents that are written already.
-const UNFINISHED_WAIT: Duration = Duration::from_millis(100);
-/// How often.
-const UNFINISHED_LOOKS: u32 = 50;
-
 impl ReadStream for MongoStore {
     fn read_stream(
         &mut self,
@@ -34,23 +27,25 @@ impl ReadStream for MongoStore {
         let read = self.read_rows(stream, visit);
         Ok(self.conclude(read)?)
     }
+
+    fn has_snapshots(&self) -> bool {
+        false
+    }
 }
 
 impl MongoStore {
     fn read_rows(&mut self, stream: Stream, visit: &mut dyn FnMut(StoredRow)) -> Result<Option<Checkpoint>, Fault> {
         self.link()?.0.run(async |session| {
-            // Whoever writes goes on meanwhile: what is only added and not later than the checkpoint is complete and stays.
-            let (checkpoint, states) = settled(session, stream).await?;
+            // Whoever writes goes on meanwhile: what is only added and not later than the checkpoint is complete and stays; what changes
+            // says itself how late it is.
+            let checkpoint = checkpoint::read(session, stream).await?;
             let through = checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq);
             let mut units = Units::default();
             read_units(session, &mut units).await?;
-            for (collection, document) in &states {
-                visit(row(*collection, document, &units)?);
-            }
-            for collection in Collection::of(stream).iter().filter(|collection| collection.kind() == Kind::Added) {
+            for collection in Collection::of(stream) {
                 each(session, *collection, async |document| {
-                    if document.seq <= through {
-                        visit(row(*collection, &document, &units)?);
+                    if collection.kind() == Kind::State || document.seq <= through {
+                        visit(row_of(session, *collection, &document, &mut units).await?);
                     }
                     Ok(())
                 })
@@ -90,39 +85,18 @@ impl MongoStore {
     }
 }
 
-/// The checkpoint, and the documents that change, none of them later than it.
-async fn settled(
+/// The row that a document is. What its amounts are in may have been listed since that was last read.
+async fn row_of(
     session: &Session,
-    stream: Stream,
-) -> Result<(Option<Checkpoint>, Vec<(Collection, Document)>), Fault> {
-    let mut looks = 0;
-    loop {
-        let before = checkpoint::read(session, stream).await?;
-        let mut states = Vec::new();
-        for collection in Collection::of(stream).iter().filter(|collection| collection.kind() == Kind::State) {
-            each(session, *collection, async |document| {
-                states.push((*collection, document));
-                Ok(())
-            })
-            .await?;
-        }
-        let after = checkpoint::read(session, stream).await?;
-        let through = after.map_or(Seq::ZERO, |checkpoint| checkpoint.seq);
-        let unfinished = states.iter().filter(|(_, document)| document.seq > through).count();
-        if before == after && unfinished == 0 {
-            return Ok((after, states));
-        }
-        looks += 1;
-        if looks == UNFINISHED_LOOKS {
-            let what = format!(
-                "{unfinished} documents are later than the checkpoint at {}: a writer was interrupted; start the venue, which \
-                 completes them",
-                through.0
-            );
-            return Err(Fault::Misuse(what));
-        }
-        tokio::time::sleep(UNFINISHED_WAIT).await;
+    collection: Collection,
+    document: &Document,
+    units: &mut Units,
+) -> Result<StoredRow, Fault> {
+    match row(collection, document, units) {
+        Err(NoRow::Unknown(_)) => read_units(session, units).await?,
+        known => return Ok(known?),
     }
+    Ok(row(collection, document, units)?)
 }
 
 /// Visits the documents of a collection by id.

@@ -52,52 +52,10 @@ async fn write_some(
 pub(crate) async fn add(session: &Session, collection: Collection, documents: &[&Document]) -> Result<(), Fault> {
     let encoded = documents.iter().map(|document| encode(document)).collect::<Result<Vec<_>, _>>()?;
     let written = session.insert(collection.name(), encoded).await?;
-    check_repeated(session, collection, documents, written.errors, |stored, own| stored == own).await
-}
-
-/// Writes documents over earlier ones.
-async fn put(session: &Session, collection: Collection, documents: &[&Document]) -> Result<(), Fault> {
-    let statements = documents.iter().map(|document| statement(document)).collect::<Result<Vec<_>, _>>()?;
-    let written = session.replace(collection.name(), statements).await?;
-    // Where there is one that is not older, the server tried to add a second one.
-    let is_same = |stored: &Document, own: &Document| stored.seq > own.seq || stored == own;
-    check_repeated(session, collection, documents, written.errors, is_same).await
-}
-
-/// A document over an earlier one, or where there is none.
-pub(crate) fn statement(document: &Document) -> Result<Replacement, Fault> {
-    let query = rawdoc! { "_id": document.id.as_ref(), "seq": { "$lt": document.seq.0.cast_signed() } };
-    Ok(Replacement { query, document: encode(document)?, adds: true })
-}
-
-/// Documents that were not written because there is one with that id already: is it the same?
-async fn check_repeated(
-    session: &Session,
-    collection: Collection,
-    documents: &[&Document],
-    errors: Vec<WriteError>,
-    is_same: impl Fn(&Document, &Document) -> bool,
-) -> Result<(), Fault> {
-    let mut repeated = Vec::new();
-    for error in errors {
-        match documents.get(error.index) {
-            Some(document) if error.code == DUPLICATE_KEY => repeated.push(*document),
-            Some(_) | None => return Err(error.into()),
-        }
-    }
-    if repeated.is_empty() {
-        return Ok(());
-    }
-    let found = session.find_ids(collection.name(), repeated.iter().map(|document| document.id.as_ref())).await?;
-    let mut stored = HashMap::new();
-    for found in found {
-        let document = decode(found)?;
-        stored.insert(document.id.clone(), document);
-    }
-    for own in repeated {
-        let name = collection.name();
-        match stored.get(&own.id) {
-            Some(stored) if is_same(stored, own) => {}
+    let name = collection.name();
+    for (own, stored) in repeated(session, collection, documents, written.errors).await? {
+        match stored {
+            Some(stored) if stored == *own => {}
             Some(_) => return Err(Fault::Conflict(format!("{name} {}", own.id))),
             None => {
                 let what = format!("{name} {}: a document with another id has its place in a unique index", own.id);
@@ -106,4 +64,60 @@ async fn check_repeated(
         }
     }
     Ok(())
+}
+
+/// Writes documents over earlier ones; derived ones also over those of the same command, for how they are cut is a setting and may have
+/// changed since an attempt that was interrupted.
+async fn put(session: &Session, collection: Collection, documents: &[&Document]) -> Result<(), Fault> {
+    let statements = documents.iter().map(|document| statement(collection, document)).collect::<Result<Vec<_>, _>>()?;
+    let written = session.replace(collection.name(), statements).await?;
+    // Where there is one that it is not written over, the server tried to add a second one.
+    for (own, stored) in repeated(session, collection, documents, written.errors).await? {
+        let id = || format!("{} {}", collection.name(), own.id);
+        match stored {
+            Some(stored) if stored.seq > own.seq || stored == *own => {}
+            Some(_) => return Err(Fault::Conflict(id())),
+            // It has expired.
+            None => return Err(Fault::Gone(id())),
+        }
+    }
+    Ok(())
+}
+
+/// A document over an earlier one, or where there is none.
+pub(crate) fn statement(collection: Collection, document: &Document) -> Result<Replacement, Fault> {
+    let seq = document.seq.0.cast_signed();
+    let earlier = if collection.is_bucketed() {
+        rawdoc! { "$lte": seq }
+    } else {
+        rawdoc! { "$lt": seq }
+    };
+    let query = rawdoc! { "_id": document.id.as_ref(), "seq": earlier };
+    Ok(Replacement { query, document: encode(document)?, adds: true })
+}
+
+/// Documents that were not written because there was one with that id already, and what is there now.
+async fn repeated<'a>(
+    session: &Session,
+    collection: Collection,
+    documents: &[&'a Document],
+    errors: Vec<WriteError>,
+) -> Result<Vec<(&'a Document, Option<Document>)>, Fault> {
+    let mut repeated = Vec::new();
+    for error in errors {
+        match documents.get(error.index) {
+            Some(document) if error.code == DUPLICATE_KEY => repeated.push(*document),
+            Some(_) | None => return Err(error.into()),
+        }
+    }
+    if repeated.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = session.find_ids(collection.name(), repeated.iter().map(|document| document.id.as_ref())).await?;
+    let mut stored = HashMap::new();
+    for found in found {
+        let document = decode(found)?;
+        stored.insert(document.id.clone(), document);
+    }
+    Ok(repeated.into_iter().map(|own| (own, stored.remove(&own.id))).collect())
 }

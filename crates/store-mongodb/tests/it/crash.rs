@@ -1,6 +1,9 @@
 //! Servers killed while they are written to: each document is there once, and the checkpoint is never ahead of them.
 
 use archive_cluster::server::{Kind, Server};
+use documents::collection::{Collection, Kind as Kept};
+use domain::units::Seq;
+use mongodb::bson::{Document, doc};
 use projector::batch::Stream;
 use projector::block::CommittedBlock;
 use projector::conformance;
@@ -10,10 +13,12 @@ use sim::commands::Profile;
 use store_mongodb::config::MongoConfig;
 
 use crate::feed::feed;
-use crate::subject::Stores;
+use crate::proxy::Proxy;
+use crate::subject::{STREAMS, Stores};
 
 const ROUNDS: usize = 5;
-const STREAMS: [Stream; 3] = [Stream::Reference, Stream::Trades, Stream::Audit];
+/// Writes before a server is killed, in each round another number: commits have a handful of writes.
+const WRITES: [u64; ROUNDS] = [40, 71, 53, 102, 89];
 
 /// Commits block by block from where the stream is, until all are there or the server is gone; how many are there then.
 fn follow(store: &mut impl Store, stream: Stream, blocks: &[CommittedBlock]) -> Option<usize> {
@@ -45,49 +50,67 @@ fn rows(store: &mut dyn ReadStream, stream: Stream) -> Vec<StoredRow> {
     rows
 }
 
+/// Documents of a stream that are later than its checkpoint: of a commit that was interrupted.
+fn later(server: &Server, stream: Stream, through: Seq) -> u64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let url = format!("{}/?directConnection=true", server.url());
+        let database = mongodb::Client::with_uri_str(url).await.unwrap().database("archive");
+        let mut count = 0;
+        for collection in Collection::of(stream) {
+            let later = doc! { "seq": { "$gt": through.0.cast_signed() } };
+            count += database.collection::<Document>(collection.name()).count_documents(later).await.unwrap();
+        }
+        count
+    })
+}
+
 #[test]
 fn a_server_killed_at_any_moment_has_each_document_once() {
     let mut server = Server::temporary(Kind::MongoDb).unwrap();
-    let config = MongoConfig::new(&format!("{}/archive", server.url()), None).unwrap();
-    let (all, _) = feed(Profile::Flow, 1, 250 * ROUNDS);
-    for round in 1..=ROUNDS {
+    let proxy = Proxy::new(server.address());
+    let url = format!("mongodb://{}/archive?directConnection=true&serverMonitoringMode=poll", proxy.address());
+    let mut config = MongoConfig::new(&url, None).unwrap();
+    // Several writes to a commit.
+    config.documents_max = 4;
+    let (all, _) = feed(Profile::Flow, 1, 150 * ROUNDS);
+    let mut partial = 0;
+    for (round, writes) in (1..=ROUNDS).zip(WRITES) {
         let blocks = &all[..all.len() * round / ROUNDS];
         let mut stores = Stores::open(&config);
         assert_eq!(follow(stores.of(Stream::Reference), Stream::Reference, blocks), Some(blocks.len()));
-        std::thread::scope(|scope| {
-            let (sender, begun) = std::sync::mpsc::channel();
-            let stores = &mut stores;
-            let writer = scope.spawn(move || {
-                let audit = stores.of(Stream::Audit);
-                let at = place(audit, Stream::Audit, blocks).unwrap();
-                let half = usize::midpoint(at, blocks.len());
-                follow(audit, Stream::Audit, &blocks[..half]).unwrap();
-                sender.send(()).unwrap();
-                // Killed somewhere in here.
-                follow(audit, Stream::Audit, blocks);
-                follow(stores.of(Stream::Trades), Stream::Trades, blocks)
-            });
-            begun.recv().unwrap();
+        let killer = proxy.kill_after(writes);
+        let interrupted = std::thread::scope(|scope| {
+            let following = stores.each().map(|(stream, store)| scope.spawn(move || follow(store, stream, blocks)));
+            let following: Vec<_> = following.collect();
+            killer.recv().unwrap();
             server.kill().unwrap();
-            writer.join().unwrap();
+            following.into_iter().filter_map(|stream| stream.join().unwrap().is_none().then_some(())).count()
         });
+        assert!(interrupted > 0, "round {round}: everything was there before the server was killed");
+        proxy.fail_after(None);
         server.restart().unwrap();
         for stream in STREAMS {
             let store = stores.of(stream);
             // Connections of before are found broken first.
             while place(store, stream, blocks).is_none() {}
             let there = place(store, stream, blocks).unwrap();
-            println!("round {round}: {stream:?} has {there} of {} blocks", blocks.len());
+            let through = there.checked_sub(1).map_or(Seq::ZERO, |last| blocks[last].info().last);
+            let later = later(&server, stream, through);
+            println!("round {round}: {stream:?} has {there} of {} blocks, and {later} documents", blocks.len());
+            partial += later;
             let mut memory = MemoryStore::default();
             if there > 0 {
                 assert_eq!(memory.commit(&conformance::batch(stream, blocks, 0, there)), Outcome::Committed);
             }
-            if stream != Stream::Reference {
+            // What is written over may be later.
+            if Collection::of(stream).iter().all(|collection| collection.kind() == Kept::Added) {
                 assert_eq!(rows(store, stream), rows(&mut memory, stream), "up to the checkpoint");
             }
             assert_eq!(follow(store, stream, blocks), Some(blocks.len()), "{:?}", store.trouble());
         }
     }
+    assert!(partial > 0, "no commit was interrupted between its documents and its checkpoint");
     let mut stores = Stores::open(&config);
     for stream in STREAMS {
         let mut memory = MemoryStore::default();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use archive_cluster::server::{Kind, Server};
-use domain::ids::SymbolId;
+use domain::ids::{OrderId, SymbolId};
 use domain::units::UnixNanos;
 use projector::archive::{ArchiveHistory as _, BucketsQuery};
 use projector::batch::{Rows, Stream};
@@ -16,6 +16,7 @@ use projector::conformance::archive::{
 use projector::conformance::history::{Slow, an_empty_store_has_no_trades, trades_are_those_of_a_slow_reader};
 use projector::history::{Page, ReadError, Selection, TimeRange, TradeHistory as _, TradesQuery};
 use projector::lineage::Lineage;
+use projector::retired::RetiredHistory;
 use projector::rows::TradeRow;
 use projector::store::{Outcome, Store as _, StoredRow};
 use sim::commands::Profile;
@@ -191,6 +192,66 @@ fn what_no_checkpoint_covers_yet_is_not_shown() {
     databases.proxy.fail_after(None);
     assert_eq!(stores.of(Stream::Trades).commit(&rest), Outcome::Committed);
     assert!(history.trades(&newest(1_000)).unwrap().rows.len() > before.rows.len());
+}
+
+/// An index that begins with the time is read from where the page before ended, not from the beginning of the question.
+#[test]
+fn each_page_begins_where_the_one_before_it_ended() {
+    let databases = Databases::new();
+    let mut config = databases.config(&databases.make());
+    let blocks = slow_feed(Profile::Flow, 1, 500);
+    Stores::open(&config).fill(&blocks);
+    config.documents_max = 5;
+    let history = MongoHistory::open(&config, None).unwrap();
+    let all = history.trades(&newest(1_000)).unwrap().rows;
+    let (first, last) = (all[0].time, all[all.len() - 1].time);
+    for (time, bound) in
+        [(TimeRange { from: Some(first), to: None }, "$gte"), (TimeRange { from: None, to: Some(last) }, "$lte")]
+    {
+        let query = TradesQuery { symbol: SymbolId(0), selection: Selection { first: None, time, limit: all.len() } };
+        let heard = databases.proxy.hear(|| assert_eq!(history.trades(&query).unwrap().rows, all));
+        let pages: Vec<_> =
+            heard.iter().filter(|command| command.get_str("find").is_ok_and(|of| of == "completed_trades")).collect();
+        assert!(pages.len() > 5, "{} pages", pages.len());
+        for (number, page) in pages.iter().enumerate().skip(1) {
+            let read = if bound == "$gte" { 5 * number - 1 } else { all.len() - 5 * number };
+            let begins = page.get_document("filter").unwrap().get_document("time").unwrap().get_i64(bound).unwrap();
+            assert_eq!(begins.cast_unsigned(), all[read].time.0, "page {number}: {page}");
+        }
+    }
+}
+
+#[test]
+fn a_question_that_takes_too_long_is_given_up() {
+    let databases = Databases::new();
+    let mut config = databases.config(&databases.make());
+    Stores::open(&config).fill(&slow_feed(Profile::Flow, 1, 100));
+    config.question_timeout = Duration::ZERO;
+    let history = MongoHistory::open(&config, None).unwrap();
+    let refused = [
+        history.trades(&newest(9)).unwrap_err(),
+        history.leaderboard(Scope::Symbol(SymbolId(0)), Interval::Ever.bucket(UnixNanos(0))).unwrap_err(),
+        RetiredHistory::fills_of_order(&history, OrderId(1)).unwrap_err(),
+    ];
+    for refused in refused {
+        assert!(refused.to_string().contains("ask for a shorter time"), "{refused}");
+    }
+}
+
+/// It took too long, and the next one may be a smaller one.
+#[test]
+fn a_question_without_an_answer_fails_alone() {
+    let databases = Databases::new();
+    let mut config = databases.config(&databases.make());
+    Stores::open(&config).fill(&slow_feed(Profile::Flow, 1, 100));
+    config.command_timeout = Duration::from_millis(500);
+    let history = MongoHistory::open(&config, None).unwrap();
+    databases.proxy.hold(Some(("find", "completed_trades")));
+    let silent = history.trades(&newest(9)).unwrap_err().to_string();
+    assert!(silent.contains("did not answer within 0.5 s"), "{silent}");
+    history.leaderboard(Scope::Symbol(SymbolId(0)), Interval::Ever.bucket(UnixNanos(0))).unwrap();
+    databases.proxy.hold(None);
+    history.trades(&newest(9)).unwrap();
 }
 
 #[test]

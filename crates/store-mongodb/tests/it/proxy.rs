@@ -2,13 +2,16 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use mongodb::bson::raw::RawDocument;
 use mongodb::bson::{Bson, Document, doc, rawdoc};
 
 const HEADER_BYTES: usize = 16;
 const OP_MSG: i32 = 2013;
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What happens to a write when the count of writes has run out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,26 +24,66 @@ pub(crate) enum Failure {
     CutAfterwards,
     /// It is done, and there is no answer.
     Silent,
+    /// It is not done, and the answer is that there are other documents in the way.
+    Vanished,
+    /// The server gets it and is to be killed; neither this one is answered nor any after it.
+    Killed,
 }
 
 #[derive(Debug, Default)]
 struct Plan {
     failure: Option<(u64, Failure)>,
+    /// Who kills the server.
+    killer: Option<Sender<()>>,
+    /// Such commands, of this collection, do not arrive.
+    held: Option<(&'static str, &'static str)>,
+    /// How many do not at present.
+    waiting: u64,
+    /// Commands that were sent.
+    heard: Option<Vec<Document>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    plan: Mutex<Plan>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of a message, and waits as long as it is held.
+    fn hear(&self, message: &[u8]) {
+        let Some(command) = command_of(message) else { return };
+        let mut plan = self.plan();
+        if let Some(heard) = &mut plan.heard {
+            heard.push(Document::from_reader(body(message)).unwrap());
+        }
+        let is_held = |plan: &mut Plan| plan.held.is_some_and(|(name, of)| command == (name.into(), of.into()));
+        if is_held(&mut plan) {
+            plan.waiting += 1;
+            self.changed.notify_all();
+            plan = self.changed.wait_while(plan, is_held).unwrap_or_else(PoisonError::into_inner);
+            plan.waiting -= 1;
+        }
+    }
 }
 
 /// Accepts connections and passes on what is said, one message after the other.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     address: SocketAddr,
-    plan: Arc<Mutex<Plan>>,
+    shared: Arc<Shared>,
 }
 
 impl Proxy {
     pub(crate) fn new(server: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
-        let plan: Arc<Mutex<Plan>> = Arc::default();
-        let shared = Arc::clone(&plan);
+        let of_all: Arc<Shared> = Arc::default();
+        let shared = Arc::clone(&of_all);
         // Ends with the process.
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -48,11 +91,11 @@ impl Proxy {
                     drop(client.shutdown(Shutdown::Both));
                     continue;
                 };
-                let plan = Arc::clone(&shared);
-                std::thread::spawn(move || converse(client, server, &plan));
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || converse(client, server, &shared));
             }
         });
-        Self { address, plan }
+        Self { address, shared: of_all }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -61,17 +104,47 @@ impl Proxy {
 
     /// So many more writes go through, and then one fails; none: all go through.
     pub(crate) fn fail_after(&self, failure: Option<(u64, Failure)>) {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner).failure = failure;
+        self.shared.plan().failure = failure;
+    }
+
+    /// So many more writes go through; the next one arrives at the server, and whoever waits here is to kill it.
+    pub(crate) fn kill_after(&self, writes: u64) -> Receiver<()> {
+        let (sender, killer) = channel();
+        let mut plan = self.shared.plan();
+        plan.failure = Some((writes, Failure::Killed));
+        plan.killer = Some(sender);
+        killer
+    }
+
+    /// Such commands, of this collection, do not arrive until they are let go (none).
+    pub(crate) fn hold(&self, held: Option<(&'static str, &'static str)>) {
+        self.shared.plan().held = held;
+        self.shared.changed.notify_all();
+    }
+
+    /// Waits until a command is held.
+    pub(crate) fn until_held(&self) {
+        let none = |plan: &mut Plan| plan.waiting == 0;
+        let waited = self.shared.changed.wait_timeout_while(self.shared.plan(), PATIENCE, none);
+        assert!(!waited.unwrap_or_else(PoisonError::into_inner).1.timed_out(), "nobody sends such a command");
+    }
+
+    /// The commands that were sent while something was done.
+    pub(crate) fn hear(&self, act: impl FnOnce()) -> Vec<Document> {
+        self.shared.plan().heard = Some(Vec::new());
+        act();
+        self.shared.plan().heard.take().unwrap_or_default()
     }
 }
 
 /// Until either side goes.
-fn converse(mut client: TcpStream, mut server: TcpStream, plan: &Mutex<Plan>) -> Option<()> {
+fn converse(mut client: TcpStream, mut server: TcpStream, shared: &Shared) -> Option<()> {
     client.set_nodelay(true).ok()?;
     server.set_nodelay(true).ok()?;
     loop {
         let message = read_message(&mut client)?;
-        let failure = if is_write(&message) { next_failure(plan) } else { None };
+        shared.hear(&message);
+        let failure = if is_write(&message) { next_failure(shared) } else { None };
         if failure == Some(Failure::Refused) {
             client.write_all(&refusal(&message)).ok()?;
             continue;
@@ -82,25 +155,34 @@ fn converse(mut client: TcpStream, mut server: TcpStream, plan: &Mutex<Plan>) ->
             client.write_all(&with_errors(&read_message(&mut server)?, &refused)).ok()?;
             continue;
         }
+        if failure == Some(Failure::Vanished) {
+            client.write_all(&all_in_the_way(&message)).ok()?;
+            continue;
+        }
         server.write_all(&message).ok()?;
+        if failure == Some(Failure::Killed)
+            && let Some(killer) = shared.plan().killer.take()
+        {
+            killer.send(()).ok()?;
+        }
         let answer = read_message(&mut server)?;
         match failure {
-            Some(Failure::CutAfterwards) => return None,
+            Some(Failure::CutAfterwards | Failure::Killed) => return None,
             Some(Failure::Silent) => {}
-            Some(Failure::Refused | Failure::Throttled) | None => client.write_all(&answer).ok()?,
+            Some(Failure::Refused | Failure::Throttled | Failure::Vanished) | None => client.write_all(&answer).ok()?,
         }
     }
 }
 
-fn next_failure(plan: &Mutex<Plan>) -> Option<Failure> {
-    let mut plan = plan.lock().unwrap_or_else(PoisonError::into_inner);
+fn next_failure(shared: &Shared) -> Option<Failure> {
+    let mut plan = shared.plan();
     let (left, failure) = plan.failure.as_mut()?;
     if *left > 0 {
         *left -= 1;
         return None;
     }
     let failure = *failure;
-    if failure != Failure::Refused {
+    if !matches!(failure, Failure::Refused | Failure::Killed) {
         plan.failure = None;
     }
     Some(failure)
@@ -119,14 +201,19 @@ fn word(message: &[u8], at: usize) -> i32 {
     i32::from_le_bytes(message[at..at + 4].try_into().unwrap())
 }
 
-/// Whether a message is a command that writes documents.
-fn is_write(message: &[u8]) -> bool {
+/// The name of a command, and the collection that it is about, if any.
+fn command_of(message: &[u8]) -> Option<(String, String)> {
     if word(message, 12) != OP_MSG {
-        return false;
+        return None;
     }
     let command = RawDocument::from_bytes(body(message)).unwrap();
-    let name = command.iter().next().unwrap().unwrap().0;
-    ["insert", "update", "delete"].contains(&name.as_str())
+    let (name, of) = command.iter().next().unwrap().unwrap();
+    Some((name.as_str().to_owned(), of.as_str().unwrap_or_default().to_owned()))
+}
+
+/// Whether a message is a command that writes documents.
+fn is_write(message: &[u8]) -> bool {
+    command_of(message).is_some_and(|(name, _)| ["insert", "update", "delete"].contains(&name.as_str()))
 }
 
 /// What a message says, after its flags and the kind of the first section.
@@ -160,6 +247,19 @@ fn halve(message: &[u8]) -> (Vec<u8>, Vec<usize>) {
     let kept: Vec<Bson> = all.iter().step_by(2).cloned().collect();
     command.insert(list, kept);
     (message_of(word(message, 4), 0, &command.to_vec().unwrap()), refused)
+}
+
+/// The answer that none of its documents were written, for there are others.
+fn all_in_the_way(message: &[u8]) -> Vec<u8> {
+    let command = Document::from_reader(body(message)).unwrap();
+    let count = ["documents", "updates"].iter().find_map(|list| command.get_array(list).ok()).unwrap().len();
+    let error = |place| doc! { "index": i32::try_from(place).unwrap(), "code": 11_000, "errmsg": "duplicate key" };
+    let errors: Vec<Bson> = (0..count).map(|place| Bson::from(error(place))).collect();
+    message_of(
+        1,
+        word(message, 4),
+        &doc! { "ok": 1.0, "n": 0, "nModified": 0, "writeErrors": errors }.to_vec().unwrap(),
+    )
 }
 
 /// An answer that says in addition that these documents were not written.

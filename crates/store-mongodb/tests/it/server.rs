@@ -1,20 +1,27 @@
 //! A server in trouble: a clear word, another attempt, nothing skipped, nothing twice.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use archive_cluster::server::{Kind, Server};
-use mongodb::bson::doc;
-use projector::batch::Stream;
+use domain::ids::Checkpoint;
+use domain::units::Seq;
+use mongodb::bson::{Document, doc};
+use projector::archive::{ArchiveHistory as _, AuditQuery};
+use projector::batch::{Rows, Stream};
 use projector::block::CommittedBlock;
 use projector::conformance;
-use projector::store::{Divergence, Outcome, Store as _};
+use projector::history::{Selection, TimeRange};
+use projector::store::{Divergence, Outcome, ReadStream as _, Store as _, StoreError, StoredRow};
 use sim::commands::{Profile, generate, sequenced};
 use store_mongodb::config::MongoConfig;
+use store_mongodb::history::MongoHistory;
+use store_mongodb::migrate::migrate;
 use store_mongodb::store::MongoStore;
 
 use crate::feed::{feed, feed_of};
 use crate::proxy::Failure;
-use crate::subject::{Databases, Stores};
+use crate::subject::{Databases, STREAMS, Stores};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -139,6 +146,176 @@ fn a_url_says_what_is_wrong_with_it() {
     assert!(says("postgres://here/x").contains("not a URL of a MongoDB database"));
     assert!(says("mongodb://127.0.0.1:1").contains("it names no database"));
     assert!(says("mongodb+srv://cluster.example.org/x").contains("list the hosts"));
+    // Whoever can put itself between would be sent the password.
+    for option in ["tlsInsecure=true", "tlsAllowInvalidCertificates=true"] {
+        let words = says(&format!("mongodb://127.0.0.1:1,db.example.org/x?tls=true&{option}"));
+        assert!(words.contains("certificates are always checked"), "{words}");
+    }
+    for url in [
+        "mongodb://127.0.0.1:1,localhost:2/x?tls=true&tlsInsecure=true",
+        "mongodb://db.example.org/x?tls=true&tlsInsecure=false",
+    ] {
+        assert!(MongoConfig::new(url, None).is_ok(), "{url}");
+    }
     let place = MongoConfig::new("mongodb://me:secret@127.0.0.1:1,127.0.0.1:2/x?replicaSet=rs", None).unwrap().place();
     assert_eq!(place, "127.0.0.1:1,127.0.0.1:2/x");
+}
+
+/// What the server goes on with after the client has given up would be done to rows that others have written since.
+#[test]
+fn every_command_says_how_long_it_may_take() {
+    let databases = Databases::new();
+    let config = databases.config(&databases.make());
+    let (blocks, state) = feed(Profile::Flow, 1, 100);
+    let end = blocks.len();
+    let to = conformance::batch(Stream::Audit, &blocks, 0, end).to;
+    let mut earlier = state;
+    earlier.seq = Seq(0);
+    let origin = Checkpoint { seq: Seq(0), ..to };
+    let heard = databases.proxy.hear(|| {
+        let mut stores = Stores::open(&config);
+        stores.fill(&blocks);
+        stores.everything();
+        let history = MongoHistory::open(&config, None).unwrap();
+        let audit = AuditQuery {
+            user: None,
+            action: None,
+            selection: Selection { first: None, time: TimeRange::default(), limit: 10 },
+        };
+        history.audit(&audit).unwrap();
+        for stream in STREAMS {
+            store_mongodb::rewind::rewind(&config, stream, &origin, &earlier).unwrap();
+        }
+    });
+    let of_the_driver = ["hello", "isMaster", "ismaster", "ping", "endSessions"];
+    let ours = heard.iter().filter(|command| !of_the_driver.contains(&command.keys().next().unwrap().as_str()));
+    let limit =
+        |document: &Document, name: &str| document.get_i64(name).map_err(|error| format!("{error}: {document}"));
+    let mut names = BTreeSet::new();
+    for command in ours {
+        let name = command.keys().next().unwrap();
+        let replicated = command.get_document("writeConcern").map_or(0, |concern| limit(concern, "wtimeout").unwrap());
+        let all = Duration::from_millis((limit(command, "maxTimeMS").unwrap() + replicated).cast_unsigned());
+        assert!(all < config.command_timeout || name == "createIndexes", "{command}");
+        names.insert(name.as_str());
+    }
+    for name in ["find", "insert", "update", "delete", "create", "createIndexes", "listIndexes"] {
+        assert!(names.contains(name), "{name} was not sent: {names:?}");
+    }
+}
+
+#[test]
+fn an_index_that_takes_long_is_waited_for() {
+    let databases = Databases::new();
+    let mut config = databases.config(&databases.make());
+    config.command_timeout = Duration::from_secs(1);
+    databases.proxy.hold(Some(("createIndexes", "completed_trades")));
+    let mut store = MongoStore::open(config.clone(), Stream::Trades).unwrap();
+    std::thread::scope(|scope| {
+        let migrating = scope.spawn(|| migrate(&config));
+        databases.proxy.until_held();
+        // Twice as long as any other command may take.
+        for _ in 0..2 {
+            assert!(matches!(store.checkpoint(Stream::Trades), Err(StoreError::Retry(_))));
+            let trouble = store.trouble().unwrap();
+            assert!(trouble.contains("index (symbol_id, trade_id) of completed_trades is being built"), "{trouble}");
+        }
+        databases.proxy.hold(None);
+        migrating.join().unwrap().unwrap();
+    });
+    let deadline = Instant::now() + PATIENCE;
+    while store.checkpoint(Stream::Trades) != Ok(None) {
+        assert!(Instant::now() < deadline, "{:?}", store.trouble());
+    }
+}
+
+/// The server deletes what has expired while a batch is written again.
+#[test]
+fn what_has_expired_meanwhile_is_written_again() {
+    let databases = Databases::new();
+    let name = databases.make();
+    let blocks = blocks();
+    let mut stores = Stores::open(&databases.config(&name));
+    let reference = conformance::batch(Stream::Reference, &blocks, 0, blocks.len());
+    assert_eq!(stores.of(Stream::Reference).commit(&reference), Outcome::Committed);
+    let stream = Stream::MarketSnapshots;
+    databases.proxy.fail_after(Some((0, Failure::Vanished)));
+    let batch = conformance::batch(stream, &blocks, 0, blocks.len());
+    let outcome = stores.of(stream).commit(&batch);
+    assert!(matches!(outcome, Outcome::Retry(_)), "{outcome:?}");
+    assert_eq!(stores.of(stream).trouble(), None, "nobody needs to mend this");
+    assert_eq!(stores.of(stream).commit(&batch), Outcome::Committed);
+}
+
+/// A start with other settings after a commit that was interrupted.
+#[test]
+fn what_was_cut_by_other_settings_is_written_over() {
+    let databases = Databases::new();
+    let name = databases.make();
+    let blocks = blocks();
+    let config = databases.config(&name);
+    let mut stores = Stores::open(&config);
+    let half = blocks.len() / 2;
+    stores.fill(&blocks[..half]);
+    let stream = Stream::MarketSnapshots;
+    databases.proxy.fail_after(Some((1, Failure::Refused)));
+    let before = conformance::batch(stream, &blocks, half, blocks.len());
+    assert!(matches!(stores.of(stream).commit(&before), Outcome::Retry(_)));
+    databases.proxy.fail_after(None);
+    let mut after = before.clone();
+    let Rows::MarketSnapshots(rows) = &mut after.rows else { panic!("other rows") };
+    for row in rows.iter_mut() {
+        row.bids.truncate(1);
+        row.asks.truncate(1);
+    }
+    let expected = rows.clone();
+    assert_ne!(after, before, "some have more levels");
+    assert_eq!(stores.of(stream).commit(&after), Outcome::Committed);
+    let mut found = Vec::new();
+    stores.of(stream).read_stream(stream, &mut |row| found.push(row)).unwrap();
+    for row in expected {
+        assert!(found.contains(&StoredRow::MarketSnapshot(row.clone())), "{row:?}");
+    }
+    // What the numbers of an archive mean is no setting.
+    let stream = Stream::Reference;
+    let reference = conformance::batch(stream, &blocks, 0, half);
+    let Rows::Reference(rows) = &reference.rows else { panic!("other rows") };
+    let (asset, seq) = (rows.assets[0].asset.id, rows.assets[0].last_seq.0.cast_signed());
+    let forged = doc! { "q": { "asset_id": i64::from(asset.0), "seq": seq }, "u": { "$set": { "scale": 17_i64 } } };
+    databases.command(&name, doc! { "update": "assets", "updates": [forged] });
+    databases
+        .command(&name, doc! { "delete": "checkpoints", "deletes": [{ "q": { "_id": "reference" }, "limit": 1 }] });
+    let outcome = stores.of(stream).commit(&reference);
+    assert!(matches!(&outcome, Outcome::Diverged(Divergence::Row(id)) if id.starts_with("assets")), "{outcome:?}");
+}
+
+/// Rows of a commit that was interrupted are there, and say that they are later.
+#[test]
+fn a_stream_is_read_as_it_is() {
+    let databases = Databases::new();
+    let name = databases.make();
+    let blocks = blocks();
+    let mut stores = Stores::open(&databases.config(&name));
+    let (half, end) = (blocks.len() / 2, blocks.len());
+    stores.fill(&blocks[..half]);
+    let at_half = conformance::batch(Stream::Audit, &blocks, 0, half).to;
+    for stream in [Stream::Klines, Stream::Audit] {
+        databases.proxy.fail_after(Some((1, Failure::Refused)));
+        let rest = conformance::batch(stream, &blocks, half, end);
+        assert!(matches!(stores.of(stream).commit(&rest), Outcome::Retry(_)));
+        databases.proxy.fail_after(None);
+        let (mut later, mut count) = (0, 0);
+        let checkpoint = stores.of(stream).read_stream(stream, &mut |row| {
+            count += 1;
+            let seq = match row {
+                StoredRow::Kline(row) => row.last_seq,
+                StoredRow::Audit(row) => row.seq,
+                other => panic!("{other:?}"),
+            };
+            later += u32::from(seq > at_half.seq);
+        });
+        assert_eq!(checkpoint, Ok(Some(at_half)), "from before the rows");
+        assert!(count > 0);
+        assert_eq!(later > 0, stream == Stream::Klines, "what is only added is complete through the checkpoint");
+    }
 }

@@ -124,6 +124,11 @@ impl Stores {
         &mut self.0[index]
     }
 
+    /// Each with its stream.
+    pub(crate) fn each(&mut self) -> impl Iterator<Item = (Stream, &mut MongoStore)> {
+        STREAMS.into_iter().zip(&mut self.0)
+    }
+
     /// Puts all blocks into all streams.
     pub(crate) fn fill(&mut self, blocks: &[CommittedBlock]) {
         for stream in STREAMS {

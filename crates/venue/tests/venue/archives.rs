@@ -207,7 +207,7 @@ pub(crate) fn trouble(client: &mut Client) -> Vec<String> {
 #[test]
 fn a_server_that_dies_delays_only_itself() {
     let (server, desk) = with_server();
-    dies_and_delays_only_itself(server, &desk, 3, |server| count(server, "archive", "completed_trades"));
+    dies_and_delays_only_itself(server, &desk, 5, |server| count(server, "archive", "completed_trades"));
 }
 
 /// The server of an archive is killed so many times, and in the end the venue with it; `stored` counts the trades that it has.
