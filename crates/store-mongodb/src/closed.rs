@@ -149,9 +149,9 @@ impl Reader<'_> {
             }
             if let Some(last) = rows.last() {
                 if newest_first {
-                    to = Some(last.trade.0 + 1)
+                    to = Some(last.trade.0 + 1);
                 } else {
-                    from = last.trade.0
+                    from = last.trade.0;
                 }
                 go_on(&mut time, last.time, newest_first);
             }
