@@ -96,9 +96,9 @@ struct Nearest {
 }
 
 impl Nearing {
-    /// Whether a follower was nearer once, or has not come nearer for a while. One that is not has to take in what was before it joined:
-    /// the logs keep nothing more for it.
-    fn falls_behind(&mut self, name: &str, behind: u64, now: Instant) -> bool {
+    /// Whether a follower is too far behind: by more than `most` since it was nearest, or by more than `most` and not on its way. One that
+    /// has to take in what was before it joined comes nearer: the logs keep nothing more for it.
+    fn falls_behind(&mut self, name: &str, behind: u64, most: u64, now: Instant) -> bool {
         let Some(nearest) = self.followers.get_mut(name) else {
             self.followers.insert(name.to_owned(), Nearest { behind, since: now });
             return false;
@@ -106,7 +106,7 @@ impl Nearing {
         if behind < nearest.behind {
             *nearest = Nearest { behind, since: now };
         }
-        now - nearest.since > NEARING
+        behind > most && (behind - nearest.behind > most || now - nearest.since > NEARING)
     }
 }
 
@@ -176,7 +176,7 @@ impl Maintainer {
         for follower in self.watch.followers.all() {
             let kept_after = follower.reached().max(self.watch.logs_complete_after);
             let behind = written.0.saturating_sub(kept_after.0);
-            is_behind |= self.nearing.falls_behind(&follower.name, behind, now) && behind > self.watch.follower_lag_max;
+            is_behind |= self.nearing.falls_behind(&follower.name, behind, self.watch.follower_lag_max, now);
         }
         self.watch.admission.set_follower_behind(is_behind);
     }

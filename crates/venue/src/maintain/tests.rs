@@ -191,13 +191,15 @@ fn a_follower_that_joins_late_is_not_one_that_falls_behind() {
     let mut nearing = Nearing::default();
     // It has far to go, and comes nearer.
     for minute in 0..60 {
-        assert!(!nearing.falls_behind("late", 1_000_000 - minute, after(60 * minute)), "minute {minute}");
+        assert!(!nearing.falls_behind("late", 1_000_000 - minute, 1_000, after(60 * minute)), "minute {minute}");
     }
     // It stands still.
-    assert!(!nearing.falls_behind("late", 1_000_000, after(60 * 60 - 1)));
-    assert!(nearing.falls_behind("late", 1_000_000, after(60 * 60 + 1)));
-    // One that was level falls behind at once, however fast it comes nearer afterwards.
-    assert!(!nearing.falls_behind("level", 0, after(0)));
-    assert!(nearing.falls_behind("level", 5_000, after(600)));
-    assert!(nearing.falls_behind("level", 4_000, after(601)));
+    assert!(!nearing.falls_behind("late", 1_000_000, 1_000, after(60 * 60 - 1)));
+    assert!(nearing.falls_behind("late", 1_000_000, 1_000, after(60 * 60 + 1)));
+    // It comes near, and falls behind at once: then it is waited for until it is near again.
+    assert!(!nearing.falls_behind("late", 900, 1_000, after(7_200)));
+    assert!(!nearing.falls_behind("late", 1_000, 1_000, after(7_300)));
+    assert!(nearing.falls_behind("late", 1_901, 1_000, after(7_201)));
+    assert!(nearing.falls_behind("late", 1_001, 1_000, after(7_300)));
+    assert!(!nearing.falls_behind("late", 999, 1_000, after(7_300)));
 }
