@@ -82,6 +82,9 @@ fn boards_equal_sql(market: &Market, venue: &mut Running, hot: Sql<'_>, committe
                 next = board["nextRank"].as_u64();
             }
             assert_eq!(found, expected, "{scope} by {by}");
+            // The last rank that can be asked for.
+            let board = client.get("/v1/leaderboards", &format!("{scope}&by={by}&fromRank={}", u64::MAX)).unwrap();
+            assert!(board["rows"].as_array().unwrap().is_empty() && board["nextRank"].is_null(), "{board}");
             for (number, key) in market.traders.iter().enumerate() {
                 let mut trader = venue.client(key).unwrap();
                 let query = format!("{scope}&period=all&by={by}&limit=1&minSequence={committed}");

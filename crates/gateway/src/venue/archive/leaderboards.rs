@@ -56,7 +56,8 @@ pub(crate) async fn leaderboard(call: &Call<'_>) -> Result<Reply, Error> {
             let users = u64::try_from(board.len()).unwrap_or(u64::MAX);
             json.number("users", users);
             json.name("rows").array(|json| {
-                for (rank, row) in (first..).zip(board.from(by, first, limit)) {
+                // In this order: without a row the number is not counted on, which may be the last there is.
+                for (row, rank) in board.from(by, first, limit).zip(first..) {
                     write_row(json, rank, row, scale);
                 }
             });
