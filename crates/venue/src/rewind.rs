@@ -92,14 +92,21 @@ fn status(config: &Config) -> anyhow::Result<()> {
             println!("{name:18} ends at {} in epoch {}", report.tip.seq.0, report.tip.epoch.0);
         }
     }
+    let mut unknown = 0;
     for Member { name, streams, mut store, .. } in open_stores(config, Access::Read)? {
         for stream in streams {
-            match store.checkpoint(stream)? {
-                Some(at) => println!("{name}/{:<13} is at {} of epoch {}", stream.word(), at.seq.0, at.epoch.0),
-                None => println!("{name}/{:<13} is empty", stream.word()),
+            match store.checkpoint(stream) {
+                Ok(Some(at)) => println!("{name}/{:<13} is at {} of epoch {}", stream.word(), at.seq.0, at.epoch.0),
+                Ok(None) => println!("{name}/{:<13} is empty", stream.word()),
+                Err(error) => {
+                    let why = store.trouble().map_or_else(|| error.to_string(), str::to_owned);
+                    println!("{name}/{:<13} cannot be asked: {why}", stream.word());
+                    unknown += 1;
+                }
             }
         }
     }
+    anyhow::ensure!(unknown == 0, "{unknown} streams could not be asked");
     Ok(())
 }
 

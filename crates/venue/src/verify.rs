@@ -34,12 +34,14 @@ use journal::read::SegmentSource;
 use journal::segment::list_segments;
 use projector::batch::Stream;
 use projector::follower::{Source as _, SourceError};
+use projector::store::StoreError;
 use projector::words::Word as _;
 use sequencer::log::Progress;
 use sequencer::recovery::Places;
 use sequencer::snapshots::Snapshots;
 
 use crate::config::Config;
+use crate::followers::name_of;
 use crate::live;
 use crate::source::{Joined, Logs};
 use crate::stores::member::{self, Access, Member, Present, Role, open_present};
@@ -272,11 +274,18 @@ fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Sto
             let mut printed = Ok(());
             // Before and after the rows: a venue that runs meanwhile may change it.
             let (incoming, left) = around(store.as_mut(), stream)?;
-            let checkpoint = store.read_stream(stream, &mut |row| {
+            let read = store.read_stream(stream, &mut |row| {
                 if printed.is_ok() {
                     printed = printer.take(&row, &mut |print| rows.push(print));
                 }
-            })?;
+            });
+            let checkpoint = match read {
+                Err(StoreError::Fatal(why)) => {
+                    verdict.wrong(format_args!("{}: {why}", name_of(&name, stream)));
+                    continue;
+                }
+                read => read?,
+            };
             let printed = printed.and_then(|()| printer.end(&mut |print| rows.push(print)));
             printed.context("no room for what is compared; TMPDIR says where it goes")?;
             let since = around(store.as_mut(), stream)?;
