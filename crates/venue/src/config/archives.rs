@@ -69,7 +69,7 @@ impl Kind {
         let kind = self.word();
         format!(
             "the kind {kind}, which this program was built without: build it with \
-             `cargo build --release --features venue/{kind}`"
+             `cargo build --release --package venue --features {kind}`"
         )
     }
 }
