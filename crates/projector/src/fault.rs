@@ -14,6 +14,8 @@ pub enum Remedy {
     Retry(Duration),
     /// Another row under the same key.
     Conflict,
+    /// No repetition changes it: rows are gone or cannot be read.
+    Repair,
     /// No repetition changes it.
     None,
 }
@@ -30,7 +32,7 @@ impl<F: StoreFault> From<F> for Outcome {
         match fault.remedy() {
             Remedy::Retry(after) => Self::Retry(after),
             Remedy::Conflict => Self::Diverged(Divergence::Row(fault.to_string())),
-            Remedy::None => Self::Fatal(fault.to_string()),
+            Remedy::Repair | Remedy::None => Self::Fatal(fault.to_string()),
         }
     }
 }
@@ -40,7 +42,7 @@ impl<F: StoreFault> From<F> for StoreError {
     fn from(fault: F) -> Self {
         match fault.remedy() {
             Remedy::Retry(after) => Self::Retry(after),
-            Remedy::Conflict | Remedy::None => Self::Fatal(fault.to_string()),
+            Remedy::Conflict | Remedy::Repair | Remedy::None => Self::Fatal(fault.to_string()),
         }
     }
 }
@@ -48,7 +50,10 @@ impl<F: StoreFault> From<F> for StoreError {
 /// What a reader is answered whose question failed for this reason.
 impl<F: StoreFault> From<F> for ReadError {
     fn from(fault: F) -> Self {
-        Self::Failed(fault.to_string())
+        match fault.remedy() {
+            Remedy::Repair => Self::Damaged(fault.to_string()),
+            Remedy::Retry(_) | Remedy::Conflict | Remedy::None => Self::Failed(fault.to_string()),
+        }
     }
 }
 

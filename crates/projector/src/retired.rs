@@ -49,13 +49,13 @@ impl GivenUp {
 
     /// Whether a place that reaches so far has it; absent: there is nothing.
     pub fn is_in(self, extent: Option<Extent>) -> bool {
-        let there = extent.map_or_else(Self::default, Self::of);
+        let there = Self::of(extent);
         self.max(there) == there
     }
 
-    /// As much as there is.
-    pub const fn of(extent: Extent) -> Self {
-        Self { last_seq: extent.last_seq, additions: extent.additions }
+    /// As much as there is; absent: nothing.
+    pub fn of(extent: Option<Extent>) -> Self {
+        extent.map_or_else(Self::default, |extent| Self { last_seq: extent.last_seq, additions: extent.additions })
     }
 }
 
@@ -155,7 +155,7 @@ impl<F: StoreFault> From<F> for RetireError {
         match fault.remedy() {
             Remedy::Retry(after) => Self::Retry(fault.to_string(), after),
             Remedy::Conflict => Self::Diverged(Divergence::Row(fault.to_string())),
-            Remedy::None => Self::Fatal(fault.to_string()),
+            Remedy::Repair | Remedy::None => Self::Fatal(fault.to_string()),
         }
     }
 }

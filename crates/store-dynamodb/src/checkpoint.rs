@@ -1,12 +1,8 @@
 //! How far each stream is: one item for each, replaced only where it still is what the writer has read.
-//!
-//! While a rewind deletes all documents of a stream, the item says so. Nobody takes what is left for the stream meanwhile, and nobody
-//! begins to write it anew: another branch would not be told from what is left.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use documents::checkpoint::{CHECKPOINTS, document, of};
-use domain::ids::{Checkpoint, Hash256, VenueId};
-use domain::units::{Epoch, Seq};
+use documents::checkpoint::{CHECKPOINTS, Noted, document, emptied};
+use domain::ids::{Checkpoint, VenueId};
 use projector::batch::Stream;
 use projector::words::Word as _;
 
@@ -14,28 +10,14 @@ use crate::fault::Fault;
 use crate::item::{Item, Key, decode, encode};
 use crate::session::{Condition, Put, Session};
 
-/// Of a stream that is being emptied.
-const EMPTIED: &str = "emptied";
-
 fn key(stream: Stream) -> Key {
     Key::plain(CHECKPOINTS, stream.word())
 }
 
-/// What is noted of a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Noted {
-    /// Where it is.
-    At(Checkpoint),
-    /// It is being emptied; whose it was.
-    Emptied(VenueId),
-}
-
 /// What is noted; absent: nothing was ever written, or it was emptied.
 pub(crate) async fn noted(session: &Session, stream: Stream) -> Result<Option<Noted>, Fault> {
-    let Some(found) = session.get(key(stream)).await? else { return Ok(None) };
-    let is_emptied = found.contains_key(EMPTIED);
-    let checkpoint = of(&decode(found)?)?;
-    Ok(Some(if is_emptied { Noted::Emptied(checkpoint.venue) } else { Noted::At(checkpoint) }))
+    let found = session.get(key(stream)).await?;
+    found.map(|found| Ok(documents::checkpoint::noted(&decode(found)?)?)).transpose()
 }
 
 /// Where a stream is.
@@ -54,11 +36,7 @@ pub(crate) async fn begin_emptying(
     stored: Option<&Checkpoint>,
     venue: VenueId,
 ) -> Result<(), Fault> {
-    // At no sequence where a stream can be, so that nobody who knows an earlier checkpoint finds it there.
-    let nowhere = Checkpoint { venue, epoch: Epoch(0), seq: Seq::ZERO, hash: Hash256::default() };
-    let mut item = encode(&key(stream), &document(stream, &nowhere));
-    item.insert(EMPTIED.to_owned(), AttributeValue::Bool(true));
-    replace(session, stream, stored, item).await
+    replace(session, stream, stored, encode(&key(stream), &emptied(stream, venue))).await
 }
 
 /// A stream that was being emptied has nothing any more.

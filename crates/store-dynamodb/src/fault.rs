@@ -98,7 +98,8 @@ impl StoreFault for Fault {
             Self::Overtaken | Self::TooLong(_) => Remedy::Retry(CONFLICT_RETRY),
             Self::Unknown(_) => Remedy::Retry(REFERENCE_RETRY),
             Self::Conflict(_) => Remedy::Conflict,
-            Self::Content(_) | Self::Missing(_) | Self::Stray(_) | Self::Misuse(_) => Remedy::None,
+            Self::Content(_) | Self::Missing(_) | Self::Stray(_) => Remedy::Repair,
+            Self::Misuse(_) => Remedy::None,
         }
     }
 }

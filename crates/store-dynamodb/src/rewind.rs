@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use documents::checkpoint::Noted;
 use documents::collection::{Collection, Kind};
 use documents::document::Document;
 use domain::ids::{Checkpoint, VenueId};
@@ -9,7 +10,6 @@ use domain::state::State;
 use domain::units::Seq;
 use projector::batch::Stream;
 
-use crate::checkpoint::Noted;
 use crate::config::DynamoConfig;
 use crate::fault::Fault;
 use crate::item::{Key, encode, string};

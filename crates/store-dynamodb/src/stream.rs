@@ -280,21 +280,8 @@ pub(crate) async fn packs(session: &Session, places: &[PackPlace], through: Seq)
 }
 
 /// The last number that a checkpoint covers, where the checkpoint says so: every command is audited.
-pub(crate) const fn last_number(collection: Collection, through: Seq) -> Option<u64> {
-    match collection {
-        Collection::AuditLogs => Some(through.0),
-        Collection::CompletedTrades
-        | Collection::Assets
-        | Collection::Symbols
-        | Collection::Klines
-        | Collection::HistoricalPositions
-        | Collection::MarketSnapshots
-        | Collection::Leaderboards
-        | Collection::Analytics
-        | Collection::ActiveUsers
-        | Collection::ClosedOrders
-        | Collection::ClosedOrderFills => None,
-    }
+pub(crate) fn last_number(collection: Collection, through: Seq) -> Option<u64> {
+    (collection == Collection::AuditLogs).then_some(through.0)
 }
 
 /// Whether the next item that is there after a place begins with a document that is not later. Several items are written at once, so those

@@ -1,9 +1,7 @@
 //! How far each stream is: one document for each, replaced only where it still is what the writer has read.
 
-use documents::checkpoint::{CHECKPOINTS, EMPTIED, document, emptied, is_emptied, of};
-use documents::document::Document;
-use domain::ids::{Checkpoint, Hash256};
-use domain::units::Seq;
+use documents::checkpoint::{CHECKPOINTS, EMPTIED, Noted, document, emptied};
+use domain::ids::{Checkpoint, VenueId};
 use mongodb::bson::raw::{CString, RawDocumentBuf};
 use mongodb::bson::rawdoc;
 use projector::batch::Stream;
@@ -13,28 +11,15 @@ use crate::encode::{decode, encode};
 use crate::fault::{DUPLICATE_KEY, Fault};
 use crate::session::{Replacement, Session};
 
-/// What is noted of a stream.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Noted {
-    /// It is at a checkpoint.
-    At(Checkpoint),
-    /// It was there, and its documents are being deleted.
-    Emptied(Checkpoint),
-}
-
-/// Where a stream is, whether or not it is of any use.
-pub(crate) async fn look(session: &Session, stream: Stream) -> Result<Option<Noted>, Fault> {
+/// What is noted; absent: nothing was ever written, or it was emptied.
+pub(crate) async fn noted(session: &Session, stream: Stream) -> Result<Option<Noted>, Fault> {
     let found = session.find_ids(CHECKPOINTS, [stream.word()].into_iter()).await?.pop();
-    let noted = |document: Document| {
-        let checkpoint = of(&document)?;
-        Ok(if is_emptied(&document) { Noted::Emptied(checkpoint) } else { Noted::At(checkpoint) })
-    };
-    found.map(|found| noted(decode(found)?)).transpose()
+    found.map(|found| Ok(documents::checkpoint::noted(&decode(found)?)?)).transpose()
 }
 
 /// Where a stream is. What is there of one that is being emptied is not to be read, nor to be added to.
 pub(crate) async fn read(session: &Session, stream: Stream) -> Result<Option<Checkpoint>, Fault> {
-    match look(session, stream).await? {
+    match noted(session, stream).await? {
         None => Ok(None),
         Some(Noted::At(checkpoint)) => Ok(Some(checkpoint)),
         Some(Noted::Emptied(_)) => Err(Fault::Emptied),
@@ -51,16 +36,14 @@ pub(crate) async fn set(
     put(session, stream, stored, encode(&document(stream, to))?).await
 }
 
-/// Notes that all documents of a stream are to go, unless somebody else has moved it. One that is nowhere gets a checkpoint from before
-/// the first command for that.
+/// Notes that a stream is being emptied, unless somebody has moved it.
 pub(crate) async fn begin_emptying(
     session: &Session,
     stream: Stream,
     stored: Option<&Checkpoint>,
-    fork: &Checkpoint,
+    venue: VenueId,
 ) -> Result<(), Fault> {
-    let origin = Checkpoint { seq: Seq::ZERO, hash: Hash256::default(), ..*fork };
-    put(session, stream, stored, encode(&emptied(stream, stored.unwrap_or(&origin)))?).await
+    put(session, stream, stored, encode(&emptied(stream, venue))?).await
 }
 
 async fn put(
@@ -72,10 +55,7 @@ async fn put(
     let written = match stored {
         None => session.insert(CHECKPOINTS, vec![replacement]).await?,
         Some(stored) => {
-            let mut query = encode(&document(stream, stored))?;
-            // Everything else that is noted of one that is being emptied is the same.
-            let emptied = CString::try_from(EMPTIED).map_err(|error| Fault::Misuse(error.to_string()))?;
-            query.append(emptied, rawdoc! { "$exists": false });
+            let query = encode(&document(stream, stored))?;
             session.replace(CHECKPOINTS, vec![Replacement { query, document: replacement, adds: false }]).await?
         }
     };

@@ -22,6 +22,7 @@ use crate::encode::{decode, encode};
 use crate::fault::{DUPLICATE_KEY, Fault};
 use crate::session::{Find, Replacement, Session};
 use crate::store::{Writer, read_units};
+use crate::stream::each_heads;
 use crate::write::add;
 
 /// Writes the closed orders of a database. It connects when it is first asked.
@@ -102,20 +103,17 @@ impl RetiredStore for MongoRetired {
 
 /// Deletes the documents of later commands. Ids are in the order of orders, not of commands, so each is looked at.
 async fn delete_later(session: &Session, collection: Collection, fork: Seq) -> Result<(), Fault> {
-    let name = collection.name();
-    let mut after = String::new();
-    loop {
-        let heads = session.heads(name, &after).await?;
+    each_heads(session, collection, async |heads| {
         let mut later = RawArrayBuf::new();
         for (id, _) in heads.iter().filter(|(_, seq)| *seq > fork) {
             later.push(id.as_str());
         }
         if !later.is_empty() {
-            session.delete(name, rawdoc! { "_id": { "$in": later } }).await?;
+            session.delete(collection.name(), rawdoc! { "_id": { "$in": later } }).await?;
         }
-        let Some((last, _)) = heads.into_iter().next_back() else { return Ok(()) };
-        after = last;
-    }
+        Ok(true)
+    })
+    .await
 }
 
 async fn add_all(session: &Session, collection: Collection, documents: &[Document]) -> Result<(), Fault> {

@@ -2,23 +2,24 @@
 
 use std::collections::HashMap;
 
+use documents::checkpoint::Noted;
 use documents::collection::{Collection, Kind};
 use documents::document::Document;
 use documents::rows::id_of_command;
-use domain::ids::Checkpoint;
+use domain::ids::{Checkpoint, VenueId};
 use domain::state::State;
 use domain::units::Seq;
 use mongodb::bson::rawdoc;
 use projector::batch::Stream;
 
-use crate::checkpoint::{self, Noted};
+use crate::checkpoint;
 use crate::config::MongoConfig;
 use crate::encode::encode;
 use crate::fault::Fault;
 use crate::link::Link;
 use crate::migrate::{self, Patience};
 use crate::session::{Replacement, Session};
-use crate::stream::each;
+use crate::stream::{each, each_heads};
 
 /// Takes a stream that is past `to` back to it: documents of later commands go, and those that later commands changed are written as they
 /// are in `state`, which is the engine's at that sequence. A derived stream is emptied, and made again from the logs: what its sums were at
@@ -41,7 +42,7 @@ pub fn rewind(config: &MongoConfig, stream: Stream, to: &Checkpoint, state: &Sta
             return empty(session, stream, to).await;
         }
         let Some(stored) = checkpoint::read(session, stream).await? else { return Ok(false) };
-        check_venue(&stored, to)?;
+        check_venue(stored.venue, to)?;
         let moves = stored.seq > to.seq;
         if moves {
             checkpoint::set(session, stream, Some(&stored), to).await?;
@@ -61,8 +62,8 @@ pub fn rewind(config: &MongoConfig, stream: Stream, to: &Checkpoint, state: &Sta
     })
 }
 
-fn check_venue(stored: &Checkpoint, to: &Checkpoint) -> Result<(), Fault> {
-    if stored.venue == to.venue {
+fn check_venue(stored: VenueId, to: &Checkpoint) -> Result<(), Fault> {
+    if stored == to.venue {
         return Ok(());
     }
     Err(Fault::Misuse("the database follows another journal: use an empty one".into()))
@@ -70,42 +71,44 @@ fn check_venue(stored: &Checkpoint, to: &Checkpoint) -> Result<(), Fault> {
 
 /// Empties a derived stream that is past the fork, that may have documents of another branch, or that an earlier call began to empty.
 async fn empty(session: &Session, stream: Stream, to: &Checkpoint) -> Result<bool, Fault> {
-    let (stored, has_begun) = match checkpoint::look(session, stream).await? {
-        None => (None, false),
-        Some(Noted::At(stored)) => (Some(stored), false),
-        Some(Noted::Emptied(stored)) => (Some(stored), true),
-    };
-    if let Some(stored) = &stored {
-        check_venue(stored, to)?;
-    }
-    if !has_begun {
-        let through = stored.map_or(Seq::ZERO, |stored| stored.seq);
-        if through <= to.seq && !has_later(session, stream, through).await? {
-            return Ok(false);
+    let stored = match checkpoint::noted(session, stream).await? {
+        Some(Noted::Emptied(venue)) => {
+            check_venue(venue, to)?;
+            return delete_everything(session, stream).await.map(|()| true);
         }
-        checkpoint::begin_emptying(session, stream, stored.as_ref(), to).await?;
+        Some(Noted::At(stored)) => {
+            check_venue(stored.venue, to)?;
+            Some(stored)
+        }
+        None => None,
+    };
+    let reached = stored.map_or(Seq::ZERO, |stored| stored.seq);
+    if reached <= to.seq && !has_later(session, stream, reached).await? {
+        return Ok(false);
     }
+    checkpoint::begin_emptying(session, stream, stored.as_ref(), to.venue).await?;
+    delete_everything(session, stream).await?;
+    Ok(true)
+}
+
+async fn delete_everything(session: &Session, stream: Stream) -> Result<(), Fault> {
     for collection in Collection::of(stream) {
         delete_range(session, *collection, "").await?;
     }
-    checkpoint::end_emptying(session, stream).await?;
-    Ok(true)
+    checkpoint::end_emptying(session, stream).await
 }
 
 /// Whether any document of a stream is later than this.
 async fn has_later(session: &Session, stream: Stream, through: Seq) -> Result<bool, Fault> {
+    let mut found = false;
     for collection in Collection::of(stream) {
-        let mut after = String::new();
-        loop {
-            let heads = session.heads(collection.name(), &after).await?;
-            if heads.iter().any(|(_, seq)| *seq > through) {
-                return Ok(true);
-            }
-            let Some((last, _)) = heads.into_iter().next_back() else { break };
-            after = last;
-        }
+        each_heads(session, *collection, async |heads| {
+            found |= heads.iter().any(|(_, seq)| *seq > through);
+            Ok(!found)
+        })
+        .await?;
     }
-    Ok(false)
+    Ok(found)
 }
 
 /// The ids of what streams add begin with the sequence.

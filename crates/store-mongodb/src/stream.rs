@@ -131,3 +131,20 @@ async fn each_from(
         }
     }
 }
+
+/// Visits id and sequence of the documents of a collection by id, a page at a time, until there are no more or the visitor has enough.
+pub(crate) async fn each_heads(
+    session: &Session,
+    collection: Collection,
+    mut visit: impl AsyncFnMut(&[(String, Seq)]) -> Result<bool, Fault>,
+) -> Result<(), Fault> {
+    let mut after = String::new();
+    loop {
+        let mut heads = session.heads(collection.name(), &after).await?;
+        if !visit(&heads).await? {
+            return Ok(());
+        }
+        let Some((last, _)) = heads.pop() else { return Ok(()) };
+        after = last;
+    }
+}

@@ -69,7 +69,8 @@ impl StoreFault for Fault {
             Self::Overtaken => Remedy::Retry(CONFLICT_RETRY),
             Self::UnknownAsset(_) | Self::UnknownSymbol(_) => Remedy::Retry(REFERENCE_RETRY),
             Self::NotOlder(_) => Remedy::Conflict,
-            Self::Content(_) | Self::Missing(_) | Self::Misuse(_) => Remedy::None,
+            Self::Content(_) | Self::Missing(_) => Remedy::Repair,
+            Self::Misuse(_) => Remedy::None,
         }
     }
 }

@@ -114,7 +114,7 @@ pub enum Stays {
     Open(OrderId),
     /// It has rows of a symbol that the shard does not own: they moved away, or are to be this shard's.
     NotOwned(SymbolId),
-    /// A later start of the venue has written to the database.
+    /// A later start of the venue has the database.
     Fenced(Epoch),
     /// The database is before where it was when it was looked at, or the rows are others now.
     Changed,
@@ -131,7 +131,7 @@ impl fmt::Display for Stays {
             Self::NotOwned(symbol) => {
                 write!(f, "it has rows of symbol {}, which moves here or has moved away", symbol.0)
             }
-            Self::Fenced(epoch) => write!(f, "the database was written to by a later start, with epoch {}", epoch.0),
+            Self::Fenced(epoch) => write!(f, "a later start of the venue has the database, with epoch {}", epoch.0),
             Self::Changed => f.write_str("its rows are not those that were copied: they are copied again"),
             Self::Busy => f.write_str("somebody reads the tables, and is not held up"),
             Self::Gone => f.write_str("it is gone"),
@@ -336,10 +336,22 @@ async fn given_up(client: &Client) -> Result<GivenUp, Fault> {
     Ok(GivenUp { last_seq: Seq(long(0)), additions: long(1) })
 }
 
+/// Says that this start of the venue may drop ranges, unless a later one has; which one may. Inside a transaction it stays so to its end.
+async fn claim(client: &Client, epoch: Epoch) -> Result<Epoch, Fault> {
+    let claim = "INSERT INTO retirer AS r (epoch) VALUES ($1)
+        ON CONFLICT (single) DO UPDATE SET epoch = greatest(r.epoch, EXCLUDED.epoch) RETURNING epoch";
+    Ok(Epoch(client.query_one(claim, &[&int(epoch.0)]).await?.get::<_, i64>(0).cast_unsigned()))
+}
+
 impl PostgresStore {
-    /// What the database has given up.
-    pub fn given_up(&mut self) -> Result<GivenUp, StoreError> {
-        let found = self.link().and_then(|link| link.run(async |session| given_up(&session.client).await));
+    /// What the database has given up: no start of the venue before this one drops any range from now on.
+    pub fn given_up(&mut self, epoch: Epoch) -> Result<GivenUp, StoreError> {
+        let found = self.link().and_then(|link| {
+            link.run(async |session| {
+                claim(&session.client, epoch).await?;
+                given_up(&session.client).await
+            })
+        });
         Ok(self.conclude(found)?)
     }
 }

@@ -76,7 +76,8 @@ pub fn rewind(
             let shards = i32::try_from(state.shards.shards.len()).unwrap_or(i32::MAX);
             session.client.execute("DELETE FROM shard WHERE shard_id >= $1", &[&shards]).await?;
         }
-        session.client.batch_execute("COMMIT").await?;
+        // The journal may be one that does not know of the last starts.
+        session.client.batch_execute("DELETE FROM retirer; COMMIT").await?;
         Ok(moved)
     })
 }

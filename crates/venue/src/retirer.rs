@@ -275,21 +275,19 @@ impl Retirer {
         if let Some(why) = awaited(&self.shared, shard.name, contents.last_seq) {
             return Ok(Fate::Held(why));
         }
-        let copied = match closed.copied.filter(|(when, _)| when.elapsed() <= COPIED_FOR) {
-            Some((_, copied)) => copied,
-            None => match shard.retirer.copy(&contents, self.place.store.as_mut(), &self.shared.stop)? {
-                Copied::Whole => {
-                    let copied = self.place.reached()?.map_or_else(GivenUp::default, GivenUp::of);
-                    closed.copied = Some((Instant::now(), copied));
-                    copied
-                }
+        if closed.copied.is_none_or(|(when, _)| when.elapsed() > COPIED_FOR) {
+            closed.copied = None;
+            match shard.retirer.copy(&contents, self.place.store.as_mut(), &self.shared.stop)? {
+                Copied::Whole => {}
                 Copied::Stopped => return Ok(Fate::Stopped),
                 Copied::Changed => return Ok(closed.stays(Stays::Changed)),
-            },
-        };
+            }
+        }
         // A read that no longer finds them in the shard knows where they are. What was copied may have been taken back since.
+        let there = self.place.reached()?;
+        let (_, copied) = *closed.copied.get_or_insert_with(|| (Instant::now(), GivenUp::of(there)));
         let gone = GivenUp { last_seq: contents.last_seq, ..copied };
-        if !gone.is_in(self.place.reached()?) {
+        if !gone.is_in(there) {
             return Ok(closed.stays(Stays::Changed));
         }
         match shard.retirer.drop_range(&contents, gone.additions, self.writer)? {

@@ -167,11 +167,11 @@ fn rewind(config: &Config, most: Seq) -> anyhow::Result<()> {
 
 /// Refuses a fork that a store cannot go back to: before it, the store has had another history.
 fn check_branches(logs: &Logs, end: Seq, fork: Seq, stores: &mut [Member]) -> anyhow::Result<()> {
+    let mut source = Joined::new(logs.clone(), Arc::new(Progress::new(end)));
     for Member { name, streams, store, .. } in stores {
         for stream in streams.iter() {
             // What is not reached is told when it is not taken back.
             let Ok(Some(stored)) = store.checkpoint(*stream) else { continue };
-            let mut source = Joined::new(logs.clone(), Arc::new(Progress::new(end)));
             let is_other = matches!(source.seek(&stored), Err(SourceError::Diverged(_)));
             anyhow::ensure!(
                 stored.seq > fork || !is_other,
@@ -187,8 +187,8 @@ fn check_branches(logs: &Logs, end: Seq, fork: Seq, stores: &mut [Member]) -> an
     Ok(())
 }
 
-/// The end of the last journal block up to a sequence that the audit log has as well: audit records carry the hash of their block. Without any,
-/// nothing is known to be common.
+/// The end of the last journal block up to a sequence that the audit log has as well: audit records carry the hash of their block.
+/// Without any, nothing is known to be common.
 fn last_common(logs: &Logs, end: Seq, stores: &mut [Member]) -> anyhow::Result<Seq> {
     let mut audited: Vec<(Seq, Hash256)> = Vec::new();
     for member in stores.iter_mut().filter(|member| member.streams.contains(&Stream::Audit)) {

@@ -15,7 +15,7 @@ use anyhow::Context;
 use domain::ids::{Checkpoint, ShardId, VenueId};
 use domain::shard_map::ShardMap;
 use domain::text::ShardName;
-use domain::units::Seq;
+use domain::units::{Epoch, Seq};
 use projector::archive::ArchiveHistory;
 use projector::batch::Stream;
 use projector::follower::{Source, SourceError};
@@ -232,24 +232,31 @@ impl Stores {
         Ok(())
     }
 
-    /// Refuses closed orders of another venue in the archive, and an archive that lacks some that the shards gave up. What cannot be asked
-    /// now is the affair of whoever reads it. How far those in the archive go: the journal must not end before.
-    pub(crate) fn check_retired(&mut self, venue: VenueId) -> anyhow::Result<Seq> {
-        let Some(retired) = &self.retired else { return Ok(Seq::ZERO) };
-        let extent = match retired.extent() {
-            Ok(extent) => extent,
-            Err(error) => {
-                tracing::warn!(%error, "the closed orders in the archive cannot be looked at now");
-                return Ok(Seq::ZERO);
-            }
-        };
+    /// Refuses closed orders of another venue in the archive. How far they go: the journal must not end before.
+    pub(crate) fn check_retired(&self, venue: VenueId) -> anyhow::Result<Seq> {
+        let Some(Some(extent)) = self.retired_extent() else { return Ok(Seq::ZERO) };
         anyhow::ensure!(
-            extent.is_none_or(|extent| extent.venue == venue),
+            extent.venue == venue,
             "the closed orders in the archive are another venue's; give this one a directory of its own"
         );
+        Ok(extent.last_seq)
+    }
+
+    /// How far the closed orders in the archive go; absent: shards give up none, or nobody can tell now, which is the affair of whoever
+    /// reads them.
+    fn retired_extent(&self) -> Option<Option<Extent>> {
+        let extent = self.retired.as_ref()?.extent();
+        extent
+            .inspect_err(|error| tracing::warn!(%error, "the closed orders in the archive cannot be looked at now"))
+            .ok()
+    }
+
+    /// Refuses an archive that lacks closed orders that the shards gave up; to earlier starts than this one they give up no more.
+    pub(crate) fn check_given_up(&mut self, epoch: Epoch) -> anyhow::Result<()> {
         let is_there = |name: &str, found: &[Found]| {
             found.iter().any(|found| found.name == name && !matches!(found.at, At::Unreachable))
         };
+        let mut all = Vec::new();
         for Member { name, shard, streams, store, .. } in &mut self.members {
             if shard.is_none()
                 || !streams.contains(&Stream::Symbols)
@@ -257,10 +264,13 @@ impl Stores {
             {
                 continue;
             }
-            let given_up = store.given_up().unwrap_or_default();
-            anyhow::ensure!(given_up.is_in(extent), "{}", lacks(name, given_up, extent));
+            all.push((name.clone(), store.given_up(epoch).unwrap_or_default()));
         }
-        Ok(extent.map_or(Seq::ZERO, |extent| extent.last_seq))
+        let Some(extent) = self.retired_extent() else { return Ok(()) };
+        for (name, given_up) in all {
+            anyhow::ensure!(given_up.is_in(extent), "{}", lacks(&name, given_up, extent));
+        }
+        Ok(())
     }
 
     /// Refuses stores that had another history than the logs at their checkpoint: what is read from them would not be this
@@ -293,7 +303,7 @@ impl Stores {
 
 /// What an operator is told whose archive is older than his shards.
 pub(crate) fn lacks(shard: &str, given_up: GivenUp, extent: Option<Extent>) -> String {
-    let there = extent.map_or_else(GivenUp::default, GivenUp::of);
+    let there = GivenUp::of(extent);
     format!(
         "{shard} gave up closed orders up to sequence {}, after {} additions to the archive, and the archive has none after {}, and {} \
          additions: bring back a newer copy of it",

@@ -1,7 +1,7 @@
 //! `buttonwood verify`: proves that journal, event log, snapshots and stores tell the same story.
 //!
-//! Each stream's rows and checkpoint are read in one transaction where the store has such; the expectation is built at exactly that checkpoint from
-//! the oldest usable start (the first command, or a snapshot) and the logs, and compared in both directions.
+//! Each stream's rows and checkpoint are read in one transaction where the store has such; the expectation is built at exactly that
+//! checkpoint from the oldest usable start (the first command, or a snapshot) and the logs, and compared in both directions.
 //!
 //! A venue may run meanwhile. It writes the journal first, then the event log, then the stores; so they are read the other way
 //! round, and each has at least what was found in the one before. Only what it removes can be missed: a pass with findings during

@@ -5,7 +5,7 @@ use projector::batch::Stream;
 use tokio_postgres::error::SqlState;
 
 use super::survey::{Sums, is_there, judged, not_owned, open};
-use super::{Contents, Stays, Writer};
+use super::{Contents, Stays, Writer, claim};
 use crate::fault::Fault;
 use crate::link::Session;
 use crate::store::locked_checkpoint;
@@ -65,6 +65,10 @@ async fn try_drop(
         Ok(at) => at,
         Err(stays) => return Ok(Err(stays)),
     };
+    let claimed = claim(client, writer.epoch).await?;
+    if claimed > writer.epoch {
+        return Ok(Err(Stays::Fenced(claimed)));
+    }
     if let Some(order) = open(client, range).await? {
         return Ok(Err(Stays::Open(order)));
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::ids::OrderId;
+use domain::ids::{Checkpoint, OrderId};
 use projector::batch::Stream;
 use projector::block::CommittedBlock;
 use projector::conformance::history::{Slow, an_empty_store_has_no_orders, orders_are_those_of_a_slow_reader};
@@ -88,8 +88,11 @@ fn only_what_is_of_the_lineage_is_answered() {
     let lineage = Arc::new(Lineage::default());
     let history =
         PostgresOrders::open(&shard.databases.config(&shard.database), 1, Some(Arc::clone(&lineage))).unwrap();
+    let checkpoint = shard.stores.of(Stream::Symbols).checkpoint(Stream::Symbols).unwrap().unwrap();
+    assert!(matches!(history.order(OrderKey::Id(OrderId(1))), Err(ReadError::Failed(_))), "nobody knows yet");
+    lineage.admit(Stream::Symbols, Checkpoint { seq: checkpoint.seq.previous(), ..checkpoint });
     assert!(matches!(history.order(OrderKey::Id(OrderId(1))), Err(ReadError::Foreign(_))), "written by somebody else");
-    lineage.admit(Stream::Symbols, shard.stores.of(Stream::Symbols).checkpoint(Stream::Symbols).unwrap().unwrap());
+    lineage.admit(Stream::Symbols, checkpoint);
     assert!(history.order(OrderKey::Id(OrderId(1))).is_ok());
 }
 

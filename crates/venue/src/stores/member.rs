@@ -9,6 +9,7 @@ use domain::ids::{Checkpoint, ShardId};
 use domain::shards::Subject;
 use domain::state::State;
 use domain::text::ShardName;
+use domain::units::Epoch;
 use projector::batch::Stream;
 use projector::lineage::Lineage;
 use projector::retired::{GivenUp, RetiredHistory};
@@ -56,8 +57,8 @@ pub(crate) trait Kept: Store + ReadStream + fmt::Debug + Send {
         Ok(Vec::new())
     }
 
-    /// Closed orders that the store gave up.
-    fn given_up(&mut self) -> Result<GivenUp, StoreError> {
+    /// Closed orders that the store gave up. To no start of the venue before this one does it give up any from now on.
+    fn given_up(&mut self, _epoch: Epoch) -> Result<GivenUp, StoreError> {
         Ok(GivenUp::default())
     }
 

@@ -6,6 +6,7 @@ use anyhow::Context;
 use domain::ids::{Checkpoint, ShardId};
 use domain::shards::Subject;
 use domain::state::State;
+use domain::units::Epoch;
 use projector::batch::Stream;
 use projector::lineage::Lineage;
 use projector::retired::{GivenUp, RetiredHistory};
@@ -84,8 +85,8 @@ impl Kept for PostgresStore {
         Self::leftovers(self)
     }
 
-    fn given_up(&mut self) -> Result<GivenUp, StoreError> {
-        Self::given_up(self)
+    fn given_up(&mut self, epoch: Epoch) -> Result<GivenUp, StoreError> {
+        Self::given_up(self, epoch)
     }
 
     fn found_shard(&mut self) -> Result<Option<ShardId>, StoreError> {
