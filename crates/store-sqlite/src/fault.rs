@@ -1,6 +1,7 @@
 //! What goes wrong with a file, and what the caller should do about it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::ids::{AssetId, SymbolId};
@@ -11,14 +12,14 @@ use rusqlite::ErrorCode;
 const LOCKED_RETRY: Duration = Duration::from_millis(20);
 /// How long to wait for the `reference` stream of the same file.
 const REFERENCE_RETRY: Duration = Duration::from_millis(5);
-/// How long to wait for somebody to make room.
-const FULL_RETRY: Duration = Duration::from_secs(1);
+/// How long to wait for an operator: for room, or for the file.
+const OPERATOR_RETRY: Duration = Duration::from_secs(1);
 
 /// What goes away by itself.
 const RETRIES: [(ErrorCode, Duration); 3] = [
     (ErrorCode::DatabaseBusy, LOCKED_RETRY),
     (ErrorCode::DatabaseLocked, LOCKED_RETRY),
-    (ErrorCode::DiskFull, FULL_RETRY),
+    (ErrorCode::DiskFull, OPERATOR_RETRY),
 ];
 
 /// Why a store could not do what was asked.
@@ -35,6 +36,8 @@ pub enum Fault {
     },
     /// The file is not the database it should be.
     WrongFile(String),
+    /// The file was removed, or another one is in its place.
+    Moved(PathBuf),
     /// A row does not say anything that was ever written.
     Content(String),
     /// Another row is there under the same key.
@@ -57,6 +60,7 @@ impl StoreFault for Fault {
             // Everything else, failed syncs included, is not tried again: what the file then holds is not known.
             Self::Sqlite(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::ConstraintViolation) => Remedy::Conflict,
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Remedy::Repair,
                 code => {
                     let retry = RETRIES.into_iter().find(|(known, _)| Some(*known) == code);
                     retry.map_or(Remedy::None, |(_, after)| Remedy::Retry(after))
@@ -65,9 +69,9 @@ impl StoreFault for Fault {
             Self::Conflict(_) => Remedy::Conflict,
             Self::UnknownAsset(_) | Self::UnknownSymbol(_) => Remedy::Retry(REFERENCE_RETRY),
             Self::TooLong(_) => Remedy::Retry(LOCKED_RETRY),
-            Self::NewerSchema { .. } | Self::WrongFile(_) | Self::Content(_) | Self::Missing(_) | Self::Misuse(_) => {
-                Remedy::None
-            }
+            Self::Moved(_) => Remedy::Retry(OPERATOR_RETRY),
+            Self::Content(_) | Self::Missing(_) => Remedy::Repair,
+            Self::NewerSchema { .. } | Self::WrongFile(_) | Self::Misuse(_) => Remedy::None,
         }
     }
 }
@@ -75,7 +79,11 @@ impl StoreFault for Fault {
 impl Fault {
     /// What an operator can mend; absent where nothing is wrong, or nothing helps.
     pub(crate) fn trouble(&self, file: &str) -> Option<String> {
-        let Self::Sqlite(error) = self else { return None };
+        let error = match self {
+            Self::Sqlite(error) => error,
+            Self::Moved(_) => return Some(self.to_string()),
+            _ => return None,
+        };
         let code = error.sqlite_error_code()?;
         if code == ErrorCode::DiskFull {
             return Some(format!("no room on the disk of {file}: make some"));
@@ -107,6 +115,12 @@ impl fmt::Display for Fault {
             Self::NewerSchema { found, known } => {
                 write!(f, "the file has schema version {found}, this program knows {known}: use a newer program")
             }
+            Self::Moved(path) => write!(
+                f,
+                "{} was removed or replaced while it was open: put it back, or start the venue again: what is missing is built again from \
+                 the logs, if they reach back to the first command",
+                path.display()
+            ),
             Self::Content(what) => write!(f, "a row that was never written: {what}"),
             Self::Missing(key) => write!(f, "there is no row {key} to change"),
             Self::UnknownAsset(asset) => write!(f, "asset {} is not in this file yet", asset.0),

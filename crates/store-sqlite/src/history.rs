@@ -27,6 +27,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::decode::Scales;
 use crate::fault::Fault;
+use crate::name::Name;
 use crate::schema::{self, Role};
 use crate::store::checkpoint;
 use crate::units::Units;
@@ -75,6 +76,7 @@ struct Readers {
     idle: Mutex<Vec<File>>,
     returned: Condvar,
     answer_max: Duration,
+    name: Name,
     /// Absent: whatever the file holds is read.
     lineage: Option<Arc<Lineage>>,
 }
@@ -91,7 +93,13 @@ impl Readers {
     fn open(path: &Path, role: Role, readers: usize, lineage: Option<Arc<Lineage>>) -> Result<Self, Fault> {
         assert!(readers > 0, "somebody must read");
         let idle = (0..readers).map(|_| File::open(path, role)).collect::<Result<Vec<_>, Fault>>()?;
-        Ok(Self { idle: Mutex::new(idle), returned: Condvar::new(), answer_max: ANSWER_MAX, lineage })
+        Ok(Self {
+            idle: Mutex::new(idle),
+            returned: Condvar::new(),
+            answer_max: ANSWER_MAX,
+            name: Name::of(path),
+            lineage,
+        })
     }
 
     /// Reads rows of a stream and its checkpoint from one snapshot.

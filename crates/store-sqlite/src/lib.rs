@@ -15,6 +15,7 @@ pub mod history;
 pub mod rewind;
 pub mod retired;
 pub mod fault;
+mod name;
 mod paced;
 mod schema;
 mod units;

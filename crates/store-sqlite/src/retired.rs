@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use crate::decode::{Scales, symbols};
 use crate::fault::Fault;
+use crate::name::Name;
 use crate::schema::{self, Role};
 use crate::units::{Decimal, Units};
 use crate::write::symbols::{Kind, insert_fill, kind};
@@ -32,6 +33,7 @@ pub struct SqliteRetired {
     connection: Connection,
     units: Units,
     venue: VenueId,
+    name: Name,
 }
 
 impl SqliteRetired {
@@ -41,7 +43,7 @@ impl SqliteRetired {
         // Each commit is synced: once it has returned, the shard drops its rows.
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "cache_size", -i64::from(CACHE_KIB))?;
-        Ok(Self { connection, units: Units::default(), venue })
+        Ok(Self { connection, units: Units::default(), venue, name: Name::of(archive) })
     }
 
     /// Runs `change` in a transaction on rows of this venue.
@@ -57,6 +59,7 @@ impl SqliteRetired {
         }
         change(&transaction, &mut self.units, extent)?;
         transaction.commit().map_err(Fault::from)?;
+        self.name.check()?;
         std::thread::sleep(PAUSE);
         Ok(())
     }

@@ -13,6 +13,7 @@ use projector::words::Word;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::fault::Fault;
+use crate::name::Name;
 pub use crate::schema::Role;
 use crate::units::Units;
 use crate::{schema, write};
@@ -27,6 +28,7 @@ pub struct SqliteStore {
     pub(crate) connection: Connection,
     pub(crate) role: Role,
     pub(crate) units: Units,
+    name: Name,
     /// Why the last batch was not taken, where that may pass.
     trouble: Trouble,
 }
@@ -35,13 +37,15 @@ impl SqliteStore {
     /// Opens the file, makes it where there is none, and brings its schema up to date.
     pub fn open(path: &Path, role: Role) -> Result<Self, Fault> {
         let connection = schema::open_writer(path, role)?;
-        Ok(Self { connection, role, units: Units::default(), trouble: Trouble::default() })
+        let name = Name::of(path);
+        Ok(Self { connection, role, units: Units::default(), name, trouble: Trouble::default() })
     }
 
     /// Opens a file that another process may be writing, to read it: every commit fails.
     pub fn open_to_read(path: &Path, role: Role) -> Result<Self, Fault> {
         let connection = schema::open_reader(path, role)?;
-        Ok(Self { connection, role, units: Units::default(), trouble: Trouble::default() })
+        let name = Name::of(path);
+        Ok(Self { connection, role, units: Units::default(), name, trouble: Trouble::default() })
     }
 
     /// Which of the two files it is.
@@ -59,7 +63,8 @@ impl SqliteStore {
         self.connection.pragma_update(None, "synchronous", "full")?;
         let written = self.write_version_again();
         self.connection.pragma_update(None, "synchronous", "normal")?;
-        written
+        written?;
+        self.name.check()
     }
 
     /// A commit that syncs the WAL takes along all that was written to it before; but it must write something, and a row that is
@@ -79,6 +84,7 @@ impl SqliteStore {
     fn write(&mut self, batch: &Batch) -> Result<Outcome, Fault> {
         let stream = batch.stream();
         self.holds(stream)?;
+        self.name.check()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Verdict::Answer(outcome) = judge(checkpoint(&transaction, stream)?.as_ref(), batch) {
             return Ok(outcome);

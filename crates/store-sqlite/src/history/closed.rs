@@ -16,6 +16,8 @@ use crate::write::asked;
 
 impl RetiredHistory for SqliteClosed {
     fn extent(&self) -> Result<Option<Extent>, ReadError> {
+        // What is here is dropped elsewhere.
+        self.0.name.check()?;
         Ok(self.0.ask(|scales| extent(scales.connection))?)
     }
 

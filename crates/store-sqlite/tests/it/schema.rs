@@ -1,14 +1,17 @@
 //! What is in the files, and which files are refused.
 //! `UPDATE_GOLDEN=1 cargo test -p store-sqlite` writes the schemas anew; a migration that has been released never changes.
 
+use std::fs;
 use std::path::Path;
 
 use projector::conformance;
-use projector::store::{Outcome, Store};
+use projector::retired::{RetireError, RetiredHistory as _, RetiredStore as _};
+use projector::store::{Outcome, Store, StoreError};
 use rusqlite::Connection;
 use sim::commands::Profile;
 use store_sqlite::fault::Fault;
-use store_sqlite::history::{SqliteOrders, SqliteTrades};
+use store_sqlite::history::{SqliteClosed, SqliteOrders, SqliteTrades};
+use store_sqlite::retired::SqliteRetired;
 use store_sqlite::store::{Role, SqliteStore};
 
 use crate::subject::fill;
@@ -120,6 +123,34 @@ fn a_locked_file_is_tried_again() {
     assert_eq!(store.checkpoint(projector::batch::Stream::Reference), Ok(None), "reading goes on");
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(store.commit(&batch), Outcome::Committed);
+}
+
+/// What is written to a file without a name is gone when it is closed.
+#[test]
+fn a_file_that_was_removed_takes_nothing_until_it_is_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, aside) = (directory.path().join("archive.db"), directory.path().join("aside"));
+    let (blocks, _) = feed(Profile::Flow, 1, 100);
+    let mut store = SqliteStore::open(&path, Role::Archive).unwrap();
+    let mut retired = SqliteRetired::open(&path, blocks[0].info().venue).unwrap();
+    let closed = SqliteClosed::open(&path, 1).unwrap();
+    let batch = conformance::batch(projector::batch::Stream::Reference, &blocks, 0, blocks.len());
+    fs::rename(&path, &aside).unwrap();
+    for replaced in [false, true] {
+        if replaced {
+            fs::write(&path, "another").unwrap();
+        }
+        assert!(matches!(store.commit(&batch), Outcome::Retry(_)), "{replaced}");
+        assert!(store.trouble().unwrap().contains("archive.db was removed or replaced"), "{:?}", store.trouble());
+        assert!(matches!(store.make_durable(), Err(StoreError::Retry(_))), "{replaced}");
+        assert!(matches!(retired.add(&[], &[]), Err(RetireError::Retry(..))), "{replaced}");
+        assert!(closed.extent().is_err(), "{replaced}");
+    }
+    fs::rename(&aside, &path).unwrap();
+    assert_eq!(store.commit(&batch), Outcome::Committed);
+    assert_eq!((store.make_durable(), store.trouble()), (Ok(()), None));
+    retired.add(&[], &[]).unwrap();
+    assert!(closed.extent().unwrap().is_some());
 }
 
 #[test]
