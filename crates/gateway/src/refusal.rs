@@ -146,6 +146,9 @@ impl From<ReadError> for Error {
             ReadError::Foreign(why) => {
                 Self::unavailable(-5023, "The store does not hold this venue's history.").with_detail("reason", &why)
             }
+            ReadError::Damaged(what) => {
+                Self::unavailable(-5025, "The store has lost rows.").with_detail("reason", &what)
+            }
         }
     }
 }

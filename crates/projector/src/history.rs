@@ -65,6 +65,41 @@ impl<Id> Selection<Id> {
     pub const fn newest_first(&self) -> bool {
         self.first.is_none() && self.time.from.is_none()
     }
+
+    /// The same of rows that are named in another way.
+    pub fn map<To>(self, name: impl FnOnce(Id) -> To) -> Selection<To> {
+        Selection { first: self.first.map(name), time: self.time, limit: self.limit }
+    }
+}
+
+/// Refuses an answer with rows missing out of a series in which each number from 1 on has a row: `numbers` are those of the rows that a
+/// selection took, of rows that have at least all through `last`.
+pub fn check_series(
+    what: &str,
+    selection: Selection<u64>,
+    numbers: impl ExactSizeIterator<Item = u64>,
+    last: u64,
+) -> Result<(), ReadError> {
+    let mut numbers = numbers.peekable();
+    let (count, limit) = (numbers.len(), selection.limit);
+    let lowest = numbers.peek().copied();
+    let (mut expected, end) = match (selection.time == TimeRange::default(), selection.first) {
+        (true, Some(first)) => {
+            let first = first.max(1);
+            (first, last.min(first.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)) - 1))
+        }
+        (true, None) => (if count < limit { 1 } else { lowest.unwrap_or(1) }, last),
+        // Nobody knows which numbers have these times.
+        (false, _) => (lowest.unwrap_or(1), 0),
+    };
+    let missing = |number: u64| Err(ReadError::Damaged(format!("{what} {number} is missing")));
+    for number in numbers {
+        if number != expected {
+            return missing(expected);
+        }
+        expected += 1;
+    }
+    if expected <= end { missing(expected) } else { Ok(()) }
 }
 
 /// One order, by either name. By a client order id: of the orders that have it now, the one that had it last. Only one open order
@@ -138,6 +173,8 @@ pub enum ReadError {
     Failed(String),
     /// What it holds is not, or is no longer, this venue's history; how that shows.
     Foreign(String),
+    /// Rows that its checkpoint covers are gone, or cannot be read; which.
+    Damaged(String),
 }
 
 impl fmt::Display for ReadError {
@@ -145,6 +182,7 @@ impl fmt::Display for ReadError {
         match self {
             Self::Failed(what) => write!(f, "the store did not answer: {what}"),
             Self::Foreign(why) => write!(f, "the store does not hold this venue's history: {why}"),
+            Self::Damaged(what) => write!(f, "the store is damaged: {what}"),
         }
     }
 }

@@ -57,6 +57,10 @@ impl Lineage {
                 return Err(ReadError::Foreign(why.clone()));
             }
             match found {
+                // A store that was away, or refused by its follower, when the venue started.
+                Some(_) if line.known.is_empty() => {
+                    Err(ReadError::Failed("its follower has not looked at it yet".to_owned()))
+                }
                 Some(found) if line.known.get(&found.seq) != Some(found) => {
                     let (seq, epoch) = (found.seq.0, found.epoch.0);
                     let why = format!("it is at sequence {seq} in epoch {epoch}, where this venue did not bring it");

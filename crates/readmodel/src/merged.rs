@@ -7,7 +7,7 @@ use domain::units::Seq;
 use projector::candle::Candle;
 use projector::history::{
     FillsQuery, History, LedgerQuery, MinutesQuery, OrderKey, OrdersQuery, Page, ReadError, Selection, TimeRange,
-    TradesQuery,
+    TradesQuery, check_series,
 };
 use projector::rows::{FillRow, LedgerRow, OrderRow, TradeRow};
 
@@ -154,14 +154,17 @@ impl ReadModel {
         if let Some(rows) = self.recent_trades(query) {
             return Ok(rows);
         }
-        complete(
+        let last = self.market(query.symbol).map_or(TradeId(0), |market| lock(&market).last_trade);
+        let rows = complete(
             || history.trades(query),
             |page| page.through,
             |page: Page<TradeRow>| {
                 let later = self.trades_after(query, page.through)?;
                 Ok(select(joined(page, later), &query.selection))
             },
-        )
+        )?;
+        check_trades(&query.selection, &rows, last)?;
+        Ok(rows)
     }
 
     /// One-minute candles of a symbol, oldest first.
@@ -302,6 +305,16 @@ impl ReadModel {
         }
         Some(market.trades_from(first, limit).copied().collect())
     }
+}
+
+/// Refuses trades of a symbol with some missing; there are all through `last`.
+pub(crate) fn check_trades(
+    selection: &Selection<TradeId>,
+    trades: &[TradeRow],
+    last: TradeId,
+) -> Result<(), ReadError> {
+    let what = trades.first().map_or("trade".into(), |trade| format!("of symbol {}, trade", trade.symbol.0));
+    check_series(&what, selection.map(|first| first.0), trades.iter().map(|trade| trade.trade.0), last.0)
 }
 
 fn check_floor(floor: Seq, through: Seq) -> Result<(), Behind> {

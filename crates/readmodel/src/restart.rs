@@ -19,6 +19,7 @@ use projector::rows::{OrderRow, OrderStatus, TradeRow};
 use crate::day::{Day, earliest_kept};
 use crate::limits::{RECENT_MINUTES, RECENT_TRADES};
 use crate::market::trade_row;
+use crate::merged::check_trades;
 use crate::model::ReadModel;
 use crate::money::{At, rows_of};
 use crate::ring::Place;
@@ -38,7 +39,7 @@ pub struct Replay<'a> {
     seq: Seq,
     /// By symbol: the stored minutes have every trade through here.
     minutes_through: Vec<Seq>,
-    /// Why the archive gave no trades, if it did not: it is not asked again.
+    /// Why the archive gave no trades of some symbol.
     away: Option<ReadError>,
     /// Orders that are closed in the state but not yet where the replay is; absent inside: no store has them.
     closing: BTreeMap<OrderId, Option<OrderRow>>,
@@ -246,11 +247,12 @@ impl Replay<'_> {
 
     /// What the archive has of a symbol; of one that is away, nothing.
     fn stored_market(&mut self, symbol: SymbolId, from: UnixNanos) -> Result<StoredMarket, ReadError> {
-        if self.away.is_some() {
+        // One that does not answer is not asked again.
+        if matches!(self.away, Some(ReadError::Failed(_))) {
             return Ok(StoredMarket::default());
         }
         match StoredMarket::read(self.history, self.archive, symbol, from) {
-            Err(error @ ReadError::Failed(_)) => {
+            Err(error @ (ReadError::Failed(_) | ReadError::Damaged(_))) => {
                 self.away = Some(error);
                 Ok(StoredMarket::default())
             }
@@ -323,6 +325,7 @@ impl StoredMarket {
         let before = history.minutes(&MinutesQuery { symbol, time, limit: 1 })?;
         let selection = Selection { first: None, time: TimeRange::default(), limit: RECENT_TRADES };
         let trades = history.trades(&TradesQuery { symbol, selection })?.rows;
+        check_trades(&selection, &trades, TradeId(0))?;
         let close_before = before.rows.last().map(|minute| minute.close);
         Ok(Self { through: minutes.through, minutes: minutes.rows, close_before, trades })
     }

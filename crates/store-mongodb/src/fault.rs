@@ -105,7 +105,8 @@ impl StoreFault for Fault {
             Self::Overtaken | Self::Gone(_) | Self::TooLong(_) => Remedy::Retry(CONFLICT_RETRY),
             Self::Unknown(_) => Remedy::Retry(REFERENCE_RETRY),
             Self::Conflict(_) => Remedy::Conflict,
-            Self::Content(_) | Self::Missing(_) | Self::Misuse(_) => Remedy::None,
+            Self::Content(_) | Self::Missing(_) => Remedy::Repair,
+            Self::Misuse(_) => Remedy::None,
         }
     }
 }

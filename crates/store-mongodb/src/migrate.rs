@@ -2,8 +2,11 @@
 
 use documents::checkpoint::CHECKPOINTS;
 use documents::collection::{Collection, Index};
+use documents::extent::CLOSED_ORDERS;
 use mongodb::bson::raw::{CString, RawArrayBuf, RawDocumentBuf, cstr};
 use mongodb::bson::{Bson, Document, rawdoc};
+use projector::batch::Stream;
+use projector::words::Word as _;
 
 use crate::config::MongoConfig;
 use crate::encode::number;
@@ -73,7 +76,9 @@ pub(crate) async fn check_known(session: &Session) -> Result<(), Fault> {
         std::cmp::Ordering::Greater => return Err(Fault::NewerSchema { found, known }),
         std::cmp::Ordering::Equal => {}
     }
-    let Look { missing, mut differences } = look(session).await?;
+    let there = collections(session).await?;
+    check_lost(session, &there).await?;
+    let Look { missing, mut differences } = look(session, &there).await?;
     differences.extend(missing.iter().map(|missing| format!("{missing} is missing: run `buttonwood migrate`")));
     if differences.is_empty() { Ok(()) } else { Err(Fault::Drifted(differences)) }
 }
@@ -89,8 +94,12 @@ async fn migrate_session(session: &Session, patience: Patience) -> Result<Migrat
     if from > VERSION {
         return Err(Fault::NewerSchema { found: from, known: VERSION });
     }
+    let there = collections(session).await?;
     if from == 0 {
-        check_empty(session).await?;
+        check_empty(&there)?;
+    }
+    if from == VERSION {
+        check_lost(session, &there).await?;
     }
     for name in names() {
         match session.command(rawdoc! { "create": name }).await {
@@ -98,7 +107,7 @@ async fn migrate_session(session: &Session, patience: Patience) -> Result<Migrat
             Ok(_) | Err(_) => {}
         }
     }
-    let Look { missing, differences } = look(session).await?;
+    let Look { missing, differences } = look(session, &collections(session).await?).await?;
     if !differences.is_empty() {
         return Err(Fault::Drifted(differences));
     }
@@ -128,8 +137,8 @@ async fn version(session: &Session) -> Result<i64, Fault> {
 }
 
 /// A database of somebody else is left alone.
-async fn check_empty(session: &Session) -> Result<(), Fault> {
-    for collection in collections(session).await? {
+fn check_empty(there: &[Document]) -> Result<(), Fault> {
+    for collection in there {
         let name = collection.get_str("name").unwrap_or_default();
         // Ours can be there without a version: an earlier attempt was interrupted.
         if !name.starts_with("system.") && !names().any(|known| known == name) {
@@ -139,6 +148,32 @@ async fn check_empty(session: &Session) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// A collection that had documents and is gone is not made anew: nobody would see that it lacks them.
+async fn check_lost(session: &Session, there: &[Document]) -> Result<(), Fault> {
+    let mut lost = Vec::new();
+    for collection in Collection::ALL.into_iter().filter(|collection| find(there, *collection).is_none()) {
+        let stream = Stream::ALL.into_iter().find(|stream| Collection::of(*stream).contains(&collection));
+        let noted = stream.map_or(CLOSED_ORDERS, |stream| stream.word());
+        if !session.find_ids(CHECKPOINTS, [noted].into_iter()).await?.is_empty() {
+            let again = stream.map_or(String::new(), |_| {
+                format!(
+                    ", or delete the document {noted:?} of {CHECKPOINTS} and run `buttonwood migrate`: it is built again from the logs, if \
+                     they reach back to the first command"
+                )
+            });
+            lost.push(format!(
+                "collection {} had documents and is gone: bring back a copy of the database{again}",
+                collection.name()
+            ));
+        }
+    }
+    if lost.is_empty() { Ok(()) } else { Err(Fault::Drifted(lost)) }
+}
+
+fn find(there: &[Document], collection: Collection) -> Option<&Document> {
+    there.iter().find(|found| found.get_str("name").ok() == Some(collection.name()))
 }
 
 async fn collections(session: &Session) -> Result<Vec<Document>, Fault> {
@@ -168,11 +203,10 @@ impl std::fmt::Display for Wanted {
     }
 }
 
-async fn look(session: &Session) -> Result<Look, Fault> {
+async fn look(session: &Session, there: &[Document]) -> Result<Look, Fault> {
     let mut look = Look::default();
-    let there = collections(session).await?;
     for collection in Collection::ALL {
-        let Some(found) = there.iter().find(|found| found.get_str("name").ok() == Some(collection.name())) else {
+        let Some(found) = find(there, collection) else {
             look.missing.extend(wanted(collection));
             continue;
         };

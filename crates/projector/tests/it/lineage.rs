@@ -23,6 +23,8 @@ fn check(lineage: &Lineage, found: Checkpoint) -> bool {
 fn only_a_checkpoint_that_was_admitted_is_the_venues_own() {
     let lineage = Lineage::default();
     assert_eq!(lineage.check(Stream::Users, None), Ok(()), "an empty store has nothing of anybody");
+    let unknown = lineage.check(Stream::Users, Some(&at(4)));
+    assert!(matches!(unknown, Err(ReadError::Failed(_))), "nobody has looked yet: {unknown:?}");
     for seq in [4, 7] {
         lineage.admit(Stream::Users, at(seq));
     }

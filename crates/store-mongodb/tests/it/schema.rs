@@ -3,11 +3,13 @@
 use mongodb::bson::doc;
 use projector::batch::Stream;
 use projector::store::{Store as _, StoreError};
+use sim::commands::Profile;
 use store_mongodb::fault::Fault;
 use store_mongodb::migrate::migrate;
 use store_mongodb::store::MongoStore;
 
-use crate::subject::Databases;
+use crate::feed::slow_feed;
+use crate::subject::{Databases, Stores};
 
 #[test]
 fn indexes_are_made_once() {
@@ -66,6 +68,27 @@ fn what_was_changed_by_hand_is_said() {
             assert!(matches!(migrate(&config), Err(Fault::Drifted(_))), "what is otherwise stays: {words}");
         }
     }
+}
+
+/// An empty one in its place would be read as if there had never been more.
+#[test]
+fn a_collection_that_is_lost_is_not_made_anew() {
+    let databases = Databases::new();
+    let name = databases.make();
+    let config = databases.config(&name);
+    let blocks = slow_feed(Profile::Flow, 1, 200);
+    Stores::open(&config).fill(&blocks);
+    databases.command(&name, doc! { "drop": "audit_logs" });
+    let said = migrate(&config).unwrap_err().to_string();
+    assert!(said.contains("collection audit_logs had documents and is gone"), "{said}");
+    let mut store = MongoStore::open(config.clone(), Stream::Audit).unwrap();
+    assert!(matches!(store.checkpoint(Stream::Audit), Err(StoreError::Retry(_))));
+    assert_eq!(store.trouble(), Some(&said[..]));
+
+    // What it says to do helps.
+    databases.command(&name, doc! { "delete": "checkpoints", "deletes": [{ "q": { "_id": "audit" }, "limit": 1 }] });
+    migrate(&config).unwrap();
+    assert_eq!(store.checkpoint(Stream::Audit), Ok(None));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use domain::units::UnixNanos;
 use projector::archive::{ArchiveHistory, AuditQuery, BucketsQuery};
 use projector::batch::Stream;
 use projector::buckets::{Bucket, Scope};
-use projector::history::{Page, ReadError, TradeHistory};
+use projector::history::{Page, ReadError, TradeHistory, check_series};
 use projector::rows::AuditRow;
 use projector::rows::derived::{AnalyticsRow, KlineRow, LeaderboardRow, MarketSnapshotRow, PositionHistoryRow};
 
@@ -74,6 +74,12 @@ impl ArchiveHistory for Collections {
     }
 
     fn audit(&self, query: &AuditQuery) -> Result<Page<AuditRow>, ReadError> {
-        self.audit.audit(query)
+        let page = self.audit.audit(query)?;
+        // Every command is audited.
+        if query.user.is_none() && query.action.is_none() {
+            let numbers = page.rows.iter().map(|row| row.seq.0);
+            check_series("audit record", query.selection.map(|first| first.0), numbers, page.through.0)?;
+        }
+        Ok(page)
     }
 }

@@ -23,6 +23,7 @@ mod archives;
 mod dynamodb;
 mod overload;
 mod wrong_rows;
+mod lost_rows;
 mod verify_beside;
 mod export;
 mod full_disk;
