@@ -150,7 +150,7 @@ impl Served {
         };
         let settings = Settings {
             answer_timeout: Duration::from_millis(config.answer_timeout_ms),
-            snapshots: config.derived().snapshots,
+            derived: config.derived(),
             ..Settings::default()
         };
         let gateway = Gateway::new(ground, settings).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
