@@ -118,9 +118,12 @@ impl Live {
         let claim = places.claim().map_err(|error| explain(error, &config.data))?;
         let mut stores = if beside.store { Some(Stores::open(config)?) } else { None };
         let mut followers_reached = stores.as_ref().map_or(Seq::ZERO, Stores::reached);
-        if let (Some(stores), Some(venue)) = (&mut stores, places.venue()?) {
+        if let Some(stores) = &mut stores {
+            let venue = places.venue()?;
             stores.check_venue(venue)?;
-            followers_reached = followers_reached.max(stores.check_retired(venue)?);
+            if let Some(venue) = venue {
+                followers_reached = followers_reached.max(stores.check_retired(venue)?);
+            }
         }
         let start = Start {
             new_venue: VenueId(random_bytes()?),
