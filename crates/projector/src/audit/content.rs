@@ -135,8 +135,12 @@ fn request(object: &mut Object<'_>, request: &Request) {
         RequestContent::CreateApiKey(create) => create_api_key(object, create),
         RequestContent::RevokeApiKey(revoke) => object.number("key", revoke.key.0),
         RequestContent::SetKillSwitch(set) => kill_switch(object, set),
-        RequestContent::Deposit(deposit) => money(object, deposit.user, deposit.asset, "amount_minor_units", deposit.amount),
-        RequestContent::RequestWithdrawal(asked) => money(object, asked.user, asked.asset, "amount_minor_units", asked.amount),
+        RequestContent::Deposit(deposit) => {
+            money(object, deposit.user, deposit.asset, "amount_minor_units", deposit.amount)
+        }
+        RequestContent::RequestWithdrawal(asked) => {
+            money(object, asked.user, asked.asset, "amount_minor_units", asked.amount)
+        }
         RequestContent::SettleWithdrawal(settle) => object.number("withdrawal", settle.withdrawal.0),
         RequestContent::CancelWithdrawal(cancel) => object.number("withdrawal", cancel.withdrawal.0),
         RequestContent::SetCreditLimit(set) => money(object, set.user, set.asset, "limit_minor_units", set.limit),
