@@ -236,7 +236,9 @@ impl fmt::Display for Fault {
             Self::Refused { code, message } => write!(f, "the server refused documents: {message} (code {code})"),
             Self::NotReplicated(what) => write!(f, "not enough members have the documents yet: {what}"),
             Self::Silent(time) => write!(f, "the server did not answer within {} s", time.as_secs_f32()),
-            Self::Mute(time) => write!(f, "the server says nothing, not even its checkpoint within {} s", time.as_secs_f32()),
+            Self::Mute(time) => {
+                write!(f, "the server says nothing, not even its checkpoint within {} s", time.as_secs_f32())
+            }
             Self::TooLong(time) => {
                 write!(f, "it was not found within {} s: ask for a shorter time", time.as_secs_f32())
             }
