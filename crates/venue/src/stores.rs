@@ -304,7 +304,7 @@ pub(crate) fn lacks(shard: &str, given_up: GivenUp, extent: Option<Extent>) -> S
     let there = extent.map_or_else(GivenUp::default, GivenUp::of);
     format!(
         "{shard} gave up closed orders up to sequence {}, after {} additions to the archive, and the archive has none after {}, and {} \
-         additions: bring back a newer copy of it",
+         additions: bring back a newer copy of it. Where there is none, see `buttonwood follower forget-retired --help`",
         given_up.last_seq.0, given_up.additions, there.last_seq.0, there.additions
     )
 }

@@ -16,6 +16,7 @@ use projector::store::{ReadStream, Store, StoreError, StoredRow};
 use store_postgres::config::PostgresConfig;
 use store_postgres::moves::copy::Copying;
 use store_postgres::moves::{Leftover, Watch};
+use store_postgres::retire::Lost;
 use store_sqlite::fault::Fault;
 use store_sqlite::store::SqliteStore;
 
@@ -59,6 +60,11 @@ pub(crate) trait Kept: Store + ReadStream + fmt::Debug + Send {
     /// Closed orders that the store gave up.
     fn given_up(&mut self) -> Result<GivenUp, StoreError> {
         Ok(GivenUp::default())
+    }
+
+    /// Forgets that it gave up more than is there; what was lost, absent: it gives up nothing.
+    fn forget_given_up(&mut self, _there: GivenUp) -> Result<Option<Lost>, StoreError> {
+        Ok(None)
     }
 
     /// The shard that the store says it is, if it does.

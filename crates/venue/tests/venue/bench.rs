@@ -76,7 +76,8 @@ fn a_server_that_fails_takes_nothing_from_the_others() {
     let role = "CREATE ROLE narrow LOGIN CREATEDB PASSWORD 'narrow' CONNECTION LIMIT 1";
     server.query("postgres", role).unwrap();
     let url = format!("postgres://narrow:narrow@{}", server.url("postgres").split_once('@').unwrap().1);
-    let flow = ["stores", "--commands", "1000", "--batch", "1000", "--users", "20", "--symbols", "2", "--postgres", &url];
+    let flow =
+        ["stores", "--commands", "1000", "--batch", "1000", "--users", "20", "--symbols", "2", "--postgres", &url];
     let output = binary().command(&[&["bench"], &flow[..]].concat()).output().unwrap();
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
