@@ -103,7 +103,6 @@ fn replace_order(object: &mut Object<'_>, replace: &ReplaceOrder) {
     order.end();
 }
 
-#[expect(clippy::too_many_lines, reason = "the list of requests, a few lines for each")]
 fn request(object: &mut Object<'_>, request: &Request) {
     object.text("request_id", &request.id);
     match &request.content {
@@ -136,10 +135,10 @@ fn request(object: &mut Object<'_>, request: &Request) {
         RequestContent::RevokeApiKey(revoke) => object.number("key", revoke.key.0),
         RequestContent::SetKillSwitch(set) => kill_switch(object, set),
         RequestContent::Deposit(deposit) => {
-            money(object, deposit.user, deposit.asset, "amount_minor_units", deposit.amount)
+            money(object, deposit.user, deposit.asset, "amount_minor_units", deposit.amount);
         }
         RequestContent::RequestWithdrawal(asked) => {
-            money(object, asked.user, asked.asset, "amount_minor_units", asked.amount)
+            money(object, asked.user, asked.asset, "amount_minor_units", asked.amount);
         }
         RequestContent::SettleWithdrawal(settle) => object.number("withdrawal", settle.withdrawal.0),
         RequestContent::CancelWithdrawal(cancel) => object.number("withdrawal", cancel.withdrawal.0),

@@ -336,6 +336,23 @@ fn a_venue_goes_on_without_closed_orders_that_are_lost() {
     let (went, words) = forget(&["--yes"]);
     assert!(went && words.contains("nothing that it gave up is lost"), "{words}");
     desk.serve().stop().unwrap();
+    // What is lost stays a finding as far as the logs reach back.
+    assert!(desk.refused_verify().contains("WRONG shard-1/symbols"));
+}
+
+#[test]
+fn closed_orders_that_are_lost_are_made_again_where_the_logs_reach_back() {
+    let (server, desk) = with_server();
+    let desk = retiring(&desk);
+    let past = retired(&server, &desk);
+    remove(&desk.data.join("store/archive.db"));
+    for statement in ["DROP DATABASE", "CREATE DATABASE"] {
+        server.query("postgres", &format!("{statement} {DATABASE}")).unwrap();
+    }
+    let mut venue = desk.serve();
+    until_stored(&mut past.market.trader(&mut venue));
+    venue.stop().unwrap();
+    desk.verify();
 }
 
 #[test]
