@@ -8,10 +8,6 @@ use super::work::{Work, write};
 use super::{Figure, Found, Options};
 use crate::bench::cpu::Watch;
 
-pub(super) fn reach(_: &Options) -> anyhow::Result<()> {
-    Ok(())
-}
-
 pub(super) fn measure(_: &Options, work: &Work, found: &mut Found) {
     found.add(both(work));
 }
