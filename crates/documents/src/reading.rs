@@ -20,9 +20,15 @@ const AWAY: Duration = Duration::from_secs(1);
 pub struct Absence(Mutex<Option<(Instant, String)>>);
 
 impl Absence {
-    /// Why it is not to be asked now.
+    /// Why it is not to be asked now. Whoever is told nothing asks, and until that is answered or has lasted as long again nobody else does.
     pub fn why(&self) -> Option<String> {
-        self.lock().as_ref().filter(|(when, _)| when.elapsed() < AWAY).map(|(_, why)| why.clone())
+        let mut missed = self.lock();
+        let (when, why) = missed.as_mut()?;
+        if when.elapsed() < AWAY {
+            return Some(why.clone());
+        }
+        *when = Instant::now();
+        None
     }
 
     /// It was asked: how it showed that it is away; absent: it is there.

@@ -12,7 +12,6 @@ use domain::ids::{AddressId, KeyId, UserId};
 use domain::text::PathText;
 use domain::units::{Seq, UnixNanos};
 use projector::archive::ArchiveHistory;
-use projector::buckets::Interval;
 use projector::history::History;
 use readmodel::model::ReadModel;
 use tokio::sync::Semaphore;
@@ -66,8 +65,8 @@ pub struct Settings {
     pub history_reads_max: usize,
     /// Signatures remembered so that none is taken twice; where they do not suffice, requests are refused.
     pub signatures_max: usize,
-    /// How far market snapshots are apart.
-    pub snapshots: Interval,
+    /// How derived collections of the archive are cut.
+    pub derived: projector::settings::Settings,
     /// The time of day.
     pub clock: fn() -> UnixNanos,
 }
@@ -80,7 +79,7 @@ impl Default for Settings {
             body_bytes_max: 64 * 1024,
             history_reads_max: 64,
             signatures_max: 4_000_000,
-            snapshots: projector::settings::Settings::default().snapshots,
+            derived: projector::settings::Settings::default(),
             clock: time_of_day,
         }
     }

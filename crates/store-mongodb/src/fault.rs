@@ -44,6 +44,8 @@ pub enum Fault {
     NotReplicated(String),
     /// The server did not answer within this time.
     Silent(Duration),
+    /// The server did not answer the smallest question within this time.
+    Mute(Duration),
     /// A reader looked through everything for this long.
     TooLong(Duration),
     /// The server's answer is not one.
@@ -94,7 +96,7 @@ impl StoreFault for Fault {
             }
             Self::Mongo(error) => code_of(error).map_or(Remedy::Retry(SERVER_RETRY), remedy_of),
             Self::Refused { code, .. } => remedy_of(*code),
-            Self::NotReplicated(_) | Self::Silent(_) => Remedy::Retry(SERVER_RETRY),
+            Self::NotReplicated(_) | Self::Silent(_) | Self::Mute(_) => Remedy::Retry(SERVER_RETRY),
             Self::Answer(_)
             | Self::Emptied
             | Self::Building(_)
@@ -115,7 +117,7 @@ impl Fault {
     /// Whether what was found out about the database should be found out again.
     pub(crate) const fn is_in_doubt(&self) -> bool {
         match self {
-            Self::Mongo(_) | Self::Silent(_) | Self::Answer(_) | Self::Refused { .. } => true,
+            Self::Mongo(_) | Self::Silent(_) | Self::Mute(_) | Self::Answer(_) | Self::Refused { .. } => true,
             Self::NotReplicated(_)
             | Self::TooLong(_)
             | Self::OlderSchema { .. }
@@ -136,7 +138,7 @@ impl Fault {
 
     /// Whether there was no server to ask. One that took too long over a question may answer the next: the question was a large one.
     pub(crate) fn is_away(&self) -> bool {
-        let Self::Mongo(error) = self else { return false };
+        let Self::Mongo(error) = self else { return matches!(self, Self::Mute(_)) };
         matches!(
             *error.kind,
             ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } | ErrorKind::Io(_)
@@ -235,6 +237,9 @@ impl fmt::Display for Fault {
             Self::Refused { code, message } => write!(f, "the server refused documents: {message} (code {code})"),
             Self::NotReplicated(what) => write!(f, "not enough members have the documents yet: {what}"),
             Self::Silent(time) => write!(f, "the server did not answer within {} s", time.as_secs_f32()),
+            Self::Mute(time) => {
+                write!(f, "the server says nothing, not even its checkpoint within {} s", time.as_secs_f32())
+            }
             Self::TooLong(time) => {
                 write!(f, "it was not found within {} s: ask for a shorter time", time.as_secs_f32())
             }

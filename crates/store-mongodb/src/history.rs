@@ -39,6 +39,9 @@ const READ_MAX: Duration = Duration::from_secs(10);
 /// How long a reader looks for a server: somebody waits for the answer.
 const SELECTION_MAX: Duration = Duration::from_secs(1);
 
+/// How long a server may take over the smallest question, before any other: one that needs longer is as good as away.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
+
 /// Readers of a database, for many threads.
 #[derive(Debug)]
 pub struct MongoHistory {
@@ -77,7 +80,7 @@ impl MongoHistory {
         rows: &impl AsyncFn(&Reader<'_>) -> Result<Vec<T>, Fault>,
     ) -> Result<Page<T>, ReadError> {
         let (before, rows, after) = self.attempt(&async |session: &Session| {
-            let before = checkpoint::read(session, stream).await?;
+            let before = smallest(checkpoint::read(session, stream)).await?;
             let Some(through) = before.map(|checkpoint| checkpoint.seq) else {
                 // Before the first commit there may be nothing at all, not even collections.
                 return Ok((None, Vec::new(), None));
@@ -112,6 +115,10 @@ impl MongoHistory {
             Err(fault) if fault.is_broken() => self.attempt_once(what),
             answer => answer,
         };
+        if matches!(answer, Err(Fault::Silent(_))) {
+            // Perhaps it says nothing any more: the next question begins with a small one, whatever it asks.
+            self.checked.store(false, Ordering::Relaxed);
+        }
         self.absence.note(answer.as_ref().err().filter(|fault| fault.is_away()).map(ToString::to_string));
         Ok(answer?)
     }
@@ -119,12 +126,17 @@ impl MongoHistory {
     fn attempt_once<T>(&self, what: &impl AsyncFn(&Session) -> Result<T, Fault>) -> Result<T, Fault> {
         self.link.run(async |session| {
             if !self.checked.load(Ordering::Relaxed) {
-                migrate::check_not_newer(session).await?;
+                smallest(migrate::check_not_newer(session)).await?;
                 self.checked.store(true, Ordering::Relaxed);
             }
             what(session).await
         })
     }
+}
+
+/// What every server answers at once that answers anything.
+async fn smallest<T>(question: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    tokio::time::timeout(ANSWER_MAX, question).await.unwrap_or(Err(Fault::Mute(ANSWER_MAX)))
 }
 
 /// Reads what a checkpoint covers.

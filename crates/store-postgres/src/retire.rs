@@ -343,15 +343,43 @@ async fn claim(client: &Client, epoch: Epoch) -> Result<Epoch, Fault> {
     Ok(Epoch(client.query_one(claim, &[&int(epoch.0)]).await?.get::<_, i64>(0).cast_unsigned()))
 }
 
+/// What a database gave up and no place has any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lost {
+    /// Ranges of order ids, some rows of which at least are lost.
+    pub ranges: u64,
+    /// Orders that were in them.
+    pub orders: u64,
+    /// Fills of those orders.
+    pub fills: u64,
+}
+
+async fn forget(client: &Client, there: GivenUp) -> Result<Lost, Fault> {
+    let sql = "WITH lost AS (
+            UPDATE retired_ranges SET last_seq = least(last_seq, $1), additions = least(additions, $2)
+            WHERE orders > 0 AND (last_seq > $1 OR additions > $2) RETURNING orders, fills
+        ) SELECT count(*), coalesce(sum(orders), 0)::bigint, coalesce(sum(fills), 0)::bigint FROM lost";
+    let found = client.query_one(sql, &[&int(there.last_seq.0), &int(there.additions)]).await?;
+    let long = |column| found.get::<_, i64>(column).cast_unsigned();
+    Ok(Lost { ranges: long(0), orders: long(1), fills: long(2) })
+}
+
 impl PostgresStore {
-    /// What the database has given up: no start of the venue before this one drops any range from now on.
-    pub fn given_up(&mut self, epoch: Epoch) -> Result<GivenUp, StoreError> {
-        let found = self.link().and_then(|link| {
-            link.run(async |session| {
-                claim(&session.client, epoch).await?;
-                given_up(&session.client).await
-            })
-        });
+    /// No start of the venue before this one drops any range from now on.
+    pub fn claim_ranges(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        let claimed = self.link().and_then(|link| link.run(async |session| claim(&session.client, epoch).await));
+        Ok(self.conclude(claimed).map(drop)?)
+    }
+
+    /// Forgets that the database gave up more than is `there`: what else there was is lost, and nobody asks for it any more.
+    pub fn forget_given_up(&mut self, there: GivenUp) -> Result<Lost, StoreError> {
+        let found = self.link().and_then(|link| link.run(async |session| forget(&session.client, there).await));
+        Ok(self.conclude(found)?)
+    }
+
+    /// What the database has given up.
+    pub fn given_up(&mut self) -> Result<GivenUp, StoreError> {
+        let found = self.link().and_then(|link| link.run(async |session| given_up(&session.client).await));
         Ok(self.conclude(found)?)
     }
 }

@@ -79,11 +79,10 @@ impl StoreFault for Fault {
 impl Fault {
     /// What an operator can mend; absent where nothing is wrong, or nothing helps.
     pub(crate) fn trouble(&self, file: &str) -> Option<String> {
-        let error = match self {
-            Self::Sqlite(error) => error,
-            Self::Moved(_) => return Some(self.to_string()),
-            _ => return None,
-        };
+        if let Self::Moved(_) = self {
+            return Some(self.to_string());
+        }
+        let Self::Sqlite(error) = self else { return None };
         let code = error.sqlite_error_code()?;
         if code == ErrorCode::DiskFull {
             return Some(format!("no room on the disk of {file}: make some"));

@@ -225,6 +225,8 @@ impl Config {
     }
 
     fn from_parts(text: &str, environment: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
+        // By itself first: with the environment in it nobody knows any more in which line of the file a value is.
+        toml::from_str::<Self>(text).map_err(|error| in_line(text, &error))?;
         let mut table: toml::Table = toml::from_str(text)?;
         for (name, value) in environment {
             let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX).map(str::to_lowercase) else { continue };
@@ -312,22 +314,30 @@ impl Config {
             let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
             anyhow::ensure!(
                 ShardName::new(name).is_ok() && name.bytes().all(legal),
-                "the name of a shard has 1 to 32 letters, digits, -, _ and .: {name:?} does not"
+                "shards[{place}].name: the name of a shard has 1 to 32 letters, digits, -, _ and .: {name:?} does not"
             );
             anyhow::ensure!(
                 !RESERVED.contains(&name.as_str()),
-                "a shard cannot be named {name:?}: that is another store"
+                "shards[{place}].name: a shard cannot be named {name:?}: that is another store"
             );
             let is_twice = self.shards.iter().take(place).any(|other| other.name == *name);
-            anyhow::ensure!(!is_twice, "two shards are named {name:?}");
+            anyhow::ensure!(!is_twice, "shards[{place}].name: two shards are named {name:?}");
             anyhow::ensure!(
                 range_orders.is_none_or(|orders| RangeWidth::of_orders(orders).is_some()),
-                "range_orders of the shard {name:?} must be a power of two from {} to {}",
+                "shards[{place}].range_orders of the shard {name:?} must be a power of two from {} to {}",
                 RangeWidth::ORDERS_MIN,
                 RangeWidth::ORDERS_MAX
             );
         }
         Ok(())
+    }
+
+    /// Where a setting stands that turned out to be wrong when it was used: `archives[1] (mongo-1)`.
+    pub(crate) fn place_of(&self, key: &str) -> String {
+        match &self.file {
+            Some(file) => format!("in {}: {key}", file.display()),
+            None => format!("in the configuration: {key}"),
+        }
     }
 
     /// Whether others than this machine could connect without encryption, and nobody has said that this is meant.
@@ -376,6 +386,13 @@ const NAMES: [&str; 25] = [
     "head_timeout_ms",
 ];
 
+/// What is wrong with a file, and where. Without the words of that line, which may have a password in them.
+fn in_line(text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let line = error.span().and_then(|span| Some(text.get(..span.start)?.matches('\n').count() + 1));
+    let message = error.message();
+    line.map_or_else(|| anyhow::anyhow!("{message}"), |line| anyhow::anyhow!("line {line}: {message}"))
+}
+
 /// A number or a truth value where it looks like one, else text.
 fn environment_value(text: &str) -> toml::Value {
     match (text.parse::<i64>(), text.parse::<bool>()) {
@@ -415,7 +432,10 @@ mod tests {
         let says = |text: &str| format!("{:#}", load(text, &[]).unwrap_err());
         assert!(says("segmnet_mib = 1").contains("segmnet_mib"));
         assert!(says("segment_mib = 1").contains("segment_mib must be from 16 to 1024"));
-        assert!(says("listen = \"nowhere\"").contains("listen"));
+        assert!(says("cell = 1\n\nlisten = \"nowhere\"").starts_with("line 3: "));
+        let said = says("[[archives]]\nname = \"a\"\nuri = \"mongodb://user:secret@host/a\"");
+        assert!(said.starts_with("line 3: unknown field `uri`, expected one of `name`, `kind`, `url`"), "{said}");
+        assert!(!said.contains("secret"), "{said}");
     }
 
     #[test]

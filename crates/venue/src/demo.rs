@@ -17,6 +17,7 @@ use domain::units::Amount;
 
 use crate::config::Config;
 use crate::console::Console;
+use crate::followers::last_words;
 use crate::live::{Beside, Live};
 use crate::meter::{Counts, Meter};
 use crate::serve::Served;
@@ -65,8 +66,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     stop.store(true, Ordering::Release);
     trading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     served.stop();
-    live.shutdown().context("the venue did not shut down cleanly")?;
-    println!("\n{total} orders answered; everything is journaled, stored and sealed");
+    let behind = live.shutdown().context("the venue did not shut down cleanly")?;
+    println!("\n{total} orders answered; {}", last_words(&behind));
     if args.data.is_some() {
         println!("check it: buttonwood verify --data {}", config.data.display());
     }

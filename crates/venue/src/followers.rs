@@ -3,6 +3,7 @@
 mod durability;
 pub(crate) mod roster;
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -34,6 +35,8 @@ use crate::stores::member::{Kept, Member};
 
 /// How long a stop waits for a store that takes nothing.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// The same, where it is known why.
+pub(crate) const TROUBLE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Longest sleep of a follower with nothing to do: bounds how late it hears of a shutdown.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
@@ -49,6 +52,7 @@ pub(crate) struct FollowerStatus {
     durable_wanted: AtomicBool,
     stopped: Mutex<Option<String>>,
     trouble: Mutex<Option<String>>,
+    ended: AtomicBool,
     /// What it and the mover tell each other.
     pub(crate) post: Post,
 }
@@ -64,6 +68,7 @@ impl FollowerStatus {
             durable_wanted: AtomicBool::new(false),
             stopped: Mutex::new(None),
             trouble: Mutex::new(None),
+            ended: AtomicBool::new(false),
             post: Post::default(),
         }
     }
@@ -89,9 +94,50 @@ impl FollowerStatus {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether something may still come of waiting for it.
+    pub(crate) fn is_going_on(&self) -> bool {
+        !self.ended.load(Ordering::Acquire) && self.trouble().is_none()
+    }
+
     /// Why it stopped for good, if it did.
     pub(crate) fn stopped(&self) -> Option<String> {
         self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A store that does not have everything at a stop.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Behind {
+    follower: String,
+    commands: u64,
+    why: String,
+}
+
+impl Behind {
+    /// How far one is from the end.
+    pub(crate) fn of(status: &FollowerStatus, end: Seq) -> Option<Self> {
+        let commands = end.0.checked_sub(status.reached().0).filter(|commands| *commands > 0)?;
+        let why = status.stopped().or_else(|| status.trouble());
+        let why = why.unwrap_or_else(|| "the store takes nothing at present".to_owned());
+        Some(Self { follower: status.name.clone(), commands, why })
+    }
+}
+
+/// The last words of a venue whose stores are as far as that.
+pub(crate) fn last_words(behind: &[Behind]) -> String {
+    if behind.is_empty() {
+        return "everything is journaled, stored and sealed".to_owned();
+    }
+    let behind: Vec<String> = behind.iter().map(Behind::to_string).collect();
+    format!(
+        "everything is journaled and sealed; behind, to go on from there with the next start: {}",
+        behind.join(", ")
+    )
+}
+
+impl fmt::Display for Behind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by {} commands ({})", self.follower, self.commands, self.why)
     }
 }
 
@@ -207,13 +253,18 @@ impl Runner {
             // Read before stepping: what is written at this moment is what must be stored before a stop.
             let stopping = self.shared.stop.load(Ordering::Acquire);
             let written = self.shared.written.committed();
+            if stopping {
+                self.asked_to_stop.get_or_insert_with(Instant::now);
+            }
             let next = self.step_all().min(self.copy_all(stopping));
             let level = self.lanes.iter().all(|lane| lane.is_level(written));
-            let done = stopping && (level || self.is_out_of_patience(written));
-            if done || self.durable_is_wanted() {
+            let done = level && stopping || self.is_out_of_patience();
+            // A store in trouble would not answer, and what it has it will tell at the next start.
+            if done && level || !done && self.durable_is_wanted() {
                 self.make_durable();
             }
             if done {
+                self.lanes.iter().for_each(|lane| lane.status.ended.store(true, Ordering::Release));
                 return;
             }
             match next {
@@ -247,22 +298,9 @@ impl Runner {
     }
 
     /// Whether a stop has waited long enough for a store that takes nothing.
-    fn is_out_of_patience(&mut self, written: Seq) -> bool {
-        let asked_to_stop = *self.asked_to_stop.get_or_insert_with(Instant::now);
-        if asked_to_stop.max(self.went_on).elapsed() <= STOP_PATIENCE {
-            return false;
-        }
-        let trouble = self.store.trouble().unwrap_or("the store takes nothing at present");
-        for lane in &self.lanes {
-            let (follower, behind) = (&lane.status.name, written.0.saturating_sub(lane.status.reached().0));
-            tracing::warn!(
-                follower,
-                behind,
-                trouble,
-                "not level at the stop; it goes on from there with the next start"
-            );
-        }
-        true
+    fn is_out_of_patience(&self) -> bool {
+        let patience = if self.store.trouble().is_some() { TROUBLE_PATIENCE } else { STOP_PATIENCE };
+        self.asked_to_stop.is_some_and(|asked| asked.max(self.went_on).elapsed() > patience)
     }
 
     fn durable_is_wanted(&self) -> bool {

@@ -37,8 +37,8 @@ use sequencer::snapshots::Snapshots;
 
 use crate::config::Config;
 use crate::console::Console;
-use crate::followers::Shared;
 use crate::followers::roster::Roster;
+use crate::followers::{Behind, Shared, TROUBLE_PATIENCE};
 use crate::heads::Heads;
 use crate::learner::Learner;
 use crate::maintain::{self, Watch};
@@ -118,9 +118,12 @@ impl Live {
         let claim = places.claim().map_err(|error| explain(error, &config.data))?;
         let mut stores = if beside.store { Some(Stores::open(config)?) } else { None };
         let mut followers_reached = stores.as_ref().map_or(Seq::ZERO, Stores::reached);
-        if let (Some(stores), Some(venue)) = (&mut stores, places.venue()?) {
+        if let Some(stores) = &mut stores {
+            let venue = places.venue()?;
             stores.check_venue(venue)?;
-            followers_reached = followers_reached.max(stores.check_retired(venue)?);
+            if let Some(venue) = venue {
+                followers_reached = followers_reached.max(stores.check_retired(venue)?);
+            }
         }
         let start = Start {
             new_venue: VenueId(random_bytes()?),
@@ -231,14 +234,15 @@ impl Live {
         Ok(())
     }
 
-    /// Closes the doors, lets everything taken so far be journaled, answered, written and stored, and seals the logs.
-    pub(crate) fn shutdown(self) -> anyhow::Result<()> {
+    /// Closes the doors, lets everything taken so far be journaled, answered, written and stored, and seals the logs. Which stores do
+    /// not have everything: one in trouble is not waited for.
+    pub(crate) fn shutdown(self) -> anyhow::Result<Vec<Behind>> {
         let (log, mut event_log) = self.core.finish();
         self.stop.store(true, Ordering::Release);
-        // A shard that is just joining may start others.
-        while let Some(thread) = self.followers.take() {
-            join(thread);
-        }
+        let followers = || self.status.followers.all();
+        self.followers.end(TROUBLE_PATIENCE, || followers().iter().any(|status| status.is_going_on()));
+        let end = event_log.progress().committed();
+        let behind = followers().iter().filter_map(|status| Behind::of(status, end)).collect();
         self.stop_replayer.store(true, Ordering::Release);
         self.replayer.map(join);
         let time = self.read_model.time();
@@ -247,7 +251,7 @@ impl Live {
         }
         // Never sealed: its blocks follow from the journal's and from nothing else.
         event_log.sync().context("the event log could not be synced")?;
-        Ok(())
+        Ok(behind)
     }
 }
 

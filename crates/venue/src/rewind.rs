@@ -11,17 +11,19 @@ use domain::units::{Epoch, Seq};
 use engine::Engine;
 use projector::batch::Stream;
 use projector::follower::{Source as _, SourceError};
+use projector::retired::GivenUp;
 use projector::store::StoredRow;
 use projector::words::Word as _;
 use sequencer::log::Progress;
 use sequencer::recovery::{Places, RULES_VERSION, Recovered, Start, recover_claimed};
 use sequencer::replayer::Replay;
+use store_postgres::retire::Lost;
 
 use crate::config::Config;
 use crate::live;
 use crate::source::{Joined, Logs};
 use crate::stores::member::{Access, Member, open_present};
-use crate::stores::retired;
+use crate::stores::{lacks, retired};
 
 /// What about the followers.
 #[derive(Debug, ClapArgs)]
@@ -46,6 +48,17 @@ enum What {
         /// Needed where a store was away when the venue went on after a restore: it is on the abandoned branch, and the others are not.
         #[arg(long, value_name = "SEQUENCE")]
         to: Option<u64>,
+    },
+    /// Give up closed orders that are lost: a shard gave them to the archive, and no copy of the archive has them any more.
+    ///
+    /// Changes nothing where the archive has all of them. Nothing makes lost ones again: orders and fills of theirs are answered as if they
+    /// had never been. The venue must not be running.
+    ForgetRetired {
+        #[command(flatten)]
+        place: Place,
+        /// Say that it is meant.
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -73,6 +86,7 @@ impl Place {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.what {
         What::Status(place) => status(&place.config()?),
+        What::ForgetRetired { place, yes } => forget_retired(&place.config()?, *yes),
         What::Rewind { place, to } => rewind(&place.config()?, to.map_or(Seq(u64::MAX), Seq)),
     }
 }
@@ -162,6 +176,33 @@ fn rewind(config: &Config, most: Seq) -> anyhow::Result<()> {
     journal.seal(RULES_VERSION, engine.time())?;
     event_log.sync()?;
     println!("done; start the venue, its followers go on from there");
+    Ok(())
+}
+
+/// Lets a venue go on whose archive has lost what shards gave up.
+fn forget_retired(config: &Config, yes: bool) -> anyhow::Result<()> {
+    let places = Places::in_directory(&config.data);
+    places.venue()?.with_context(|| format!("{} holds no venue", config.data.display()))?;
+    // No venue runs meanwhile.
+    let _claim = places.claim().map_err(|error| live::explain(error, &config.data))?;
+    let gone = retired::reader(config).context("closed orders in the archive")?;
+    let extent = gone.map(|gone| gone.extent()).transpose().context("closed orders in the archive")?.flatten();
+    let there = GivenUp::of(extent);
+    for Member { name, streams, store, .. } in &mut open_stores(config, Access::Write)? {
+        if !streams.contains(&Stream::Symbols) {
+            continue;
+        }
+        let given_up = store.given_up()?;
+        if given_up.is_in(extent) {
+            println!("{name}: nothing that it gave up is lost");
+            continue;
+        }
+        anyhow::ensure!(yes, "{}. With --yes they are given up for good", lacks(name, given_up, extent));
+        if let Some(Lost { ranges, orders, fills }) = store.forget_given_up(there)? {
+            tracing::warn!(shard = name, ranges, orders, fills, "closed orders that are lost are forgotten");
+            println!("{name}: {ranges} ranges are lost, in which {orders} orders and {fills} fills were");
+        }
+    }
     Ok(())
 }
 

@@ -31,7 +31,7 @@ use tokio::sync::oneshot;
 use crate::addresses::AddressTable;
 use crate::config::Config;
 use crate::console::Console;
-use crate::followers::FollowerStatus;
+use crate::followers::{FollowerStatus, last_words};
 use crate::live::{self, Beside, Live};
 use crate::sharding::running::Shards;
 use crate::sockets;
@@ -95,8 +95,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     served.runtime.block_on(signals.end());
     tracing::info!("shutting down");
     served.stop();
-    live.shutdown()?;
-    tracing::info!("everything is journaled, stored and sealed");
+    let behind = live.shutdown()?;
+    if behind.is_empty() {
+        tracing::info!("{}", last_words(&behind));
+    } else {
+        tracing::warn!("{}", last_words(&behind));
+    }
     Ok(())
 }
 
@@ -150,7 +154,7 @@ impl Served {
         };
         let settings = Settings {
             answer_timeout: Duration::from_millis(config.answer_timeout_ms),
-            snapshots: config.derived().snapshots,
+            derived: config.derived(),
             ..Settings::default()
         };
         let gateway = Gateway::new(ground, settings).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;

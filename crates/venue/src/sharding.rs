@@ -5,6 +5,7 @@ pub(crate) mod running;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use domain::command::RequestContent;
@@ -21,6 +22,9 @@ use crate::sharding::seeding::Seeding;
 use crate::stores::member::Member;
 use crate::stores::{Standing, Stores};
 
+/// From one look at threads that are to end to the next.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// Follower threads, those of shards added since the start among them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Threads(Arc<Mutex<Vec<JoinHandle<()>>>>);
@@ -30,9 +34,24 @@ impl Threads {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     }
 
-    /// One of them, to be waited for.
-    pub(crate) fn take(&self) -> Option<JoinHandle<()>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    /// Waits for all of them; for those that are left when nobody `is_going_on` any more, for so long at most: what is asked of a server
+    /// that is away takes its time, and may end with the process at any point.
+    pub(crate) fn end(&self, patience: Duration, is_going_on: impl Fn() -> bool) {
+        let (mut left, mut went_on): (Vec<JoinHandle<()>>, _) = (Vec::new(), Instant::now());
+        loop {
+            for thread in left.extract_if(.., |thread| thread.is_finished()) {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
+            // A shard that is just joining may start others.
+            left.append(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+            if is_going_on() {
+                went_on = Instant::now();
+            }
+            if left.is_empty() || went_on.elapsed() > patience {
+                return;
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 }
 

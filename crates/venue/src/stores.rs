@@ -220,13 +220,21 @@ impl Stores {
         self.known().map(|(found, checkpoint)| (found.name.clone(), checkpoint.seq)).collect()
     }
 
-    /// Refuses stores of another venue.
-    pub(crate) fn check_venue(&self, venue: VenueId) -> anyhow::Result<()> {
+    /// Refuses stores of another venue; where the data directory has none yet, of any.
+    pub(crate) fn check_venue(&self, venue: Option<VenueId>) -> anyhow::Result<()> {
         for (found, checkpoint) in self.known() {
-            anyhow::ensure!(
-                checkpoint.venue == venue,
-                "the store {} follows another venue; give this one a directory of its own",
-                found.name
+            let its = hex::encode(checkpoint.venue.0);
+            let here = match venue {
+                Some(venue) if venue == checkpoint.venue => continue,
+                Some(venue) => format!("this data directory is that of {}", hex::encode(venue.0)),
+                None => "this data directory has no journal, so a new one would begin here".to_owned(),
+            };
+            anyhow::bail!(
+                "the store {} follows another venue, {its}, and has its rows up to sequence {}; {here}. Serve the directory that has \
+                 the journal of {its} (--data), or bring it back from a backup. A new venue needs stores of its own: another database, \
+                 an empty directory",
+                found.name,
+                checkpoint.seq.0
             );
         }
         Ok(())
@@ -264,7 +272,8 @@ impl Stores {
             {
                 continue;
             }
-            all.push((name.clone(), store.given_up(epoch).unwrap_or_default()));
+            let given_up = store.claim_ranges(epoch).and_then(|()| store.given_up());
+            all.push((name.clone(), given_up.unwrap_or_default()));
         }
         let Some(extent) = self.retired_extent() else { return Ok(()) };
         for (name, given_up) in all {
@@ -306,7 +315,7 @@ pub(crate) fn lacks(shard: &str, given_up: GivenUp, extent: Option<Extent>) -> S
     let there = GivenUp::of(extent);
     format!(
         "{shard} gave up closed orders up to sequence {}, after {} additions to the archive, and the archive has none after {}, and {} \
-         additions: bring back a newer copy of it",
+         additions: bring back a newer copy of it. Where there is none, see `buttonwood follower forget-retired --help`",
         given_up.last_seq.0, given_up.additions, there.last_seq.0, there.additions
     )
 }

@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             std::thread::yield_now();
         }
     }
-    live.shutdown()
+    live.shutdown().map(|_behind| ())
 }
 
 /// Writes each answer to standard output, unbuffered.

@@ -49,12 +49,31 @@ fn interval(text: &str) -> Option<Interval> {
     count.checked_mul(seconds).filter(|seconds| (1..=86_400).contains(seconds)).map(Interval::Seconds)
 }
 
-/// The parameter `interval`.
-fn interval_of(call: &Call<'_>, default: Interval) -> Result<Interval, Error> {
+/// The parameter `interval`, where the collection is `kept` in some.
+fn interval_of(call: &Call<'_>, default: Interval, kept: &[Interval]) -> Result<Interval, Error> {
     match call.params.optional("interval")? {
         None => Ok(default),
-        Some(text) => interval(text).ok_or(Error::bad(-1120, "Invalid interval.")),
+        Some(text) => interval(text).ok_or_else(|| not_kept(kept)),
     }
+}
+
+/// Refuses an interval that nothing is kept in. Rows that are there are shown even so: they are of an earlier setting.
+fn check_kept<T>(interval: Interval, kept: &[Interval], rows: &[T]) -> Result<(), Error> {
+    if rows.is_empty() && !kept.contains(&interval) { Err(not_kept(kept)) } else { Ok(()) }
+}
+
+fn not_kept(kept: &[Interval]) -> Error {
+    let kept: Vec<String> = kept.iter().map(|interval| interval_text(*interval)).collect();
+    Error::bad(-1120, format!("Invalid interval; those kept: {}.", kept.join(", ")))
+}
+
+/// As [`interval`] reads it, in the longest unit.
+fn interval_text(interval: Interval) -> String {
+    let Interval::Seconds(seconds) = interval else { return format!("{interval:?}") };
+    let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')];
+    let unit = units.into_iter().find(|(length, _)| seconds.is_multiple_of(*length));
+    let (length, unit) = unit.unwrap_or((1, 's'));
+    format!("{}{unit}", seconds.checked_div(length).unwrap_or_default())
 }
 
 /// What sums are asked for: those of `symbol`, of everything paid in `asset`, or, of what has no amounts, of the venue.

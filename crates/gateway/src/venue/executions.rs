@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::reply::Reply;
 use crate::request::Call;
 use crate::venue::facts::write_execution;
-use crate::venue::whose;
+use crate::venue::{limit_of, whose};
 
 const ROWS_DEFAULT: usize = 500;
 const ROWS_MAX: usize = 1_000;
@@ -14,7 +14,7 @@ const ROWS_MAX: usize = 1_000;
 pub(crate) async fn executions(call: &Call<'_>) -> Result<Reply, Error> {
     let user = whose(call)?;
     let from = ExecutionNumber(call.params.integer("from")?.unwrap_or(1));
-    let limit = call.params.limit(ROWS_DEFAULT, ROWS_MAX)?;
+    let limit = limit_of(call, ROWS_DEFAULT, ROWS_MAX)?;
     call.params.all_read()?;
     let records = std::sync::Arc::clone(&call.gateway.records);
     let rows = call.read_history(move |_, _| records.executions(user, from, limit)).await?;

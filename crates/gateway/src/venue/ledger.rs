@@ -4,13 +4,12 @@ use domain::units::Seq;
 use projector::history::{LedgerQuery, Selection};
 use projector::rows::{LedgerRow, Movement};
 
-use crate::account::orders::time_range;
 use crate::decimal::DecimalText;
 use crate::error::Error;
 use crate::json::Json;
 use crate::reply::Reply;
 use crate::request::Call;
-use crate::venue::whose;
+use crate::venue::{limit_of, range_of, whose};
 
 const ROWS_DEFAULT: usize = 500;
 const ROWS_MAX: usize = 1_000;
@@ -20,8 +19,8 @@ const CUT_ROWS_MAX: usize = 100_000;
 pub(crate) async fn ledger(call: &Call<'_>) -> Result<Reply, Error> {
     let user = whose(call)?;
     let first = call.params.integer("fromSequence")?.map(Seq);
-    let time = time_range(call)?;
-    let limit = call.params.limit(ROWS_DEFAULT, ROWS_MAX)?;
+    let time = range_of(call)?;
+    let limit = limit_of(call, ROWS_DEFAULT, ROWS_MAX)?;
     call.params.all_read()?;
     let read = move |selection| LedgerQuery { user, selection };
     let rows = call

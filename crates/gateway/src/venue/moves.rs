@@ -13,6 +13,7 @@ use crate::json::Json;
 use crate::reply::Reply;
 use crate::request::Call;
 use crate::venue::bodies;
+use crate::venue::limit_of;
 
 const SUBJECTS_DEFAULT: usize = 100;
 const SUBJECTS_MAX: usize = 1_000;
@@ -122,7 +123,7 @@ fn lightest(map: &ShardMap, subject: Subject) -> Option<ShardId> {
 /// `GET /v1/admin/shards/subjects`: some of what lives on a shard, symbols first.
 pub(crate) fn subjects(call: &Call<'_>) -> Result<Reply, Error> {
     let name = call.params.mandatory("shard")?;
-    let limit = call.params.limit(SUBJECTS_DEFAULT, SUBJECTS_MAX)?;
+    let limit = limit_of(call, SUBJECTS_DEFAULT, SUBJECTS_MAX)?;
     call.params.all_read()?;
     let map = call.model().shard_map();
     let shard = named(&map, name)?.id;

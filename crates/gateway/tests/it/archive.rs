@@ -1,6 +1,7 @@
 //! Reads of the archive: what cannot be asked is refused by name, and an answer says what it reflects.
 
 use axum::http::Method;
+use projector::audit::actions::ACTIONS;
 
 use crate::venue::Venue;
 
@@ -26,18 +27,28 @@ async fn what_cannot_be_asked_is_refused_by_name() {
         (boards, "asset=USDT&by=fills", illegal("by", "volume, realised")),
         (boards, "asset=USDT&fromRank=0", illegal("fromRank", "from 1 on")),
         (boards, "asset=USDT&time=now", illegal("time", integer)),
-        (boards, "asset=USDT&limit=0", mandatory("limit")),
+        (boards, "asset=USDT&limit=0", illegal("limit", "1 to 1000")),
         (boards, "asset=USDT&rank=1", said(-1104, "")),
-        (analytics, "interval=1h", said(-1120, "Invalid interval; '1m' and '1d' are kept.")),
+        (analytics, "interval=1h", said(-1120, "Invalid interval; those kept: 1m, 1d.")),
         (analytics, "startTime=-1", illegal("startTime", integer)),
         (positions, "", mandatory("symbol")),
-        (positions, "symbol=BTCUSDT&interval=15x", said(-1120, "Invalid interval.")),
-        (positions, "symbol=BTCUSDT&interval=2d", said(-1120, "Invalid interval.")),
-        (positions, "symbol=BTCUSDT&interval=0m", said(-1120, "Invalid interval.")),
+        (positions, "symbol=BTCUSDT&interval=15x", said(-1120, "Invalid interval; those kept: 15m, 1d.")),
+        (positions, "symbol=BTCUSDT&interval=2d", said(-1120, "Invalid interval; those kept: 15m, 1d.")),
+        (positions, "symbol=BTCUSDT&interval=0m", said(-1120, "Invalid interval; those kept: 15m, 1d.")),
+        (positions, "symbol=BTCUSDT&interval=5m", said(-1120, "Invalid interval; those kept: 15m, 1d.")),
+        (positions, "symbol=BTCUSDT&startTime=2&endTime=1", said(-1128, "'startTime' is later than 'endTime'.")),
+        (positions, "symbol=BTCUSDT&userId=99", said(-5002, "There is no such user.")),
+        (snapshots, "symbol=BTCUSDT&interval=1m", said(-1120, "Invalid interval; those kept: 10s.")),
+        (snapshots, "symbol=BTCUSDT&limit=1001", illegal("limit", "1 to 1000")),
+        ("/v1/ledger", "limit=1001", illegal("limit", "1 to 1000")),
+        ("/v1/ledger", "startTime=2&endTime=1", said(-1128, "'startTime' is later than 'endTime'.")),
+        ("/v1/executions", "limit=0", illegal("limit", "1 to 1000")),
         (snapshots, "symbol=NOPE", said(-1121, "Invalid symbol.")),
         (snapshots, "symbol=BTCUSDT&limit=ten", illegal("limit", integer)),
         (audit, "fromSequence=-1", illegal("fromSequence", integer)),
         (audit, "userId=5000000000", said(-1130, "Data sent for parameter 'userId' is not valid.")),
+        (audit, "userId=99", said(-5002, "There is no such user.")),
+        (audit, "action=place", illegal("action", &ACTIONS.join(", "))),
         (audit, "action=", said(-1105, "Parameter 'action' was empty.")),
     ];
     for (path, query, (code, message)) in cases {

@@ -22,46 +22,29 @@ use crate::words::Word;
 /// Room for the longest content of an order, so that its text is never moved.
 const ORDER_LEN: usize = 224;
 
-/// The name of an action, and its content.
-pub(super) fn render(action: &Action) -> (&'static str, String) {
+/// The content of an action.
+pub(super) fn render(action: &Action) -> String {
     let mut text = String::with_capacity(ORDER_LEN);
     let mut object = Object::begin(&mut text);
-    let name = match action {
-        Action::PlaceOrder(order) => {
-            place(&mut object, order);
-            "place_order"
-        }
-        Action::CancelOrder(cancel) => {
-            cancel_order(&mut object, cancel);
-            "cancel_order"
-        }
-        Action::AmendOrder(amend) => {
-            amend_order(&mut object, amend);
-            "amend_order"
-        }
-        Action::ReplaceOrder(replace) => {
-            replace_order(&mut object, replace);
-            "replace_order"
-        }
+    match action {
+        Action::PlaceOrder(order) => place(&mut object, order),
+        Action::CancelOrder(cancel) => cancel_order(&mut object, cancel),
+        Action::AmendOrder(amend) => amend_order(&mut object, amend),
+        Action::ReplaceOrder(replace) => replace_order(&mut object, replace),
         Action::CancelAll(all) => {
             if let Some(id) = all.symbol {
                 symbol(&mut object, id);
             }
-            "cancel_all"
         }
         Action::Request(asked) => request(&mut object, asked),
-        Action::Note(Note::Access(note)) => {
-            access(&mut object, note);
-            "note_access"
-        }
+        Action::Note(Note::Access(note)) => access(&mut object, note),
         Action::Note(Note::Head(note)) => {
             object.number("head", note.seq.0);
             object.bytes("head_block", &note.block.0);
-            "note_head"
         }
-    };
+    }
     object.end();
-    (name, text)
+    text
 }
 
 fn place(object: &mut Object<'_>, order: &PlaceOrder) {
@@ -120,33 +103,25 @@ fn replace_order(object: &mut Object<'_>, replace: &ReplaceOrder) {
     order.end();
 }
 
-#[expect(clippy::too_many_lines, reason = "the list of requests, a few lines for each")]
-fn request(object: &mut Object<'_>, request: &Request) -> &'static str {
+fn request(object: &mut Object<'_>, request: &Request) {
     object.text("request_id", &request.id);
     match &request.content {
         RequestContent::CreateAsset(create) => {
             object.text("code", &create.code);
             object.number("scale", create.scale);
-            "create_asset"
         }
-        RequestContent::CreateSymbol(create) => {
-            create_symbol(object, create);
-            "create_symbol"
-        }
+        RequestContent::CreateSymbol(create) => create_symbol(object, create),
         RequestContent::SetSymbolStatus(set) => {
             symbol(object, set.symbol);
             object.word("status", set.status.word());
-            "set_symbol_status"
         }
         RequestContent::SetSymbolLimits(set) => {
             symbol(object, set.symbol);
             limits(object, &set.limits);
-            "set_symbol_limits"
         }
         RequestContent::SetSymbolFees(set) => {
             symbol(object, set.symbol);
             fees(object, set.fees);
-            "set_symbol_fees"
         }
         RequestContent::SetUserFees(set) => {
             object.number("user", set.user.0);
@@ -154,74 +129,40 @@ fn request(object: &mut Object<'_>, request: &Request) -> &'static str {
                 Some(own) => fees(object, own),
                 None => object.null("fees"),
             }
-            "set_user_fees"
         }
-        RequestContent::CreateUser(_) => "create_user",
-        RequestContent::CreateApiKey(create) => {
-            create_api_key(object, create);
-            "create_api_key"
-        }
-        RequestContent::RevokeApiKey(revoke) => {
-            object.number("key", revoke.key.0);
-            "revoke_api_key"
-        }
-        RequestContent::SetKillSwitch(set) => {
-            kill_switch(object, set);
-            "set_kill_switch"
-        }
+        RequestContent::CreateUser(_) => {}
+        RequestContent::CreateApiKey(create) => create_api_key(object, create),
+        RequestContent::RevokeApiKey(revoke) => object.number("key", revoke.key.0),
+        RequestContent::SetKillSwitch(set) => kill_switch(object, set),
         RequestContent::Deposit(deposit) => {
             money(object, deposit.user, deposit.asset, "amount_minor_units", deposit.amount);
-            "deposit"
         }
         RequestContent::RequestWithdrawal(asked) => {
             money(object, asked.user, asked.asset, "amount_minor_units", asked.amount);
-            "request_withdrawal"
         }
-        RequestContent::SettleWithdrawal(settle) => {
-            object.number("withdrawal", settle.withdrawal.0);
-            "settle_withdrawal"
-        }
-        RequestContent::CancelWithdrawal(cancel) => {
-            object.number("withdrawal", cancel.withdrawal.0);
-            "cancel_withdrawal"
-        }
-        RequestContent::SetCreditLimit(set) => {
-            money(object, set.user, set.asset, "limit_minor_units", set.limit);
-            "set_credit_limit"
-        }
-        RequestContent::OpenPosition(open) => {
-            open_position(object, open);
-            "open_position"
-        }
+        RequestContent::SettleWithdrawal(settle) => object.number("withdrawal", settle.withdrawal.0),
+        RequestContent::CancelWithdrawal(cancel) => object.number("withdrawal", cancel.withdrawal.0),
+        RequestContent::SetCreditLimit(set) => money(object, set.user, set.asset, "limit_minor_units", set.limit),
+        RequestContent::OpenPosition(open) => open_position(object, open),
         RequestContent::OpenOrder(open) => {
             object.number("user", open.user.0);
             place(object, &open.place());
-            "open_order"
         }
         RequestContent::AddShard(add) => {
             object.text("name", &add.name);
             object.number("weight", add.weight.0);
-            "add_shard"
         }
         RequestContent::SetShard(set) => {
             object.number("shard", set.shard.0);
             object.number("weight", set.weight.0);
             object.word("status", set.status.word());
-            "set_shard"
         }
         RequestContent::BeginMove(begin) => {
             subject(object, begin.subject);
             object.number("to", begin.to.0);
-            "begin_move"
         }
-        RequestContent::CommitMove(commit) => {
-            subject(object, commit.subject);
-            "commit_move"
-        }
-        RequestContent::AbortMove(abort) => {
-            subject(object, abort.subject);
-            "abort_move"
-        }
+        RequestContent::CommitMove(commit) => subject(object, commit.subject),
+        RequestContent::AbortMove(abort) => subject(object, abort.subject),
     }
 }
 

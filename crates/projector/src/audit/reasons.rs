@@ -3,8 +3,10 @@
 use domain::instrument::InstrumentError;
 use domain::reject::RejectReason;
 
-pub(super) fn word(reason: RejectReason) -> &'static str {
-    match reason {
+named! {
+    /// Every reason for a refusal that an outcome can have.
+    REASONS,
+    RejectReason {
         RejectReason::DeadlinePassed => "deadline_passed",
         RejectReason::UnknownUser => "unknown_user",
         RejectReason::RequestIdReused => "request_id_reused",
@@ -13,7 +15,11 @@ pub(super) fn word(reason: RejectReason) -> &'static str {
         RejectReason::UnknownSymbol => "unknown_symbol",
         RejectReason::CodeInUse => "code_in_use",
         RejectReason::ScaleTooLarge => "scale_too_large",
-        RejectReason::InvalidInstrument(error) => instrument(error),
+        RejectReason::InvalidInstrument(InstrumentError::SameAsset) => "invalid_instrument.same_asset",
+        RejectReason::InvalidInstrument(InstrumentError::StepOutOfRange) => "invalid_instrument.step_out_of_range",
+        RejectReason::InvalidInstrument(InstrumentError::LotNotWhole) => "invalid_instrument.lot_not_whole",
+        RejectReason::InvalidInstrument(InstrumentError::TickLotNotWhole) => "invalid_instrument.tick_lot_not_whole",
+        RejectReason::InvalidInstrument(InstrumentError::TooLarge) => "invalid_instrument.too_large",
         RejectReason::InvalidLimits => "invalid_limits",
         RejectReason::FeeTooHigh => "fee_too_high",
         RejectReason::CapacityReached => "capacity_reached",
@@ -55,15 +61,5 @@ pub(super) fn word(reason: RejectReason) -> &'static str {
         RejectReason::TooManyOpenOrders => "too_many_open_orders",
         RejectReason::WouldTrade => "would_trade",
         RejectReason::InsufficientFunds => "insufficient_funds",
-    }
-}
-
-fn instrument(error: InstrumentError) -> &'static str {
-    match error {
-        InstrumentError::SameAsset => "invalid_instrument.same_asset",
-        InstrumentError::StepOutOfRange => "invalid_instrument.step_out_of_range",
-        InstrumentError::LotNotWhole => "invalid_instrument.lot_not_whole",
-        InstrumentError::TickLotNotWhole => "invalid_instrument.tick_lot_not_whole",
-        InstrumentError::TooLarge => "invalid_instrument.too_large",
     }
 }

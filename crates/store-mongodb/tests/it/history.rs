@@ -254,6 +254,28 @@ fn a_question_without_an_answer_fails_alone() {
     history.trades(&newest(9)).unwrap();
 }
 
+/// It takes connections and commands, and that is all: nobody is to wait for it again and again.
+#[test]
+fn a_server_that_says_nothing_is_away() {
+    let databases = Databases::new();
+    let config = databases.config(&databases.make());
+    Stores::open(&config).fill(&slow_feed(Profile::Flow, 1, 100));
+    let history = MongoHistory::open(&config, None).unwrap();
+    history.trades(&newest(9)).unwrap();
+    databases.proxy.hold(Some(("find", "checkpoints")));
+    let asked = Instant::now();
+    let mute = history.trades(&newest(9)).unwrap_err().to_string();
+    assert!(mute.contains("says nothing") && asked.elapsed() < Duration::from_secs(5), "{mute}: {:?}", asked.elapsed());
+    let asked = Instant::now();
+    assert_eq!(history.trades(&newest(9)).unwrap_err().to_string(), mute);
+    assert!(asked.elapsed() < Duration::from_secs(1), "it was asked again: {:?}", asked.elapsed());
+    databases.proxy.hold(None);
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while let Err(error) = history.trades(&newest(9)) {
+        assert!(Instant::now() < deadline, "{error}");
+    }
+}
+
 #[test]
 fn only_the_own_history_is_answered() {
     let databases = Databases::new();

@@ -202,7 +202,7 @@ fn what_is_closed_goes_and_everything_is_still_there_once() {
     assert_eq!(look.retired, u64::try_from(went).unwrap() + 1);
     let last_seq = shard.elsewhere.orders.values().map(|row| row.last_seq).max().unwrap();
     let given_up = GivenUp { last_seq, additions: ADDITIONS };
-    assert_eq!((look.given_up, shard.stores.of(Stream::Symbols).given_up(WRITER)), (given_up, Ok(given_up)));
+    assert_eq!((look.given_up, shard.stores.of(Stream::Symbols).given_up()), (given_up, Ok(given_up)));
     assert!(look.old.iter().all(|old| old.open.is_some()), "{look:?}");
     assert_same(&shard.rows(), &expected(&blocks, end));
     // What is left is found as ever: by id, by name, by time, across the holes.
@@ -306,7 +306,7 @@ fn an_older_start_and_another_venue_drop_nothing() {
     assert_eq!(shard.retirer.copy(&contents, &mut shard.elsewhere, &NEVER).unwrap(), Copied::Whole);
     let later = Epoch(writer.epoch.0 + 1);
     // One that has written nothing yet has asked what is gone.
-    assert_eq!(shard.stores.of(Stream::Symbols).given_up(later), Ok(GivenUp::default()));
+    shard.stores.of(Stream::Symbols).claim_ranges(later).unwrap();
     assert_eq!(shard.retirer.drop_range(&contents, ADDITIONS, writer).unwrap(), Err(Stays::Fenced(later)));
     shard.sql("DELETE FROM retirer");
     shard.sql(&format!("UPDATE checkpoints SET epoch = {} WHERE stream = 'symbols'", later.0));

@@ -71,5 +71,5 @@ fn write_logs(options: &Options, data: &Path) -> anyhow::Result<()> {
     for _ in 0..options.commands {
         console.send(&load.next())?;
     }
-    live.shutdown()
+    live.shutdown().map(|_behind| ())
 }

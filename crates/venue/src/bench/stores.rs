@@ -46,7 +46,12 @@ pub(crate) struct Options {
 }
 
 /// All kinds of stores. A new one is a file beside the others and a line here.
-const STORES: [Measure; 4] = [postgres::measure, sqlite::measure, mongodb::measure, dynamodb::measure];
+const STORES: [(Reach, Measure); 4] = [
+    (postgres::reach, postgres::measure),
+    (|_| Ok(()), sqlite::measure),
+    (mongodb::reach, mongodb::measure),
+    (dynamodb::reach, dynamodb::measure),
+];
 
 /// Flow that a day's cost is told for.
 const EVENTS_PER_S: u32 = 10_000;
@@ -60,8 +65,28 @@ fn scratch_name() -> anyhow::Result<String> {
     Ok(format!("buttonwood_bench_{}", hex::encode(bytes)))
 }
 
+/// Sees that each server of a kind that was named can be measured in.
+type Reach = fn(&Options) -> anyhow::Result<()>;
+
 /// Measures one kind of store; nothing where there is none to measure.
-type Measure = fn(&Options, &Work) -> anyhow::Result<Vec<Figure>>;
+type Measure = fn(&Options, &Work, &mut Found);
+
+/// What was found of all servers.
+#[derive(Debug, Default)]
+struct Found {
+    figures: Vec<Figure>,
+    failed: Vec<anyhow::Error>,
+}
+
+impl Found {
+    /// What came of one server. Its failure takes nothing from the others.
+    fn add(&mut self, measured: anyhow::Result<Vec<Figure>>) {
+        match measured {
+            Ok(figures) => self.figures.extend(figures),
+            Err(error) => self.failed.push(error),
+        }
+    }
+}
 
 /// What was found of one way to write.
 #[derive(Debug)]
@@ -90,6 +115,10 @@ struct Figure {
 pub(super) fn run(options: &Options, as_json: bool) -> anyhow::Result<()> {
     anyhow::ensure!(options.commands > 0 && options.users > 0 && options.symbols > 0, "numbers begin at one");
     anyhow::ensure!(!options.batch.is_empty() && !options.batch.contains(&0), "a batch has a command at least");
+    // Each takes its minutes: one that is misspelt is told at once.
+    for (reach, _) in STORES {
+        reach(options)?;
+    }
     let work = Work::prepare(&Shape {
         commands: options.commands,
         batches: options.batch.clone(),
@@ -97,10 +126,11 @@ pub(super) fn run(options: &Options, as_json: bool) -> anyhow::Result<()> {
         symbols: options.symbols,
         seed: options.seed,
     });
-    let mut figures = Vec::new();
-    for measure in STORES {
-        figures.extend(measure(options, &work)?);
+    let mut found = Found::default();
+    for (_, measure) in STORES {
+        measure(options, &work, &mut found);
     }
+    let Found { figures, failed } = found;
     let machine = report::machine();
     for (key, value) in &machine {
         println!("{key:12} {value}");
@@ -112,6 +142,8 @@ pub(super) fn run(options: &Options, as_json: bool) -> anyhow::Result<()> {
         let figures: Vec<_> = figures.iter().map(Figure::json).collect();
         println!("{}", json!({"name": "stores", "figures": figures, "machine": machine}));
     }
+    let failed: Vec<String> = failed.iter().map(|error| format!("{error:#}")).collect();
+    anyhow::ensure!(failed.is_empty(), "not all could be measured: {}", failed.join("; "));
     Ok(())
 }
 

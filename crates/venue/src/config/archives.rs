@@ -106,27 +106,37 @@ impl Routes {
         for (collection, place) in &self.0 {
             anyhow::ensure!(
                 known.contains(&collection.as_str()),
-                "[archive]: there is no collection {collection:?}; those there are: {}",
+                "archive.{collection}: there is no such collection; those there are: {}",
                 known.join(", ")
             );
             let there = place == EMBEDDED || archives.iter().any(|archive| archive.name == *place);
-            anyhow::ensure!(there, "[archive]: {collection} is routed to {place:?}, which no [[archives]] entry is");
+            let names: Vec<&str> =
+                [EMBEDDED].into_iter().chain(archives.iter().map(|archive| archive.name.as_str())).collect();
+            anyhow::ensure!(
+                there,
+                "archive.{collection}: it is routed to {place:?}, which no [[archives]] entry is; those there are: {}",
+                names.join(", ")
+            );
         }
         let closed_orders = archives.iter().find(|archive| archive.name == self.place_of_closed_orders());
         if let Some(Archive { name, kind: Kind::DynamoDb, .. }) = closed_orders {
             anyhow::bail!(
-                "[archive]: closed_orders cannot be routed to {name}: DynamoDB does not take them; leave them in the \
+                "archive.closed_orders: they cannot be routed to {name}: DynamoDB does not take them; leave them in the \
                  embedded store, or route them to MongoDB"
             );
         }
         let shards = shards.iter().map(|shard| shard.name.as_str());
         let mut names: BTreeSet<&str> = RESERVED.into_iter().chain([EMBEDDED]).chain(shards).collect();
-        for archive in archives {
+        for (place, archive) in archives.iter().enumerate() {
             let name = archive.name.as_str();
-            anyhow::ensure!(!name.is_empty() && names.insert(name), "[[archives]]: the name {name:?} is taken");
+            anyhow::ensure!(
+                !name.is_empty() && names.insert(name),
+                "archives[{place}].name: {name:?} is {}",
+                if name.is_empty() { "no name" } else { "taken" }
+            );
             anyhow::ensure!(
                 self.0.values().any(|place| place == name),
-                "[[archives]]: nothing is routed to {name}; add a line to [archive], or take the entry away"
+                "archives[{place}].name: nothing is routed to {name}; add a line to [archive], or take the entry away"
             );
         }
         Ok(())
@@ -185,10 +195,13 @@ mod tests {
     fn a_route_that_leads_nowhere_says_which() {
         let says = |text: &str| format!("{:#}", load(text).unwrap_err());
         assert!(says("[archive]\naudit = \"sqlite\"").contains("those there are: completed_trades, audit_logs"));
-        assert!(says("[archive]\naudit_logs = \"c\"").contains("routed to \"c\""));
-        assert!(says(&TWO.replace("audit_logs = \"a\"", "")).contains("nothing is routed to a"));
-        assert!(says(&TWO.replace("\"b\"", "\"a\"")).contains("\"a\" is taken"));
-        assert!(says(&TWO.replace("\"mongodb\"", "\"oracle\"")).contains("oracle"));
+        assert!(says("[archive]\naudit_logs = \"c\"").contains("archive.audit_logs: it is routed to \"c\""));
+        assert!(says(&TWO.replace("audit_logs = \"a\"", "")).contains("archives[0].name: nothing is routed to a"));
+        assert!(says(&TWO.replace("\"b\"", "\"a\"")).contains("archives[1].name: \"a\" is taken"));
+        assert!(
+            says(&TWO.replace("\"mongodb\"", "\"oracle\""))
+                .contains("unknown variant `oracle`, expected `mongodb` or `dynamodb`")
+        );
         let shard = "[[shards]]\nname = \"b\"\nurl = \"postgres://localhost/b\"\n";
         assert!(says(&format!("{TWO}{shard}")).contains("\"b\" is taken"));
     }

@@ -21,10 +21,11 @@ use crate::config::archives::{Archive, Kind};
 /// The members of all databases. None of them connects before it is asked something.
 pub(crate) fn members(config: &Config, access: Access) -> anyhow::Result<Vec<Member>> {
     let mut members = Vec::new();
-    for archive in &config.archives {
+    for (place, archive) in config.archives.iter().enumerate() {
+        let key = || config.place_of(&format!("archives[{place}] ({})", archive.name));
         let lineage = Arc::new(Lineage::default());
         for stream in config.archived_streams(&archive.name) {
-            let store = store(archive, stream, access).with_context(|| format!("archive {}", archive.name))?;
+            let store = store(archive, stream, access).with_context(key)?;
             let (name, lineage) = (archive.name.clone(), Arc::clone(&lineage));
             members.push(Member { name, shard: None, role: Role::Archive, streams: vec![stream], lineage, store });
         }

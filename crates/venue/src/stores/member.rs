@@ -17,6 +17,7 @@ use projector::store::{ReadStream, Store, StoreError, StoredRow};
 use store_postgres::config::PostgresConfig;
 use store_postgres::moves::copy::Copying;
 use store_postgres::moves::{Leftover, Watch};
+use store_postgres::retire::Lost;
 use store_sqlite::fault::Fault;
 use store_sqlite::store::SqliteStore;
 
@@ -57,9 +58,19 @@ pub(crate) trait Kept: Store + ReadStream + fmt::Debug + Send {
         Ok(Vec::new())
     }
 
-    /// Closed orders that the store gave up. To no start of the venue before this one does it give up any from now on.
-    fn given_up(&mut self, _epoch: Epoch) -> Result<GivenUp, StoreError> {
+    /// No start of the venue before this one lets the store give up closed orders from now on.
+    fn claim_ranges(&mut self, _epoch: Epoch) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Closed orders that the store gave up.
+    fn given_up(&mut self) -> Result<GivenUp, StoreError> {
         Ok(GivenUp::default())
+    }
+
+    /// Forgets that it gave up more than is there; what was lost, absent: it gives up nothing.
+    fn forget_given_up(&mut self, _there: GivenUp) -> Result<Option<Lost>, StoreError> {
+        Ok(None)
     }
 
     /// The shard that the store says it is, if it does.

@@ -14,6 +14,7 @@ use projector::store::StoreError;
 use store_postgres::config::PostgresConfig;
 use store_postgres::moves::copy::Copying;
 use store_postgres::moves::{Leftover, Watch};
+use store_postgres::retire::Lost;
 use store_postgres::rewind;
 use store_postgres::store::{PostgresStore, STREAMS};
 
@@ -85,8 +86,16 @@ impl Kept for PostgresStore {
         Self::leftovers(self)
     }
 
-    fn given_up(&mut self, epoch: Epoch) -> Result<GivenUp, StoreError> {
-        Self::given_up(self, epoch)
+    fn claim_ranges(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        Self::claim_ranges(self, epoch)
+    }
+
+    fn given_up(&mut self) -> Result<GivenUp, StoreError> {
+        Self::given_up(self)
+    }
+
+    fn forget_given_up(&mut self, there: GivenUp) -> Result<Option<Lost>, StoreError> {
+        Self::forget_given_up(self, there).map(Some)
     }
 
     fn found_shard(&mut self) -> Result<Option<ShardId>, StoreError> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::time::{Duration, Instant};
 
 use archive_cluster::server::{Kind, Server};
 use mongodb::bson::{Document, doc};
@@ -266,6 +267,37 @@ fn a_start_without_its_server_serves_and_catches_up() {
     until_stored(&mut trading.buyer);
     until("the archive is read again", || trading.buyer.look(OLD_TRADES).is_ok());
     assert_eq!(trading.read().len(), 3);
+    venue.stop().unwrap();
+    desk.verify();
+}
+
+/// By itself the driver looks for a server for five seconds, at each of several steps.
+#[test]
+fn a_stop_does_not_wait_for_an_archive_that_is_away() {
+    let (mut server, desk) = with_server();
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue, 2);
+    let mut trading = Trading::of(&market, &mut venue);
+    until_stored(&mut trading.buyer);
+    server.stop().unwrap();
+    trading.trade(1);
+    until("its trouble is known", || {
+        let status = trading.buyer.look("/v1/status").unwrap();
+        status["followers"].as_array().unwrap().iter().any(|follower| !follower["trouble"].is_null())
+    });
+    let asked = Instant::now();
+    venue.stop().unwrap();
+    let took = asked.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let log = desk.log();
+    let last = log.lines().last().unwrap();
+    assert!(
+        last.contains("mongo-1/audit by ") && last.contains("mongo-1/trades by ") && !last.contains("hot/"),
+        "{log}"
+    );
+    server.restart().unwrap();
+    let mut venue = desk.serve();
+    until_stored(&mut venue.client(&market.traders[0]).unwrap());
     venue.stop().unwrap();
     desk.verify();
 }

@@ -32,7 +32,11 @@ fn a_configuration_file_says_what_is_wrong_with_it() {
     assert!(said.contains(&format!("cannot read the configuration {path}")), "{said}");
     fs::write(&file, "segmnet_mib = 64\n").unwrap();
     let said = refused(&desk.binary, &arguments, &desk.data);
-    assert!(said.contains(path) && said.contains("segmnet_mib"), "{said}");
+    assert!(said.contains(path) && said.contains("line 1: unknown field `segmnet_mib`, expected"), "{said}");
+    let archive = "[archive]\naudit_logs = \"a\"\n[[archives]]\nname = \"a\"\nkind = \"mongodb\"\nurl = \"mongodb://127.0.0.1\"\n";
+    fs::write(&file, archive).unwrap();
+    let said = refused(&desk.binary, &arguments, &desk.data);
+    assert!(said.contains(path) && said.contains("archives[0] (a)") && said.contains("names no database"), "{said}");
 }
 
 #[test]

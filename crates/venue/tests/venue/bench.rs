@@ -59,6 +59,33 @@ fn stores_are_compared_and_the_servers_are_left_as_they_were() {
 }
 
 #[test]
+fn a_server_that_cannot_be_reached_is_told_before_anything_is_measured() {
+    let server = Server::temporary(&Options::default().without_fsync()).unwrap();
+    let url = server.url("postgres");
+    let flow = ["stores", "--postgres", &url, "--mongodb", "mongodb://127.0.0.1:1/a?serverSelectionTimeoutMS=100"];
+    let output = binary().command(&[&["bench"], &flow[..]].concat()).output().unwrap();
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("MongoDB 127.0.0.1:1 cannot be measured in") && !said.contains("orders/s"), "{said}");
+}
+
+/// A measurement takes more than one connection.
+#[test]
+fn a_server_that_fails_takes_nothing_from_the_others() {
+    let server = Server::temporary(&Options::default().without_fsync()).unwrap();
+    let role = "CREATE ROLE narrow LOGIN CREATEDB PASSWORD 'narrow' CONNECTION LIMIT 1";
+    server.query("postgres", role).unwrap();
+    let url = format!("postgres://narrow:narrow@{}", server.url("postgres").split_once('@').unwrap().1);
+    let flow =
+        ["stores", "--commands", "1000", "--batch", "1000", "--users", "20", "--symbols", "2", "--postgres", &url];
+    let output = binary().command(&[&["bench"], &flow[..]].concat()).output().unwrap();
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("SQLite, hot.db") && said.contains("SQLite, archive.db"), "{said}");
+    assert!(said.contains("not all could be measured: PostgreSQL 127.0.0.1:"), "{said}");
+}
+
+#[test]
 fn a_venue_with_a_shard_says_how_far_sql_is_behind() {
     let load = ["postgres", "--seconds", "2", "--warm-up", "2", "--users", "20", "--symbols", "2", "--resting", "100"];
     let report = bench(&[&load[..], &["--rate", "500"]].concat());

@@ -256,5 +256,10 @@ fn a_store_of_another_venue_is_refused() {
         let said = Desk::new().with("STORE", store.display()).at(second.data.clone()).refused_start();
         assert!(said.contains("follows another venue"), "{said}");
     }
+    // A directory that is empty, or was lost: nothing is begun in it.
+    let empty = Desk::new().with("STORE", store.display());
+    let said = empty.refused_start();
+    assert!(said.contains("follows another venue") && said.contains("has no journal"), "{said}");
+    assert!(empty.refused_start().contains("has no journal"), "the start before has begun a venue");
     first.verify();
 }

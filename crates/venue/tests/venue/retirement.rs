@@ -317,6 +317,45 @@ fn an_archive_that_lacks_them_and_one_of_another_venue_are_refused() {
 }
 
 #[test]
+fn a_venue_goes_on_without_closed_orders_that_are_lost() {
+    let (server, desk) = with_server();
+    let desk = retiring(&desk);
+    retired(&server, &desk);
+    let forget = |arguments: &[&str]| {
+        let output = desk.binary.run(&[&["follower", "forget-retired"], arguments].concat(), &desk.data).unwrap();
+        (output.status.success(), said(&output))
+    };
+    let (went, words) = forget(&["--yes"]);
+    assert!(went && words.contains("shard-1: nothing that it gave up is lost"), "{words}");
+    remove(&desk.data.join("store/archive.db"));
+    assert!(desk.refused_start().contains("forget-retired"));
+    let (went, words) = forget(&[]);
+    assert!(!went && words.contains("shard-1 gave up closed orders") && words.contains("With --yes"), "{words}");
+    let (went, words) = forget(&["--yes"]);
+    assert!(went && words.contains("ranges are lost, in which"), "{words}");
+    let (went, words) = forget(&["--yes"]);
+    assert!(went && words.contains("nothing that it gave up is lost"), "{words}");
+    desk.serve().stop().unwrap();
+    // What is lost stays a finding as far as the logs reach back.
+    assert!(desk.refused_verify().contains("WRONG shard-1/symbols"));
+}
+
+#[test]
+fn closed_orders_that_are_lost_are_made_again_where_the_logs_reach_back() {
+    let (server, desk) = with_server();
+    let desk = retiring(&desk);
+    let past = retired(&server, &desk);
+    remove(&desk.data.join("store/archive.db"));
+    for statement in ["DROP DATABASE", "CREATE DATABASE"] {
+        server.query("postgres", &format!("{statement} {DATABASE}")).unwrap();
+    }
+    let mut venue = desk.serve();
+    until_stored(&mut past.market.trader(&mut venue));
+    venue.stop().unwrap();
+    desk.verify();
+}
+
+#[test]
 fn nothing_goes_while_the_archive_is_away() {
     let (server, desk) = with_server();
     let desk = retiring(&desk);

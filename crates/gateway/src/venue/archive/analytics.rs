@@ -3,22 +3,23 @@
 use projector::archive::BucketsQuery;
 use projector::buckets::{Interval, Scope};
 use projector::rows::derived::AnalyticsRow;
+use projector::settings::ANALYTICS;
 
-use super::{ROWS_DEFAULT, ROWS_MAX, amount, interval_of, next_page, reply, scales_of, scope_of, times};
-use crate::account::orders::time_range;
+use super::{ROWS_DEFAULT, ROWS_MAX, amount, interval_of, next_page, not_kept, reply, scales_of, scope_of, times};
 use crate::error::Error;
 use crate::json::Json;
 use crate::reply::Reply;
 use crate::request::Call;
+use crate::venue::{limit_of, range_of};
 
 pub(crate) async fn analytics(call: &Call<'_>) -> Result<Reply, Error> {
     let key = scope_of(call)?;
     let scales = scales_of(call, key);
-    let (interval, time) = (interval_of(call, Interval::DAY)?, time_range(call)?);
-    if interval != Interval::DAY && interval != Interval::MINUTE {
-        return Err(Error::bad(-1120, "Invalid interval; '1m' and '1d' are kept."));
+    let (interval, time) = (interval_of(call, Interval::DAY, &ANALYTICS)?, range_of(call)?);
+    if !ANALYTICS.contains(&interval) {
+        return Err(not_kept(&ANALYTICS));
     }
-    let limit = call.params.limit(ROWS_DEFAULT, ROWS_MAX)?;
+    let limit = limit_of(call, ROWS_DEFAULT, ROWS_MAX)?;
     call.params.all_read()?;
     let lots = match key {
         Scope::Symbol(symbol) => {

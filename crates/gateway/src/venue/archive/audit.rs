@@ -1,33 +1,30 @@
 //! `GET /v1/audit`.
 
-use domain::ids::UserId;
 use domain::units::Seq;
 use projector::archive::AuditQuery;
+use projector::audit::actions::ACTIONS;
 use projector::history::Selection;
 use projector::rows::AuditRow;
 use projector::words::Word as _;
 
 use super::{ROWS_DEFAULT, ROWS_MAX, reply};
-use crate::account::orders::time_range;
 use crate::error::Error;
 use crate::json::Json;
 use crate::reply::Reply;
 use crate::request::Call;
-
-/// Longest name of a command.
-const ACTION_LEN_MAX: usize = 40;
+use crate::venue::{limit_of, range_of, user_numbered};
 
 pub(crate) async fn audit(call: &Call<'_>) -> Result<Reply, Error> {
-    let user = call.params.integer("userId")?.map(u32::try_from).transpose().or(Err(Error::invalid_data("userId")))?;
+    let user = call.params.integer("userId")?.map(|user| user_numbered(call, user)).transpose()?;
     let action = call.params.optional("action")?.map(str::to_owned);
-    if action.as_ref().is_some_and(|action| action.len() > ACTION_LEN_MAX) {
-        return Err(Error::invalid_data("action"));
+    if action.as_ref().is_some_and(|action| !ACTIONS.contains(&action.as_str())) {
+        return Err(Error::illegal("action", &ACTIONS.join(", ")));
     }
     let first = call.params.integer("fromSequence")?.map(Seq);
-    let time = time_range(call)?;
-    let limit = call.params.limit(ROWS_DEFAULT, ROWS_MAX)?;
+    let time = range_of(call)?;
+    let limit = limit_of(call, ROWS_DEFAULT, ROWS_MAX)?;
     call.params.all_read()?;
-    let query = AuditQuery { user: user.map(UserId), action, selection: Selection { first, time, limit } };
+    let query = AuditQuery { user, action, selection: Selection { first, time, limit } };
     let page = call.read_archive(move |archive| archive.audit(&query)).await?;
     let goes_on = page.rows.len() == limit && (first.is_some() || time.from.is_some());
     reply(call, page.through, |json| {

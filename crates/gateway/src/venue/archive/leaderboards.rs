@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::json::Json;
 use crate::reply::Reply;
 use crate::request::Call;
+use crate::venue::limit_of;
 
 /// What a board is ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub(crate) async fn leaderboard(call: &Call<'_>) -> Result<Reply, Error> {
         Some(0) => return Err(Error::illegal("fromRank", "from 1 on")),
         Some(rank) => rank,
     };
-    let limit = call.params.limit(ROWS_DEFAULT, ROWS_MAX)?;
+    let limit = limit_of(call, ROWS_DEFAULT, ROWS_MAX)?;
     call.params.all_read()?;
     let (bucket, cache) = (interval.bucket(time), Arc::clone(&call.gateway.cache));
     let least = least_of(call)?;

@@ -5,24 +5,25 @@ use projector::archive::BucketsQuery;
 use projector::buckets::Interval;
 use projector::rows::derived::PositionHistoryRow;
 
-use super::{ROWS_DEFAULT, ROWS_MAX, interval_of, next_page, reply, times};
-use crate::account::orders::time_range;
+use super::{ROWS_DEFAULT, ROWS_MAX, check_kept, interval_of, next_page, reply, times};
 use crate::error::Error;
 use crate::json::Json;
 use crate::reply::Reply;
 use crate::request::Call;
 use crate::units::Units;
-use crate::venue::whose;
+use crate::venue::{limit_of, range_of, whose};
 
 pub(crate) async fn history(call: &Call<'_>) -> Result<Reply, Error> {
     let user = whose(call)?;
     let units = call.symbol()?;
     let key: (UserId, SymbolId) = (user, units.symbol.instrument.id());
-    let (interval, time) = (interval_of(call, Interval::DAY)?, time_range(call)?);
-    let limit = call.params.limit(ROWS_DEFAULT, ROWS_MAX)?;
+    let kept: Vec<Interval> = call.gateway.settings.derived.position_intervals().collect();
+    let (interval, time) = (interval_of(call, Interval::DAY, &kept)?, range_of(call)?);
+    let limit = limit_of(call, ROWS_DEFAULT, ROWS_MAX)?;
     call.params.all_read()?;
     let query = BucketsQuery { key, interval, time, limit };
     let page = call.read_archive(move |archive| archive.positions(&query)).await?;
+    check_kept(interval, &kept, &page.rows)?;
     reply(call, page.through, |json| {
         json.object(|json| {
             json.number("sequence", page.through.0);

@@ -6,24 +6,26 @@ use projector::archive::{ArchiveHistory, BucketsQuery};
 use projector::book::Level;
 use projector::rows::derived::MarketSnapshotRow;
 
-use super::{ROWS_DEFAULT, ROWS_MAX, interval_of, least_of, next_page, reply, times};
-use crate::account::orders::time_range;
+use super::{ROWS_DEFAULT, ROWS_MAX, check_kept, interval_of, least_of, next_page, reply, times};
 use crate::error::Error;
 use crate::json::Json;
 use crate::reply::Reply;
 use crate::request::Call;
 use crate::units::Units;
+use crate::venue::{limit_of, range_of};
 
 pub(crate) async fn snapshots(call: &Call<'_>) -> Result<Reply, Error> {
     let units = call.symbol()?;
     let key = units.symbol.instrument.id();
-    let (interval, time) = (interval_of(call, call.gateway.settings.snapshots)?, time_range(call)?);
-    let limit = call.params.limit(ROWS_DEFAULT, ROWS_MAX)?;
+    let kept = call.gateway.settings.derived.snapshots;
+    let (interval, time) = (interval_of(call, kept, &[kept])?, range_of(call)?);
+    let limit = limit_of(call, ROWS_DEFAULT, ROWS_MAX)?;
     call.params.all_read()?;
     let query = BucketsQuery { key, interval, time, limit };
     let (now, least, cache) = (call.now(), least_of(call)?, Arc::clone(&call.gateway.cache));
     let read = move |archive: &dyn ArchiveHistory| cache.snapshots(&query, least, || archive.snapshots(&query, now));
     let page = call.read_archive(read).await?;
+    check_kept(interval, &[kept], &page.rows)?;
     // What has expired since it was read is left out as well.
     let rows: Vec<&MarketSnapshotRow> = page.rows.iter().filter(|row| row.expires_at > now).collect();
     reply(call, page.through, |json| {

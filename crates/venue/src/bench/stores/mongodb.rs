@@ -8,10 +8,10 @@ use clap::Args as ClapArgs;
 #[cfg(feature = "mongodb")]
 use store_mongodb::{config::MongoConfig, scratch::Scratch, store::MongoStore};
 
-use super::Figure;
 #[cfg(feature = "mongodb")]
 use super::archives::{self, STREAMS};
 use super::work::Work;
+use super::{Figure, Found};
 
 /// Which servers.
 #[derive(Debug, Clone, ClapArgs)]
@@ -25,25 +25,41 @@ pub(super) struct MongoServers {
     mongodb_ca_file: Option<PathBuf>,
 }
 
-pub(super) fn measure(options: &super::Options, work: &Work) -> anyhow::Result<Vec<Figure>> {
+pub(super) fn reach(options: &super::Options) -> anyhow::Result<()> {
+    let own = &options.mongodb;
+    own.mongodb_urls.iter().try_for_each(|url| reach_one(url, own.mongodb_ca_file.as_ref()))
+}
+
+pub(super) fn measure(options: &super::Options, work: &Work, found: &mut Found) {
     let own = &options.mongodb;
     if own.mongodb_urls.is_empty() {
         println!("MongoDB is left out, for no --mongodb URL names a server");
     }
-    let mut figures = Vec::new();
     for url in &own.mongodb_urls {
-        figures.extend(at(url, own.mongodb_ca_file.as_ref(), work)?);
+        found.add(at(url, own.mongodb_ca_file.as_ref(), work));
     }
-    Ok(figures)
+}
+
+/// Host, and a database to measure in that is not there yet.
+#[cfg(feature = "mongodb")]
+fn scratch(url: &str, ca_file: Option<&PathBuf>) -> anyhow::Result<(String, Scratch)> {
+    let named = MongoConfig::new(url, ca_file)?;
+    let place = named.place();
+    let host = place.split_once('/').map_or(place.as_str(), |(host, _)| host).to_owned();
+    Ok((host, Scratch::beside(&named, &super::scratch_name()?)))
+}
+
+/// Drops a database that is not there.
+#[cfg(feature = "mongodb")]
+fn reach_one(url: &str, ca_file: Option<&PathBuf>) -> anyhow::Result<()> {
+    let (host, scratch) = scratch(url, ca_file)?;
+    scratch.drop_now().with_context(|| format!("MongoDB {host} cannot be measured in"))
 }
 
 #[cfg(feature = "mongodb")]
 fn at(url: &str, ca_file: Option<&PathBuf>, work: &Work) -> anyhow::Result<Vec<Figure>> {
-    let named = MongoConfig::new(url, ca_file)?;
-    let place = named.place();
-    let host = place.split_once('/').map_or(place.as_str(), |(host, _)| host).to_owned();
-    let scratch = Scratch::beside(&named, &super::scratch_name()?);
-    let measured = one(&host, &scratch, work);
+    let (host, scratch) = scratch(url, ca_file)?;
+    let measured = one(&host, &scratch, work).with_context(|| format!("MongoDB {host}"));
     let dropped =
         scratch.drop_now().with_context(|| format!("MongoDB {host}: the database that was measured in stays"));
     let figures = measured?;
@@ -55,6 +71,11 @@ fn at(url: &str, ca_file: Option<&PathBuf>, work: &Work) -> anyhow::Result<Vec<F
 fn one(host: &str, scratch: &Scratch, work: &Work) -> anyhow::Result<Vec<Figure>> {
     let [reference, trades, audit] = STREAMS.map(|stream| MongoStore::open(scratch.config(), stream));
     archives::measure(&format!("MongoDB {host}"), &mut [reference?, trades?, audit?], work, |_| None)
+}
+
+#[cfg(not(feature = "mongodb"))]
+fn reach_one(_: &str, _: Option<&PathBuf>) -> anyhow::Result<()> {
+    anyhow::bail!("--mongodb names a server of {}", crate::config::archives::Kind::MongoDb.missing())
 }
 
 #[cfg(not(feature = "mongodb"))]

@@ -16,8 +16,8 @@ use store_postgres::plain::{PlainWriter, Way};
 use store_postgres::scratch::Scratch;
 use store_postgres::store::{PostgresStore, STREAMS};
 
-use super::Figure;
 use super::work::{Work, renumbered, write};
+use super::{Figure, Found};
 use crate::bench::cpu::Watch;
 use crate::bench::servers::Private;
 
@@ -42,36 +42,35 @@ pub(super) struct Servers {
     postgres_seconds: u64,
 }
 
-pub(super) fn measure(options: &super::Options, work: &Work) -> anyhow::Result<Vec<Figure>> {
+/// Makes a database and drops it.
+pub(super) fn reach(options: &super::Options) -> anyhow::Result<()> {
     let own = &options.postgres;
-    if own.urls.is_empty() {
-        if let Err(missing) = Binaries::find() {
-            println!("PostgreSQL is left out, for no --postgres URL names a server: {missing:#}");
-            return Ok(Vec::new());
-        }
-        let private = Private::start(1)?;
-        let server = private.servers.first().context("a server")?;
-        let url = private.urls().pop().context("a server")?;
-        return one(&url, own, work, server.process_id());
+    own.urls.iter().try_for_each(|url| Ok(Subject::at(url, own, None)?.scratch()?.drop_now()?))
+}
+
+pub(super) fn measure(options: &super::Options, work: &Work, found: &mut Found) {
+    let own = &options.postgres;
+    if !own.urls.is_empty() {
+        return own.urls.iter().for_each(|url| found.add(one(url, own, work, None)));
     }
-    let mut figures = Vec::new();
-    for url in &own.urls {
-        figures.extend(one(url, own, work, None)?);
+    match Binaries::find() {
+        Ok(_) => found.add(private(own, work)),
+        Err(missing) => println!("PostgreSQL is left out, for no --postgres URL names a server: {missing:#}"),
     }
-    Ok(figures)
+}
+
+/// Measures a server of our own.
+fn private(options: &Servers, work: &Work) -> anyhow::Result<Vec<Figure>> {
+    let private = Private::start(1)?;
+    let server = private.servers.first().context("a server")?;
+    let url = private.urls().pop().context("a server")?;
+    one(&url, options, work, server.process_id())
 }
 
 fn one(url: &str, options: &Servers, work: &Work, postmaster: Option<u32>) -> anyhow::Result<Vec<Figure>> {
-    let server = PostgresConfig::new(url, options.postgres_ca_file.as_ref())?;
-    let place = server.place();
-    let host = place.split_once('/').map_or(place.as_str(), |(host, _)| host);
-    let subject = Subject { store: format!("PostgreSQL {host}"), postmaster, server };
-    let mut figures = Vec::new();
-    if options.postgres_seconds > 0 {
-        figures.extend(subject.plain(options, work)?);
-    }
-    figures.extend(subject.projector(work)?);
-    Ok(figures)
+    let subject = Subject::at(url, options, postmaster)?;
+    let measured = subject.all(options, work);
+    measured.with_context(|| subject.store.clone())
 }
 
 /// A server that is measured.
@@ -82,6 +81,22 @@ struct Subject {
 }
 
 impl Subject {
+    fn at(url: &str, options: &Servers, postmaster: Option<u32>) -> anyhow::Result<Self> {
+        let server = PostgresConfig::new(url, options.postgres_ca_file.as_ref())?;
+        let place = server.place();
+        let host = place.split_once('/').map_or(place.as_str(), |(host, _)| host);
+        Ok(Self { store: format!("PostgreSQL {host}"), postmaster, server })
+    }
+
+    fn all(&self, options: &Servers, work: &Work) -> anyhow::Result<Vec<Figure>> {
+        let mut figures = Vec::new();
+        if options.postgres_seconds > 0 {
+            figures.extend(self.plain(options, work)?);
+        }
+        figures.extend(self.projector(work)?);
+        Ok(figures)
+    }
+
     fn scratch(&self) -> anyhow::Result<Scratch> {
         let mut bytes = [0; 6];
         getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;

@@ -5,10 +5,14 @@ use projector::batch::Stream;
 use store_sqlite::store::{Role, SqliteStore};
 
 use super::work::{Work, write};
-use super::{Figure, Options};
+use super::{Figure, Found, Options};
 use crate::bench::cpu::Watch;
 
-pub(super) fn measure(_: &Options, work: &Work) -> anyhow::Result<Vec<Figure>> {
+pub(super) fn measure(_: &Options, work: &Work, found: &mut Found) {
+    found.add(both(work));
+}
+
+fn both(work: &Work) -> anyhow::Result<Vec<Figure>> {
     let directory = tempfile::Builder::new().prefix("buttonwood-bench-").tempdir()?;
     let mut figures = Vec::new();
     for (role, name) in [(Role::Hot, "SQLite, hot.db"), (Role::Archive, "SQLite, archive.db")] {
