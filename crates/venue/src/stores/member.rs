@@ -85,6 +85,17 @@ impl Kept for SqliteStore {
     }
 }
 
+/// Why a store could not be read, for whoever asked it once.
+pub(crate) fn unread(store: &dyn Kept, error: &StoreError) -> String {
+    match error {
+        StoreError::Fatal(why) => why.clone(),
+        StoreError::Retry(_) => {
+            let why = store.trouble().map_or_else(|| error.to_string(), str::to_owned);
+            format!("{why}; mend that, or wait until it has passed, and say this again")
+        }
+    }
+}
+
 /// What a store is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
