@@ -20,6 +20,7 @@ use projector::batch::Stream;
 use projector::store::StoredRow;
 use sequencer::recovery::Places;
 
+use crate::arrangement;
 use crate::config::Config;
 use crate::followers::name_of;
 use crate::live;
@@ -70,6 +71,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(data) = &args.data {
         config.data.clone_from(data);
     }
+    arrangement::check(&config)?;
     let places = Places::in_directory(&config.data);
     let venue = places.venue()?.with_context(|| format!("{} holds no venue", config.data.display()))?;
     let key =

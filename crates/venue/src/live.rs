@@ -35,6 +35,7 @@ use sequencer::replayer::Replayer;
 use sequencer::sequencer::{Controls, Sequencer, Step};
 use sequencer::snapshots::Snapshots;
 
+use crate::arrangement;
 use crate::config::Config;
 use crate::console::Console;
 use crate::followers::Shared;
@@ -152,6 +153,8 @@ impl Live {
         let (mut history, mut over_shards, mut learner) = (None, None, None);
         if let Some(stores) = &mut stores {
             stores.meet(&read_model.shard_map())?;
+            // Before anything is written there.
+            arrangement::note(config)?;
             let readers = stores.history(&read_model, venue);
             learner = fill_memory(&read_model, stores, &readers.history, &logs, &written, &stop)?;
             (history, over_shards) = (Some(readers.history), readers.over_shards);

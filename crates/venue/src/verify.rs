@@ -43,6 +43,7 @@ use sequencer::log::Progress;
 use sequencer::recovery::Places;
 use sequencer::snapshots::Snapshots;
 
+use crate::arrangement;
 use crate::config::Config;
 use crate::config::archives::EMBEDDED;
 use crate::followers::name_of;
@@ -180,6 +181,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(data) = &args.data {
         config.data.clone_from(data);
     }
+    arrangement::check(&config)?;
     let places = Places::in_directory(&config.data);
     for _ in 0..PASSES_MAX {
         let kept = Kept::of(&places)?;

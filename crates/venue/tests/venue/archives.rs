@@ -192,6 +192,37 @@ fn a_server_that_is_away_or_was_changed_is_said_and_the_others_are_checked() {
 }
 
 #[test]
+fn a_copy_that_was_left_behind_is_not_taken_for_the_archive() {
+    let desk = Desk::new();
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue, 2);
+    until_stored(&mut market.trader(&mut venue));
+    venue.stop().unwrap();
+    desk.verify();
+    // From now on elsewhere; what is in the file stays there, as it is.
+    let server = Server::temporary(Kind::MongoDb).unwrap();
+    let url = format!("{}/archive", server.url());
+    let moved = configured(desk.copied_to(desk.data.clone()), &[("mongo-1", &url)], &[("audit_logs", "mongo-1")]);
+    let out = desk.beside("export");
+    let export = ["export", "--from", "2000-01-01", "--to", "2100-01-01", "--out", out.to_str().unwrap()];
+    let are_refused = |desk: &Desk, says: &str| {
+        for said in [desk.refused_verify(), refused(&desk.binary, &export, &desk.data)] {
+            assert!(said.contains(says) && said.contains("name its configuration with --config"), "{said}");
+        }
+    };
+    are_refused(&moved, "was last started with everything in the embedded store; here it is audit_logs in mongo-1, ");
+    let mut venue = moved.serve();
+    let mut trading = Trading::of(&market, &mut venue);
+    trading.trade(3);
+    until_stored(&mut trading.buyer);
+    venue.stop().unwrap();
+    moved.verify();
+    are_refused(&desk, "was last started with audit_logs in mongo-1, all else in the embedded store; here it is everything");
+    let noted = fs::read_to_string(desk.data.join("stores.toml")).unwrap();
+    assert!(noted.contains("audit_logs = \"mongo-1\"") && !noted.contains("mongodb://"), "{noted}");
+}
+
+#[test]
 fn each_collection_is_where_it_is_routed() {
     let server = Server::temporary(Kind::MongoDb).unwrap();
     let url = format!("{}/compliance", server.url());
