@@ -26,7 +26,7 @@ use crate::followers::name_of;
 use crate::live;
 use crate::serve::read_master_key;
 use crate::source::Logs;
-use crate::stores::member::{Access, Member, open_present, unread};
+use crate::stores::member::{Access, Member, Present, open_present, unread};
 use journaled::Journaled;
 use manifest::{Manifest, signing_key};
 use write::Writer;
@@ -77,9 +77,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let key =
         read_master_key(&config.data)?.context("there is no master.key to sign with: the first `serve` makes it")?;
     let key = signing_key(&key);
-    let mut members = open_present(&config, Access::Read)?.members.into_iter();
-    let archive = members.find(|member| member.streams.contains(&Stream::Audit));
-    let mut archive = archive.context("there is no archive")?;
+    let Present { members, damaged, .. } = open_present(&config, Access::Read)?;
+    let archive = members.into_iter().find(|member| member.streams.contains(&Stream::Audit));
+    let none = damaged.into_iter().next().unwrap_or_else(|| anyhow::anyhow!("there is no archive"));
+    let mut archive = archive.ok_or(none)?;
     let logs = live::logs(&config, venue, &places);
     let manifest = whole(&args.out, |directory| {
         let manifest = records(&mut archive, logs, Writer::new(directory, (args.from, args.to)))?;

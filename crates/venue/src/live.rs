@@ -153,8 +153,6 @@ impl Live {
         let (mut history, mut over_shards, mut learner) = (None, None, None);
         if let Some(stores) = &mut stores {
             stores.meet(&read_model.shard_map())?;
-            // Before anything is written there.
-            arrangement::note(config)?;
             let readers = stores.history(&read_model, venue);
             learner = fill_memory(&read_model, stores, &readers.history, &logs, &written, &stop)?;
             (history, over_shards) = (Some(readers.history), readers.over_shards);
@@ -406,6 +404,8 @@ fn follow(
 ) -> anyhow::Result<Threads> {
     let followers = Threads::default();
     if let Some(stores) = stores {
+        // Before anything is written there.
+        arrangement::note(config)?;
         let seeding = Seeding::of(shared, config);
         let map = shared.read_model.shard_map();
         sharding::register(&stores, &map, &Console::new(core.entrance.clone(), "shards"))?;

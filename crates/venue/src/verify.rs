@@ -264,12 +264,7 @@ fn check_log(name: &str, source: &SegmentSource, verdict: &mut Verdict) -> anyho
 
 /// What the shards gave up; after the shards were read. Where it cannot be read, orders of shards that gave some up are not compared: those
 /// that went would be missing.
-fn read_retired(
-    config: &Config,
-    venue: VenueId,
-    stored: &mut Vec<Stored>,
-    verdict: &mut Verdict,
-) -> Option<Retired> {
+fn read_retired(config: &Config, venue: VenueId, stored: &mut Vec<Stored>, verdict: &mut Verdict) -> Option<Retired> {
     let given_up = stored.iter().fold(GivenUp::default(), |all, stored| all.max(stored.given_up));
     let notes_exactly = config.place_of_closed_orders() == Some(EMBEDDED);
     let history = retired_places::reader(config).transpose();
@@ -297,9 +292,12 @@ fn read_retired(
 
 fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Stored>> {
     let mut all = Vec::new();
-    let Present { members, missing } = open_present(config, Access::Read)?;
+    let Present { members, missing, damaged } = open_present(config, Access::Read)?;
     for place in missing {
         verdict.note(format_args!("there is no store {place}"));
+    }
+    for error in damaged {
+        verdict.wrong(format_args!("{error:#}"));
     }
     for mut member in members {
         for stream in member.streams.clone() {
@@ -337,16 +335,7 @@ fn read_stream(member: &mut Member, stream: Stream) -> anyhow::Result<Option<Sto
     let of = Of { store: name.clone(), role: *role, stream, shard: shard_id, held };
     let (incoming, left) = (&incoming | &since.0, &left | &since.1);
     let (is_shard, has_snapshots) = (shard.is_some(), store.has_snapshots());
-    Ok(checkpoint.map(|checkpoint| Stored {
-        of,
-        is_shard,
-        has_snapshots,
-        checkpoint,
-        rows,
-        incoming,
-        left,
-        given_up,
-    }))
+    Ok(checkpoint.map(|checkpoint| Stored { of, is_shard, has_snapshots, checkpoint, rows, incoming, left, given_up }))
 }
 
 /// What comes to a store, and what has left it.
@@ -432,6 +421,12 @@ fn check_stores(
         hex::encode(&expectation.state_hash.0[..8])
     ));
     heads::check(&logs.journal, end, &expectation.heads, verdict)?;
+    for shard in expectation.map.shards() {
+        let has_rows = expectation.map.subjects_on(shard.id).next().is_some();
+        if has_rows && !config.shards.iter().any(|known| known.name == shard.name.as_str()) {
+            verdict.wrong(format_args!("{} is not checked: no shard of the configuration has this name", shard.name));
+        }
+    }
     let after = (base_seq > Seq::ZERO).then_some(base.state.time);
     let (mut wrong, mut owners) = (Vec::new(), Vec::new());
     for stored in stored {

@@ -50,7 +50,8 @@ impl Journaled {
                 Some(row) => return Ok(Some(row)),
                 None => {
                     let read = self.source.next().map_err(|error| anyhow::anyhow!(in_words(error)));
-                    let block = read.with_context(|| format!("record {} cannot be compared with the journal", seq.0))?;
+                    let block =
+                        read.with_context(|| format!("record {} cannot be compared with the journal", seq.0))?;
                     let block = block.with_context(|| format!("record {} is not in the journal", seq.0))?;
                     let hash = block.info().journal;
                     self.rows.extend(block.commands().map(|committed| audit::row(committed, hash)));

@@ -246,7 +246,10 @@ impl Lane {
     fn flush(&mut self) -> anyhow::Result<()> {
         let Some(batch) = self.projector.take() else { return Ok(()) };
         let outcome = self.memory.commit(&batch);
-        anyhow::ensure!(outcome == Outcome::Committed, "the expectation cannot be built: a batch does not fit the one before");
+        anyhow::ensure!(
+            outcome == Outcome::Committed,
+            "the expectation cannot be built: a batch does not fit the one before"
+        );
         let Self { memory, spool, printer, tell, told, .. } = self;
         let mut printed = Ok(());
         memory.take_settled(&mut |row| {

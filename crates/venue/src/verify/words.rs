@@ -131,7 +131,7 @@ fn list(printed: &mut Printed<'_>, end: char) -> Vec<String> {
                 printed.next();
                 return values;
             }
-            Some(letter) if matches!(letter, ')' | ']' | '}') => {
+            Some(')' | ']' | '}') => {
                 printed.next();
             }
             Some(_) => values.push(value(printed)),
@@ -166,13 +166,8 @@ mod tests {
 
     #[test]
     fn rows_say_what_they_have_and_no_types() {
-        let balance = BalanceRow {
-            user: UserId(3),
-            asset: AssetId(1),
-            free: Amount(-100),
-            locked: Amount(0),
-            last_seq: Seq(17),
-        };
+        let balance =
+            BalanceRow { user: UserId(3), asset: AssetId(1), free: Amount(-100), locked: Amount(0), last_seq: Seq(17) };
         assert_eq!(row(&StoredRow::Balance(balance)), "balance: user 3, asset 1, free -100, locked 0, last_seq 17");
         assert_eq!(row(&StoredRow::OpenOrder(OrderId(5))), "open order: 5");
         let movement = LedgerRow {

@@ -217,7 +217,10 @@ fn a_copy_that_was_left_behind_is_not_taken_for_the_archive() {
     until_stored(&mut trading.buyer);
     venue.stop().unwrap();
     moved.verify();
-    are_refused(&desk, "was last started with audit_logs in mongo-1, all else in the embedded store; here it is everything");
+    are_refused(
+        &desk,
+        "was last started with audit_logs in mongo-1, all else in the embedded store; here it is everything",
+    );
     let noted = fs::read_to_string(desk.data.join("stores.toml")).unwrap();
     assert!(noted.contains("audit_logs = \"mongo-1\"") && !noted.contains("mongodb://"), "{noted}");
 }

@@ -363,7 +363,10 @@ fn what_the_logs_no_longer_have_is_said_not_to_be_compared() {
     let manifest: Value = serde_json::from_str(&fs::read_to_string(out.join("manifest.json")).unwrap()).unwrap();
     assert_eq!(manifest["compared_from"].as_u64(), Some(last + 1), "{manifest}");
     let (is_good, checked) = check(&desk, &key, &[&out]);
-    assert!(is_good && checked.contains(&format!("note  records 1 to {last} are as the archive had them")), "{checked}");
+    assert!(
+        is_good && checked.contains(&format!("note  records 1 to {last} are as the archive had them")),
+        "{checked}"
+    );
 }
 
 #[test]

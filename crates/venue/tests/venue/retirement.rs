@@ -256,7 +256,10 @@ fn rows_that_were_changed_in_the_archive_are_found() {
         ("DELETE FROM closed_order_fills WHERE order_id = 17", "missing: fill: "),
         ("UPDATE closed_orders SET order_id = 1000000 WHERE order_id = 17", "orphan"),
         ("UPDATE closed_orders SET last_seq = 100000000 WHERE order_id = 17", "from after the end of the logs"),
-        ("UPDATE closed_orders SET symbol_id = 99 WHERE order_id = 17", "are not checked, nor are the orders of shards"),
+        (
+            "UPDATE closed_orders SET symbol_id = 99 WHERE order_id = 17",
+            "are not checked, nor are the orders of shards",
+        ),
         ("UPDATE closed_orders SET symbol_id = 99 WHERE order_id = 17", "symbol 99"),
         ("UPDATE closed_orders SET status = 'new', close_reason = NULL WHERE order_id = 17", "order 17 is open"),
         // What is noted of them.
@@ -407,8 +410,11 @@ fn old_orders_go_to_a_document_database_and_are_read_there() {
     assert_eq!(partitions(&server)[0], "3");
     let said = desk.verify();
     assert!(said.contains("among the closed orders in the archive only"), "{said}");
+    documents_changed_by_hand_are_found(&desk, &mongo);
+}
 
-    // A document of somebody else, one that says nothing, rows that are gone, and a note that goes too far.
+/// A document of somebody else, one that says nothing, and one that is gone.
+fn documents_changed_by_hand_are_found(desk: &Desk, mongo: &documents::Server) {
     let stranger = ObjectId::new();
     let change = |collection: &str, act: &str| {
         let (query, set) = match act {
@@ -416,7 +422,7 @@ fn old_orders_go_to_a_document_database_and_are_read_there() {
             "first" => (doc! { "order_id": 1 }, Some(doc! { "$set": { "price": "none" } })),
             _ => (doc! {}, None),
         };
-        archives::ask(&mongo, "closed", async |database| {
+        archives::ask(mongo, "closed", async |database| {
             let documents = database.collection::<Document>(collection);
             let found = documents.find_one(doc! {}).sort(query).await.unwrap().unwrap();
             let id = doc! { "_id": found.get("_id").unwrap() };
@@ -429,7 +435,7 @@ fn old_orders_go_to_a_document_database_and_are_read_there() {
         })
     };
     let put_back = |collection: &str, document: &Document| {
-        archives::ask(&mongo, "closed", async |database| {
+        archives::ask(mongo, "closed", async |database| {
             let documents = database.collection::<Document>(collection);
             documents.delete_one(doc! { "_id": stranger }).await.unwrap();
             documents.delete_one(doc! { "_id": document.get("_id").unwrap() }).await.unwrap();

@@ -161,6 +161,23 @@ fn every_change_to_a_store_is_found_and_named() {
     desk.verify();
 }
 
+#[test]
+fn a_file_that_is_no_store_is_a_finding_and_the_other_is_checked() {
+    let desk = Desk::new();
+    desk.load(1_000);
+    for (damaged, other) in [("hot.db", "ok    archive/audit at "), ("archive.db", "ok    hot/users at ")] {
+        let file = desk.data.join("store").join(damaged);
+        let whole = fs::read(&file).unwrap();
+        fs::write(&file, vec![7; whole.len()]).unwrap();
+        let said = desk.refused_verify();
+        let wrong = said.lines().find(|line| line.starts_with("WRONG cannot open the store "));
+        assert!(wrong.is_some_and(|line| line.contains(damaged) && line.contains("damaged")), "{said}");
+        assert!(said.contains(other) && said.contains("not clean: 1 findings"), "{said}");
+        fs::write(&file, whole).unwrap();
+    }
+    desk.verify();
+}
+
 /// Rows changed.
 fn change(file: &Path, sql: &str) -> usize {
     Connection::open(file).unwrap().execute(sql, []).unwrap()
