@@ -20,6 +20,17 @@ pub enum Value {
     Absent,
 }
 
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(number) => number.fmt(f),
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Flag(flag) => flag.fmt(f),
+            Self::Absent => f.write_str("nothing"),
+        }
+    }
+}
+
 /// A name and a value.
 pub type Field = (Cow<'static, str>, Value);
 
@@ -112,7 +123,7 @@ impl Document {
     }
 
     fn wrong(&self, name: &str, value: &Value) -> Malformed {
-        Malformed(format!("{}: {name} is {value:?}", self.id))
+        Malformed(format!("{}: {name} is {value}", self.id))
     }
 }
 

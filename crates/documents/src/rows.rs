@@ -26,6 +26,16 @@ pub enum NoRow {
     Unknown(Unknown),
 }
 
+impl NoRow {
+    /// What is wrong with a document, once all units that there are were read: none is written before those that it is in.
+    pub fn of(self, document: &Document) -> Malformed {
+        match self {
+            Self::Malformed(malformed) => malformed,
+            Self::Unknown(unknown) => Malformed(format!("{}: {unknown}", document.id)),
+        }
+    }
+}
+
 /// The row that a document is.
 pub fn row(collection: Collection, document: &Document, units: &Units) -> Result<StoredRow, NoRow> {
     Ok(match collection {

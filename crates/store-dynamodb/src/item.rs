@@ -159,13 +159,13 @@ pub(crate) fn number(number: u64) -> AttributeValue {
 }
 
 pub(crate) fn text<'a>(item: &'a Item, name: &str) -> Result<&'a str, Malformed> {
-    let found = item.get(name);
-    let Some(AttributeValue::S(text)) = found else { return Err(Malformed(format!("{name} is {found:?}"))) };
+    let Some(AttributeValue::S(text)) = item.get(name) else { return Err(Malformed(format!("{name} is no text"))) };
     Ok(text)
 }
 
 pub(crate) fn long(item: &Item, name: &str) -> Result<u64, Malformed> {
-    let found = item.get(name);
-    let Some(AttributeValue::N(number)) = found else { return Err(Malformed(format!("{name} is {found:?}"))) };
+    let Some(AttributeValue::N(number)) = item.get(name) else {
+        return Err(Malformed(format!("{name} is no number")));
+    };
     number.parse().map_err(|_no_number| Malformed(format!("{name} is {number}")))
 }

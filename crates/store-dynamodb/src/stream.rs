@@ -84,7 +84,7 @@ impl<'a> Rows<'a> {
                     }
                     found => found,
                 };
-                visit(found?);
+                visit(found.map_err(|why| why.of(&document))?);
             }
             Ok(())
         })

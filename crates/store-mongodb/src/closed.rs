@@ -14,6 +14,7 @@ use crate::fault::Fault;
 use crate::history::{MongoHistory, Reader, go_on, strange, times_of};
 use crate::retired;
 use crate::session::Find;
+use crate::stream::check_ids;
 
 /// Fills of a user in one trade: as maker and as taker.
 const FILLS_OF_TRADE_MAX: usize = 2;
@@ -68,10 +69,14 @@ impl RetiredHistory for MongoHistory {
             let page = self.ask(&async |reader: &Reader<'_>| {
                 reader.closed_fills(Find::after(&after, reader.session.documents_max)).await
             })?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let Some(last) = page.last() else { break };
             after = id_of_fill(last.order, last.trade);
             page.into_iter().map(RetiredRow::Fill).for_each(&mut *visit);
         }
+        self.ask(&async |reader: &Reader<'_>| {
+            check_ids(reader.session, Collection::ClosedOrders).await?;
+            check_ids(reader.session, Collection::ClosedOrderFills).await
+        })
     }
 }
 

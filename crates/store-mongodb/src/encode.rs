@@ -34,6 +34,8 @@ pub fn encode(document: &Document) -> Result<RawDocumentBuf, Fault> {
 /// A document as it was given to the server. A number that fits comes back smaller from some.
 pub(crate) fn decode(found: mongodb::bson::Document) -> Result<Document, Malformed> {
     let mut document = Document { id: Cow::Borrowed(""), seq: Seq::ZERO, expires: None, fields: Vec::new() };
+    let id = found.get_str("_id").unwrap_or_default().to_owned();
+    let strange = |name: &str, value: &Bson| Malformed(format!("{id}: {name} is {value}"));
     for (name, value) in found {
         match (name.as_str(), value) {
             ("_id", Bson::String(id)) => document.id = Cow::Owned(id),
@@ -66,8 +68,4 @@ pub(crate) fn date(time: UnixNanos) -> DateTime {
 
 fn time(date: DateTime) -> UnixNanos {
     UnixNanos(date.timestamp_millis().max(0).cast_unsigned() * NANOS_PER_MS)
-}
-
-fn strange(name: &str, value: &Bson) -> Malformed {
-    Malformed(format!("{name} is {value:?}"))
 }

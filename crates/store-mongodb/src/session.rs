@@ -259,7 +259,7 @@ pub(crate) fn first_batch(mut answer: Document) -> Result<Vec<Document>, Fault> 
     let Some(Bson::Array(batch)) = cursor.remove("firstBatch") else { return Err(strange("no documents", &cursor)) };
     let document = |found| {
         let Bson::Document(document) = found else {
-            return Err(Fault::Answer(format!("{found:?} is not a document")));
+            return Err(Fault::Answer(format!("{found} is not a document")));
         };
         Ok(document)
     };

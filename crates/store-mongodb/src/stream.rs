@@ -1,12 +1,13 @@
 //! All documents of a stream, and its checkpoint from before them.
 
 use documents::collection::{Collection, Kind};
-use documents::document::Document;
+use documents::document::{Document, Malformed};
 use documents::rows::derived::bucket_prefix;
 use documents::rows::{NoRow, row};
 use documents::units::Units;
 use domain::ids::Checkpoint;
 use domain::units::Seq;
+use mongodb::bson::rawdoc;
 use projector::batch::Stream;
 use projector::buckets::Bucket;
 use projector::store::{ReadStream, StoreError, StoredRow};
@@ -50,13 +51,12 @@ impl MongoStore {
                     Ok(())
                 })
                 .await?;
+                check_ids(session, *collection).await?;
             }
             Ok(checkpoint)
         })
     }
-}
 
-impl MongoStore {
     /// The rows of these buckets, however new they are.
     pub(crate) fn recall_rows(
         &mut self,
@@ -92,11 +92,33 @@ async fn row_of(
     document: &Document,
     units: &mut Units,
 ) -> Result<StoredRow, Fault> {
-    match row(collection, document, units) {
-        Err(NoRow::Unknown(_)) => read_units(session, units).await?,
-        known => return Ok(known?),
+    let mut found = row(collection, document, units);
+    if let Err(NoRow::Unknown(_)) = found {
+        read_units(session, units).await?;
+        found = row(collection, document, units);
     }
-    Ok(row(collection, document, units)?)
+    Ok(found.map_err(|why| within(collection, &why.of(document)))?)
+}
+
+/// What is wrong with a document of a collection.
+fn within(collection: Collection, malformed: &Malformed) -> Malformed {
+    Malformed(format!("{}: {}", collection.name(), malformed.0))
+}
+
+/// Refuses a collection with a document whose id is no text: whoever goes through it by text does not meet it. All texts are next to each
+/// other among the ids, so such a one is at either end.
+pub(crate) async fn check_ids(session: &Session, collection: Collection) -> Result<(), Fault> {
+    for direction in [1, -1] {
+        let end = Find { filter: rawdoc! {}, sort: rawdoc! { "_id": direction }, limit: 1 };
+        let Some(found) = session.find(collection.name(), end).await?.pop() else { continue };
+        if found.get_str("_id").is_ok_and(|id| !id.is_empty()) {
+            continue;
+        }
+        let id = found.get("_id").map_or_else(|| "none".to_owned(), ToString::to_string);
+        let what = format!("the id {id} is no text: somebody else put the document there, and may take it away");
+        return Err(within(collection, &Malformed(what)).into());
+    }
+    Ok(())
 }
 
 /// Visits the documents of a collection by id.
@@ -125,7 +147,8 @@ async fn each_from(
         let Some(last) = documents.last() else { return Ok(()) };
         last.get_str("_id").unwrap_or_default().clone_into(&mut after);
         for document in documents {
-            if !visit(decode(document)?).await? {
+            let document = decode(document).map_err(|malformed| within(collection, &malformed))?;
+            if !visit(document).await? {
                 return Ok(());
             }
         }

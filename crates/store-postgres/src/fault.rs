@@ -76,6 +76,12 @@ impl StoreFault for Fault {
 }
 
 impl Fault {
+    /// Why a row cannot be read that is there with its `reference` rows: they were there when it was written.
+    pub(crate) fn of_a_stored_row(self) -> Self {
+        let unknown = matches!(self, Self::UnknownAsset(_) | Self::UnknownSymbol(_));
+        if unknown { Self::Content(self.to_string()) } else { self }
+    }
+
     /// Whether the next attempt should look for the server anew.
     pub(crate) fn wants_another_connection(&self) -> bool {
         match self {

@@ -102,7 +102,8 @@ impl Reader<'_> {
         loop {
             let rows = self.transaction.query_portal(&cursor, FETCH_ROWS).await?;
             for row in &rows {
-                (self.visit)(decode(&mut Columns::of(row, &self.units))?);
+                let decoded = decode(&mut Columns::of(row, &self.units));
+                (self.visit)(decoded.map_err(Fault::of_a_stored_row)?);
             }
             if rows.is_empty() {
                 return Ok(());

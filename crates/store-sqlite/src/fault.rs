@@ -77,6 +77,12 @@ impl StoreFault for Fault {
 }
 
 impl Fault {
+    /// Why a row cannot be read that is there with its `reference` rows: they were there when it was written.
+    pub(crate) fn of_a_stored_row(self) -> Self {
+        let unknown = matches!(self, Self::UnknownAsset(_) | Self::UnknownSymbol(_));
+        if unknown { Self::Content(self.to_string()) } else { self }
+    }
+
     /// What an operator can mend; absent where nothing is wrong, or nothing helps.
     pub(crate) fn trouble(&self, file: &str) -> Option<String> {
         if let Self::Moved(_) = self {

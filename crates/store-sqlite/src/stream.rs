@@ -127,7 +127,7 @@ fn each(
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        visit(decode(row, scales)?);
+        visit(decode(row, scales).map_err(Fault::of_a_stored_row)?);
     }
     Ok(())
 }

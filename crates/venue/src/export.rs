@@ -1,11 +1,13 @@
 //! `buttonwood export` and `check-export`: the audit records of a range of dates, for whoever has to keep or to check them.
 
 mod manifest;
+mod journaled;
 mod write;
 mod check;
 mod record;
 mod dates;
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -18,9 +20,14 @@ use projector::batch::Stream;
 use projector::store::StoredRow;
 use sequencer::recovery::Places;
 
+use crate::arrangement;
 use crate::config::Config;
+use crate::followers::name_of;
+use crate::live;
 use crate::serve::read_master_key;
-use crate::stores::member::{Access, open_present};
+use crate::source::Logs;
+use crate::stores::member::{Access, Member, Present, open_present, unread};
+use journaled::Journaled;
 use manifest::{Manifest, signing_key};
 use write::Writer;
 
@@ -64,37 +71,66 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(data) = &args.data {
         config.data.clone_from(data);
     }
-    let venue = Places::in_directory(&config.data).venue()?;
-    let venue = venue.with_context(|| format!("{} holds no venue", config.data.display()))?;
+    arrangement::check(&config)?;
+    let places = Places::in_directory(&config.data);
+    let venue = places.venue()?.with_context(|| format!("{} holds no venue", config.data.display()))?;
     let key =
         read_master_key(&config.data)?.context("there is no master.key to sign with: the first `serve` makes it")?;
     let key = signing_key(&key);
-    let mut members = open_present(&config, Access::Read)?.members.into_iter();
-    let archive = members.find(|member| member.streams.contains(&Stream::Audit));
-    let mut archive = archive.context("there is no archive")?;
-
-    fs::create_dir(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
-    let mut writer = Writer::new(&args.out, (args.from, args.to));
-    let mut written = Ok(());
-    let checkpoint = archive.store.read_stream(Stream::Audit, &mut |row| {
-        if let (Ok(()), StoredRow::Audit(row)) = (&written, row) {
-            written = writer.take(&row);
-        }
+    let Present { members, damaged, .. } = open_present(&config, Access::Read)?;
+    let archive = members.into_iter().find(|member| member.streams.contains(&Stream::Audit));
+    let none = damaged.into_iter().next().unwrap_or_else(|| anyhow::anyhow!("there is no archive"));
+    let mut archive = archive.ok_or(none)?;
+    let logs = live::logs(&config, venue, &places);
+    let manifest = whole(&args.out, |directory| {
+        let manifest = records(&mut archive, logs, Writer::new(directory, (args.from, args.to)))?;
+        manifest::write(directory, &manifest, &key)?;
+        Ok(manifest)
     })?;
+    say(&manifest);
+    println!("key {}", hex::encode(key.verifying_key().to_bytes()));
+    Ok(())
+}
+
+/// Writes the records of the archive, each compared with the journal.
+fn records(archive: &mut Member, logs: Logs, mut writer: Writer) -> anyhow::Result<Manifest> {
+    let venue = logs.venue;
+    let mut journaled = Journaled::of(logs).context("cannot compare with the journal")?;
+    let mut written = Ok(());
+    let read = archive.store.read_stream(Stream::Audit, &mut |row| {
+        if let (Ok(()), StoredRow::Audit(row)) = (&written, row) {
+            written = writer.take(&row, &mut |seq| journaled.record(seq));
+        }
+    });
+    let name = name_of(&archive.name, Stream::Audit);
+    let checkpoint =
+        read.map_err(|error| anyhow::anyhow!("cannot read {name}: {}", unread(archive.store.as_ref(), &error)))?;
     written?;
     let checkpoint = checkpoint.context("the archive has no audit records yet")?;
     anyhow::ensure!(checkpoint.venue == venue, "the archive is of another venue");
-    let manifest = writer.finish(venue, &checkpoint)?;
-    manifest::write(&args.out, &manifest, &key)?;
-    say(&manifest);
-    if !manifest.is_complete {
-        println!(
-            "note  the range is not over: the archive has no record from {} on, so more may come into it",
-            manifest.to
-        );
+    writer.finish(venue, &checkpoint, &mut |seq| journaled.record(seq))
+}
+
+/// Makes a directory that is there whole, or not at all, also after a loss of power.
+fn whole<T>(out: &Path, fill: impl FnOnce(&Path) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let cannot = || format!("cannot make {}", out.display());
+    anyhow::ensure!(!out.exists(), "{}: it is there already", cannot());
+    let name = out.file_name().with_context(cannot)?;
+    let unfinished = out.with_file_name([name, OsStr::new(".unfinished")].join(OsStr::new("")));
+    fs::create_dir(&unfinished).with_context(|| format!("cannot make {}", unfinished.display()))?;
+    let filled = fill(&unfinished).and_then(|filled| {
+        File::open(&unfinished).and_then(|directory| directory.sync_all()).with_context(cannot)?;
+        fs::rename(&unfinished, out).with_context(cannot)?;
+        let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent).and_then(|parent| parent.sync_all()).with_context(cannot)?;
+        Ok(filled)
+    });
+    if filled.is_err()
+        && let Err(error) = fs::remove_dir_all(&unfinished)
+    {
+        tracing::warn!(%error, directory = %unfinished.display(), "cannot be removed");
     }
-    println!("key {}", hex::encode(key.verifying_key().to_bytes()));
-    Ok(())
+    filled
 }
 
 pub(crate) fn run_check(args: &CheckArgs) -> anyhow::Result<()> {
@@ -125,24 +161,32 @@ pub(crate) fn run_check(args: &CheckArgs) -> anyhow::Result<()> {
 }
 
 fn say(manifest: &Manifest) {
-    let Manifest { venue, from, to, records, files, before, head, .. } = manifest;
+    let Manifest { venue, from, to, is_complete, records, files, before, head, compared_from, .. } = manifest;
     let files = files.len();
     println!("ok    {records} records in {files} files, of venue {venue}, from {from} to {to}");
     if let Some(head) = head {
         let first = before.as_ref().map_or(1, |before| before.seq + 1);
         println!("ok    records {first} to {}, none missing; the chain's head is {}", head.seq, head.hash);
+        let compared = compared_from.unwrap_or(head.seq + 1);
+        if compared > first {
+            println!(
+                "note  records {first} to {} are as the archive had them: the venue's logs no longer reached back to them",
+                compared - 1
+            );
+        }
+    }
+    if !is_complete {
+        println!("note  the range is not over: the archive has no record from {to} on, so more may come into it");
     }
 }
 
-/// Writes a file that is there whole, or not at all, also after a loss of power.
-fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let unfinished = path.with_extension("unfinished");
-    let mut file = File::create_new(&unfinished).with_context(|| format!("cannot write {}", unfinished.display()))?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
-    Ok(())
+/// Writes a file of an export.
+fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let written = File::create_new(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]
@@ -179,10 +223,10 @@ mod tests {
         // Records 6 to 25: five hours into the first day, to the middle of the third.
         let mut writer = Writer::new(directory.path(), (row(6).time, row(26).time));
         for seq in 1..=30 {
-            writer.take(&row(seq)).unwrap();
+            writer.take(&row(seq), &mut |seq| Ok((seq >= Seq(9)).then(|| row(seq.0)))).unwrap();
         }
         let at = Checkpoint { venue: VenueId::default(), epoch: Epoch(1), seq: Seq(30), hash: Hash256([30; 32]) };
-        let manifest = writer.finish(at.venue, &at).unwrap();
+        let manifest = writer.finish(at.venue, &at, &mut |seq| Ok(Some(row(seq.0)))).unwrap();
         manifest::write(directory.path(), &manifest, &key).unwrap();
         let parts: Vec<_> = manifest.files.iter().map(|part| (&part.name[..], part.first_seq, part.last_seq)).collect();
         let expected = [("2024-10-04", 6, 10), ("2024-10-05", 11, 20), ("2024-10-06", 21, 25)];
@@ -190,6 +234,7 @@ mod tests {
         assert_eq!(parts, expected.each_ref().map(|(name, first, last)| (&name[..], *first, *last)));
         assert_eq!(manifest.before.as_ref().map(|before| before.seq), Some(5));
         assert!(manifest.is_complete);
+        assert_eq!(manifest.compared_from, Some(9), "where the logs begin");
         assert_eq!(check::export(directory.path(), &key.verifying_key()).unwrap(), manifest);
 
         // A day less, signed by the venue itself: the records still say that it is missing.

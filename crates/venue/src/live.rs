@@ -35,6 +35,7 @@ use sequencer::replayer::Replayer;
 use sequencer::sequencer::{Controls, Sequencer, Step};
 use sequencer::snapshots::Snapshots;
 
+use crate::arrangement;
 use crate::config::Config;
 use crate::console::Console;
 use crate::followers::roster::Roster;
@@ -154,8 +155,7 @@ impl Live {
         let archive = stores.as_ref().map(|stores| Arc::clone(&stores.archive));
         let (mut history, mut over_shards, mut learner) = (None, None, None);
         if let Some(stores) = &mut stores {
-            stores.meet(&read_model.shard_map())?;
-            stores.check_given_up(epoch)?;
+            stores.meet(&read_model.shard_map(), epoch)?;
             let readers = stores.history(&read_model, venue);
             learner = fill_memory(&read_model, stores, &readers.history, &logs, &written, &stop)?;
             (history, over_shards) = (Some(readers.history), readers.over_shards);
@@ -408,6 +408,8 @@ fn follow(
 ) -> anyhow::Result<Threads> {
     let followers = Threads::default();
     if let Some(stores) = stores {
+        // Before anything is written there.
+        arrangement::note(config)?;
         let seeding = Seeding::of(shared, config);
         let map = shared.read_model.shard_map();
         sharding::register(&stores, &map, &Console::new(core.entrance.clone(), "shards"))?;

@@ -6,6 +6,7 @@
 
 mod config;
 mod priority;
+mod arrangement;
 mod live;
 mod learner;
 mod heads;

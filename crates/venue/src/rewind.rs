@@ -22,7 +22,7 @@ use store_postgres::retire::Lost;
 use crate::config::Config;
 use crate::live;
 use crate::source::{Joined, Logs};
-use crate::stores::member::{Access, Member, open_present};
+use crate::stores::member::{Access, Member, Present, open_present};
 use crate::stores::{lacks, retired};
 
 /// What about the followers.
@@ -92,7 +92,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn open_stores(config: &Config, access: Access) -> anyhow::Result<Vec<Member>> {
-    let stores = open_present(config, access)?.members;
+    let Present { members: stores, damaged, .. } = open_present(config, access)?;
+    if let Some(error) = damaged.into_iter().next() {
+        return Err(error);
+    }
     anyhow::ensure!(!stores.is_empty(), "there is no store in {}", config.store_directory().display());
     Ok(stores)
 }

@@ -194,6 +194,15 @@ impl Source for Joined {
     }
 }
 
+/// Why logs could not be read, in words.
+pub(crate) fn in_words(error: SourceError) -> String {
+    match error {
+        SourceError::Diverged(divergence) => divergence.to_string(),
+        SourceError::Gone(seq) => format!("the logs no longer have what comes from {} on", seq.0),
+        SourceError::Failed(why) => why,
+    }
+}
+
 fn gone(error: ReadError) -> SourceError {
     match error {
         ReadError::Missing(seq) => SourceError::Gone(seq),

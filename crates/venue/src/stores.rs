@@ -111,8 +111,8 @@ impl Stores {
         Ok(Self { orders, trades, retired, archive: Arc::new(archive), found, members })
     }
 
-    /// Tells the databases of shards which they are, and refuses those that know better.
-    pub(crate) fn meet(&mut self, map: &ShardMap) -> anyhow::Result<()> {
+    /// Tells the databases of shards which they are, and refuses those that know better, and an archive that lacks what they gave up.
+    pub(crate) fn meet(&mut self, map: &ShardMap, epoch: Epoch) -> anyhow::Result<()> {
         for found in &self.found {
             let Some(name) = found.shard else { continue };
             check_shard(map, name, found.says)?;
@@ -133,7 +133,7 @@ impl Stores {
                 }
             }
         }
-        Ok(())
+        self.check_given_up(epoch)
     }
 
     /// What is read back, by a venue.
@@ -242,7 +242,9 @@ impl Stores {
 
     /// Refuses closed orders of another venue in the archive. How far they go: the journal must not end before.
     pub(crate) fn check_retired(&self, venue: VenueId) -> anyhow::Result<Seq> {
-        let Some(Some(extent)) = self.retired_extent() else { return Ok(Seq::ZERO) };
+        let Some(Ok(Some(extent))) = self.retired.as_ref().map(|retired| retired.extent()) else {
+            return Ok(Seq::ZERO);
+        };
         anyhow::ensure!(
             extent.venue == venue,
             "the closed orders in the archive are another venue's; give this one a directory of its own"
@@ -250,17 +252,8 @@ impl Stores {
         Ok(extent.last_seq)
     }
 
-    /// How far the closed orders in the archive go; absent: shards give up none, or nobody can tell now, which is the affair of whoever
-    /// reads them.
-    fn retired_extent(&self) -> Option<Option<Extent>> {
-        let extent = self.retired.as_ref()?.extent();
-        extent
-            .inspect_err(|error| tracing::warn!(%error, "the closed orders in the archive cannot be looked at now"))
-            .ok()
-    }
-
     /// Refuses an archive that lacks closed orders that the shards gave up; to earlier starts than this one they give up no more.
-    pub(crate) fn check_given_up(&mut self, epoch: Epoch) -> anyhow::Result<()> {
+    fn check_given_up(&mut self, epoch: Epoch) -> anyhow::Result<()> {
         let is_there = |name: &str, found: &[Found]| {
             found.iter().any(|found| found.name == name && !matches!(found.at, At::Unreachable))
         };
@@ -275,7 +268,15 @@ impl Stores {
             let given_up = store.claim_ranges(epoch).and_then(|()| store.given_up());
             all.push((name.clone(), given_up.unwrap_or_default()));
         }
-        let Some(extent) = self.retired_extent() else { return Ok(()) };
+        let Some(extent) = self.retired.as_ref().map(|retired| retired.extent()) else { return Ok(()) };
+        let extent = match extent {
+            Ok(extent) => extent,
+            Err(error) => {
+                // That is the affair of whoever reads them.
+                tracing::warn!(%error, "the closed orders in the archive cannot be looked at now");
+                return Ok(());
+            }
+        };
         for (name, given_up) in all {
             anyhow::ensure!(given_up.is_in(extent), "{}", lacks(&name, given_up, extent));
         }

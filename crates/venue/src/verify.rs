@@ -14,6 +14,7 @@ mod expect;
 mod holdings;
 mod retired;
 mod spool;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -34,18 +35,22 @@ use journal::read::SegmentSource;
 use journal::segment::list_segments;
 use projector::batch::Stream;
 use projector::follower::{Source as _, SourceError};
-use projector::store::StoreError;
+use projector::history::ReadError;
+use projector::retired::GivenUp;
+use projector::store::{StoreError, StoredRow};
 use projector::words::Word as _;
 use sequencer::log::Progress;
 use sequencer::recovery::Places;
 use sequencer::snapshots::Snapshots;
 
+use crate::arrangement;
 use crate::config::Config;
+use crate::config::archives::EMBEDDED;
 use crate::followers::name_of;
 use crate::live;
-use crate::source::{Joined, Logs};
-use crate::stores::member::{self, Access, Member, Present, Role, open_present};
-use crate::stores::retired as retired_places;
+use crate::source::{Joined, Logs, in_words};
+use crate::stores::member::{self, Access, Member, Present, Role, open_present, unread};
+use crate::stores::{lacks, retired as retired_places};
 use compare::{Difference, Found, RowKey};
 use derived::Comparable;
 use expect::{Expectation, Wanted};
@@ -138,6 +143,8 @@ struct Stored {
     incoming: BTreeSet<Subject>,
     /// What has left it, and is still there.
     left: BTreeSet<Subject>,
+    /// Closed orders that it gave up.
+    given_up: GivenUp,
 }
 
 impl Stored {
@@ -174,6 +181,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(data) = &args.data {
         config.data.clone_from(data);
     }
+    arrangement::check(&config)?;
     let places = Places::in_directory(&config.data);
     for _ in 0..PASSES_MAX {
         let kept = Kept::of(&places)?;
@@ -217,8 +225,8 @@ impl Kept {
 fn pass(config: &Config, places: &Places, verdict: &mut Verdict) -> anyhow::Result<()> {
     let venue = places.venue()?;
     let venue = venue.ok_or_else(|| anyhow::anyhow!("{} holds no venue", config.data.display()))?;
-    let stored = read_stores(config, verdict)?;
-    let retired = read_retired(config, venue, verdict)?;
+    let mut stored = read_stores(config, verdict)?;
+    let retired = read_retired(config, venue, &mut stored, verdict);
     let logs = live::logs(config, venue, places);
     let event_log = check_log("event log", &logs.event_log, verdict)?;
     let journal = check_log("journal", &logs.journal, verdict)?;
@@ -254,60 +262,86 @@ fn check_log(name: &str, source: &SegmentSource, verdict: &mut Verdict) -> anyho
     Ok(last)
 }
 
-/// What the shards gave up; after the shards were read.
-fn read_retired(config: &Config, venue: VenueId, verdict: &mut Verdict) -> anyhow::Result<Option<Retired>> {
-    let Some(history) = retired_places::reader(config).context("closed orders in the archive")? else {
-        return Ok(None);
+/// What the shards gave up; after the shards were read. Where it cannot be read, orders of shards that gave some up are not compared: those
+/// that went would be missing.
+fn read_retired(config: &Config, venue: VenueId, stored: &mut Vec<Stored>, verdict: &mut Verdict) -> Option<Retired> {
+    let given_up = stored.iter().fold(GivenUp::default(), |all, stored| all.max(stored.given_up));
+    let notes_exactly = config.place_of_closed_orders() == Some(EMBEDDED);
+    let history = retired_places::reader(config).transpose();
+    let read = history.map(|history| Retired::read(history?, venue, given_up, notes_exactly, verdict)).transpose();
+    let retired = match read {
+        Ok(retired) => retired.flatten(),
+        Err(error) => {
+            let mut why = format!("{error:#}");
+            if let Some(ReadError::Failed(reason)) = error.downcast_ref() {
+                why.clone_from(reason);
+            }
+            verdict.wrong(format_args!(
+                "closed orders in the archive are not checked, nor are the orders of shards that gave some up: {why}"
+            ));
+            stored.retain(|stored| stored.given_up == GivenUp::default());
+            return None;
+        }
     };
-    Retired::read(history, venue, verdict)
+    let extent = retired.as_ref().map(|retired| retired.extent);
+    for Stored { of, given_up, .. } in stored.iter().filter(|stored| !stored.given_up.is_in(extent)) {
+        verdict.wrong(lacks(&of.store, *given_up, extent));
+    }
+    retired
 }
 
 fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Stored>> {
     let mut all = Vec::new();
-    let Present { members, missing } = open_present(config, Access::Read)?;
+    let Present { members, missing, damaged } = open_present(config, Access::Read)?;
     for place in missing {
         verdict.note(format_args!("there is no store {place}"));
     }
-    for Member { name, role, shard, streams, mut store, .. } in members {
-        for stream in streams {
-            let (mut rows, mut printer) = (Spool::default(), Printer::default());
-            let mut printed = Ok(());
-            // Before and after the rows: a venue that runs meanwhile may change it.
-            let (incoming, left) = around(store.as_mut(), stream)?;
-            let read = store.read_stream(stream, &mut |row| {
-                if printed.is_ok() {
-                    printed = printer.take(&row, &mut |print| rows.push(print));
+    for error in damaged {
+        verdict.wrong(format_args!("{error:#}"));
+    }
+    for mut member in members {
+        for stream in member.streams.clone() {
+            let name = name_of(&member.name, stream);
+            match read_stream(&mut member, stream) {
+                Ok(Some(stored)) => all.push(stored),
+                Ok(None) => verdict.note(format_args!("{name} is empty")),
+                Err(error) => {
+                    let why = error.downcast::<StoreError>()?;
+                    verdict.wrong(format_args!("{name} is not checked: {}", unread(member.store.as_ref(), &why)));
                 }
-            });
-            let checkpoint = match read {
-                Err(StoreError::Fatal(why)) => {
-                    verdict.wrong(format_args!("{}: {why}", name_of(&name, stream)));
-                    continue;
-                }
-                read => read?,
-            };
-            let printed = printed.and_then(|()| printer.end(&mut |print| rows.push(print)));
-            printed.context("no room for what is compared; TMPDIR says where it goes")?;
-            let since = around(store.as_mut(), stream)?;
-            let (shard_id, held) = (store.found_shard()?, &incoming & &since.0);
-            let of = Of { store: name.clone(), role, stream, shard: shard_id, held };
-            let (incoming, left) = (&incoming | &since.0, &left | &since.1);
-            match checkpoint {
-                Some(checkpoint) => {
-                    let (is_shard, has_snapshots) = (shard.is_some(), store.has_snapshots());
-                    all.push(Stored { of, is_shard, has_snapshots, checkpoint, rows, incoming, left });
-                }
-                None => verdict.note(format_args!("{of} is empty")),
             }
         }
     }
     Ok(all)
 }
 
+/// What a store has of a stream; absent: nothing. An error that is not the store's ends everything.
+fn read_stream(member: &mut Member, stream: Stream) -> anyhow::Result<Option<Stored>> {
+    let Member { name, role, shard, store, .. } = member;
+    let (mut rows, mut printer) = (Spool::default(), Printer::default());
+    let mut printed = Ok(());
+    // Before and after the rows: a venue that runs meanwhile may change it.
+    let (incoming, left) = around(store.as_mut(), stream)?;
+    let checkpoint = store.read_stream(stream, &mut |row| {
+        if printed.is_ok() {
+            printed = printer.take(&row, &mut |print| rows.push(print));
+        }
+    })?;
+    let printed = printed.and_then(|()| printer.end(&mut |print| rows.push(print)));
+    printed.context("no room for what is compared; TMPDIR says where it goes")?;
+    let since = around(store.as_mut(), stream)?;
+    let given_up = if stream == Stream::Symbols { store.given_up()? } else { GivenUp::default() };
+    let (shard_id, held) = (store.found_shard()?, &incoming & &since.0);
+    let of = Of { store: name.clone(), role: *role, stream, shard: shard_id, held };
+    let (incoming, left) = (&incoming | &since.0, &left | &since.1);
+    let (is_shard, has_snapshots) = (shard.is_some(), store.has_snapshots());
+    Ok(checkpoint.map(|checkpoint| Stored { of, is_shard, has_snapshots, checkpoint, rows, incoming, left, given_up }))
+}
+
 /// What comes to a store, and what has left it.
 type Around = (BTreeSet<Subject>, BTreeSet<Subject>);
 
-fn around(store: &mut dyn member::Kept, stream: Stream) -> anyhow::Result<Around> {
+fn around(store: &mut dyn member::Kept, stream: Stream) -> Result<Around, StoreError> {
     let incoming = store.incoming(stream)?.into_keys().collect();
     Ok((incoming, store.leftovers()?.into_iter().map(|leftover| leftover.subject).collect()))
 }
@@ -387,6 +421,12 @@ fn check_stores(
         hex::encode(&expectation.state_hash.0[..8])
     ));
     heads::check(&logs.journal, end, &expectation.heads, verdict)?;
+    for shard in expectation.map.shards() {
+        let has_rows = expectation.map.subjects_on(shard.id).next().is_some();
+        if has_rows && !config.shards.iter().any(|known| known.name == shard.name.as_str()) {
+            verdict.wrong(format_args!("{} is not checked: no shard of the configuration has this name", shard.name));
+        }
+    }
     let after = (base_seq > Seq::ZERO).then_some(base.state.time);
     let (mut wrong, mut owners) = (Vec::new(), Vec::new());
     for stored in stored {
@@ -449,7 +489,7 @@ fn explain(
             match difference {
                 Difference::Missing(_) => println!("      missing: {should}"),
                 Difference::Different(_) => println!("      different: {is}, should be {should}"),
-                Difference::Orphan(key) => println!("      orphan {key:?}: {is}"),
+                Difference::Orphan(_) => println!("      orphan: {is}"),
             }
         }
     }
@@ -465,24 +505,20 @@ fn tell(
 ) -> anyhow::Result<BTreeMap<RowKey, String>> {
     let keys: BTreeSet<RowKey> = shown.iter().map(|difference| difference.key()).collect();
     let mut told = BTreeMap::new();
-    if let Some(retired) = retired.filter(|_| of.stream == Stream::Symbols) {
-        retired.tell(&mut |row| {
-            let key = compare::key_of(&row);
-            if keys.contains(&key) {
-                told.insert(key, format!("{row:?}"));
-            }
-        })?;
-    }
-    for mut member in open_present(config, Access::Read)?.members {
-        if member.name != of.store || !member.streams.contains(&of.stream) {
-            continue;
+    let mut tell = |row: StoredRow| {
+        let key = compare::key_of(&row);
+        if keys.contains(&key) {
+            told.insert(key, words::row(&row));
         }
-        member.store.read_stream(of.stream, &mut |row| {
-            let key = compare::key_of(&row);
-            if keys.contains(&key) {
-                told.insert(key, format!("{row:?}"));
-            }
-        })?;
+    };
+    if let Some(retired) = retired.filter(|_| of.stream == Stream::Symbols) {
+        retired.tell(&mut tell).context("closed orders in the archive")?;
+    }
+    for Member { name, streams, mut store, .. } in open_present(config, Access::Read)?.members {
+        if name == of.store && streams.contains(&of.stream) {
+            let read = store.read_stream(of.stream, &mut tell);
+            read.map_err(|error| anyhow::anyhow!("{of}: {}", unread(store.as_ref(), &error)))?;
+        }
     }
     Ok(told)
 }
@@ -553,8 +589,9 @@ fn check_early(logs: &Logs, base_seq: Seq, end: Seq, stored: &Stored, verdict: &
         Err(SourceError::Gone(_)) => {
             verdict.wrong(format_args!("{name}: the logs no longer have what comes after its checkpoint at {at}"));
         }
-        Err(SourceError::Diverged(divergence)) => verdict.wrong(format_args!("{name}: {divergence}")),
-        Err(SourceError::Failed(why)) => verdict.wrong(format_args!("{name}: {why}")),
+        Err(error @ (SourceError::Diverged(_) | SourceError::Failed(_))) => {
+            verdict.wrong(format_args!("{name}: {}", in_words(error)));
+        }
     }
 }
 

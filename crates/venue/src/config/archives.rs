@@ -96,6 +96,12 @@ impl Routes {
         known.map_or(EMBEDDED, |(collection, _)| self.place(collection))
     }
 
+    /// The place of each collection that is not in the embedded store.
+    pub(crate) fn elsewhere(&self) -> BTreeMap<String, String> {
+        let routes = self.0.iter().filter(|(_, place)| *place != EMBEDDED);
+        routes.map(|(collection, place)| (collection.clone(), place.clone())).collect()
+    }
+
     fn place(&self, collection: &str) -> &str {
         self.0.get(collection).map_or(EMBEDDED, String::as_str)
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const SIGNATURE: &str = "manifest.json.sig";
 /// The form of records and manifest.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 /// Longest manifest that is read: some ten thousand days.
 const MANIFEST_BYTES_MAX: u64 = 16 << 20;
 
@@ -33,10 +33,12 @@ pub(crate) struct Manifest {
     /// Whether the archive has a record from the end of the range or later, so that no more can come into it.
     pub(crate) is_complete: bool,
     pub(crate) records: u64,
-    /// The record before the first; absent: the first is the venue's first.
+    /// The last record before the range; absent: there is none.
     pub(crate) before: Option<Link>,
-    /// The last record: the head of the chain.
+    /// The last record of the range: the head of the chain. Absent: there is none.
     pub(crate) head: Option<Link>,
+    /// The first record of the range that was compared with the venue's logs, and from which on all were; absent: none was.
+    pub(crate) compared_from: Option<u64>,
     pub(crate) files: Vec<Part>,
 }
 
@@ -47,6 +49,12 @@ pub(crate) struct Link {
     pub(crate) seq: u64,
     /// Of the journal block (for the archive: of its checkpoint), in hexadecimal.
     pub(crate) hash: String,
+}
+
+impl std::fmt::Display for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of block {}", self.seq, self.hash)
+    }
 }
 
 impl Link {
@@ -76,13 +84,13 @@ pub(crate) fn signing_key(master: &MasterKey) -> SigningKey {
     SigningKey::from_bytes(&master.export_seed())
 }
 
-/// Writes manifest and signature; with the manifest the export is there.
+/// Writes manifest and signature.
 pub(crate) fn write(directory: &Path, manifest: &Manifest, key: &SigningKey) -> anyhow::Result<()> {
     let mut bytes = serde_json::to_vec_pretty(manifest)?;
     bytes.push(b'\n');
     let signature = key.sign(&bytes);
-    super::write_whole(&directory.join(SIGNATURE), format!("{}\n", hex::encode(signature.to_bytes())).as_bytes())?;
-    super::write_whole(&directory.join(MANIFEST), &bytes)
+    super::write_file(&directory.join(SIGNATURE), format!("{}\n", hex::encode(signature.to_bytes())).as_bytes())?;
+    super::write_file(&directory.join(MANIFEST), &bytes)
 }
 
 /// Reads the manifest of an export, if the key has signed it.
@@ -90,7 +98,7 @@ pub(crate) fn read(directory: &Path, key: &VerifyingKey) -> anyhow::Result<Manif
     let path = directory.join(MANIFEST);
     anyhow::ensure!(path.exists(), "{} is missing: this is no export, or one that was not finished", path.display());
     anyhow::ensure!(fs::metadata(&path)?.len() <= MANIFEST_BYTES_MAX, "{} is too long", path.display());
-    let bytes = fs::read(&path)?;
+    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let at = directory.join(SIGNATURE);
     let text = fs::read_to_string(&at).with_context(|| format!("cannot read {}", at.display()))?;
     let mut signature = [0; 64];

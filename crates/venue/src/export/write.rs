@@ -24,14 +24,19 @@ const LEVEL: i32 = 3;
 pub(crate) struct Writer {
     directory: PathBuf,
     range: (UnixNanos, UnixNanos),
-    /// The record before.
+    /// The last that came.
     last: Option<Link>,
+    /// The last before the range.
     before: Option<Link>,
     head: Option<Link>,
     is_complete: bool,
+    compared_from: Option<u64>,
     open: Option<DayFile>,
     files: Vec<Part>,
 }
+
+/// What a record should be, by the venue's logs; absent: they no longer have it.
+type Journal<'a> = &'a mut dyn FnMut(Seq) -> anyhow::Result<Option<AuditRow>>;
 
 impl Writer {
     /// Into a directory that is there and empty.
@@ -43,13 +48,14 @@ impl Writer {
             before: None,
             head: None,
             is_complete: false,
+            compared_from: None,
             open: None,
             files: Vec::new(),
         }
     }
 
     /// The next record.
-    pub(crate) fn take(&mut self, row: &AuditRow) -> anyhow::Result<()> {
+    pub(crate) fn take(&mut self, row: &AuditRow, journal: Journal<'_>) -> anyhow::Result<()> {
         let expected = self.last.as_ref().map_or(1, |last| last.seq + 1);
         anyhow::ensure!(
             row.seq.0 == expected,
@@ -57,16 +63,43 @@ impl Writer {
             row.seq.0
         );
         let link = Link::new(row.seq, &row.block);
-        let before = self.last.replace(link.clone());
-        if row.time >= self.range.1 {
+        self.last = Some(link.clone());
+        if row.time < self.range.0 {
+            self.before = Some(link);
+        } else if row.time >= self.range.1 {
             self.is_complete = true;
-        } else if row.time >= self.range.0 {
-            if self.head.is_none() {
-                self.before = before;
-            }
+        } else {
+            self.compare(row, journal)?;
             self.head = Some(link);
             self.file_of(Day::of(row.time))?.write(row)?;
         }
+        Ok(())
+    }
+
+    /// Refuses a record that is not as the venue's logs have it.
+    fn compare(&mut self, row: &AuditRow, journal: Journal<'_>) -> anyhow::Result<()> {
+        if self.head.is_none() {
+            self.compare_before(journal)?;
+        }
+        let Some(should) = journal(row.seq)? else { return Ok(()) };
+        anyhow::ensure!(
+            should == *row,
+            "record {} was altered in the archive: the journal has another. `buttonwood verify` shows both",
+            row.seq.0
+        );
+        self.compared_from.get_or_insert(row.seq.0);
+        Ok(())
+    }
+
+    /// The range begins behind a record of this journal.
+    fn compare_before(&self, journal: Journal<'_>) -> anyhow::Result<()> {
+        let Some(before) = &self.before else { return Ok(()) };
+        let Some(should) = journal(Seq(before.seq))? else { return Ok(()) };
+        anyhow::ensure!(
+            *before == Link::new(should.seq, &should.block),
+            "record {} was altered in the archive: the journal has another. `buttonwood verify` shows both",
+            before.seq
+        );
         Ok(())
     }
 
@@ -89,7 +122,12 @@ impl Writer {
     }
 
     /// No more come: what was written.
-    pub(crate) fn finish(mut self, venue: VenueId, archive: &Checkpoint) -> anyhow::Result<Manifest> {
+    pub(crate) fn finish(
+        mut self,
+        venue: VenueId,
+        archive: &Checkpoint,
+        journal: Journal<'_>,
+    ) -> anyhow::Result<Manifest> {
         self.close()?;
         let last = self.last.as_ref().map_or(0, |last| last.seq);
         anyhow::ensure!(
@@ -98,6 +136,9 @@ impl Writer {
             last + 1,
             archive.seq.0
         );
+        if self.head.is_none() {
+            self.compare_before(journal)?;
+        }
         Ok(Manifest {
             format: FORMAT,
             venue: hex::encode(venue.0),
@@ -108,6 +149,7 @@ impl Writer {
             records: self.files.iter().map(|part| part.records).sum(),
             before: self.before,
             head: self.head,
+            compared_from: self.compared_from,
             files: self.files,
         })
     }
@@ -117,6 +159,7 @@ impl Writer {
 struct DayFile {
     day: Day,
     name: String,
+    path: PathBuf,
     encoder: Encoder<'static, Hashed<File>>,
     lines: Sha256,
     lines_bytes: u64,
@@ -135,17 +178,17 @@ impl DayFile {
     fn create(directory: &Path, day: Day) -> anyhow::Result<Self> {
         let name = file_name(day);
         let path = directory.join(&name);
-        let file = File::create_new(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let file = File::create_new(&path).with_context(|| cannot_write(&path))?;
         let mut encoder = Encoder::new(Hashed::new(file), LEVEL)?;
         encoder.include_checksum(true)?;
         let (lines, line) = (Sha256::new(), Vec::new());
-        Ok(Self { day, name, encoder, lines, lines_bytes: 0, records: 0, seqs: None, line })
+        Ok(Self { day, name, path, encoder, lines, lines_bytes: 0, records: 0, seqs: None, line })
     }
 
     fn write(&mut self, row: &AuditRow) -> anyhow::Result<()> {
         self.line.clear();
         record::write(row, &mut self.line).with_context(|| format!("record {} is broken in the archive", row.seq.0))?;
-        self.encoder.write_all(&self.line)?;
+        self.encoder.write_all(&self.line).with_context(|| cannot_write(&self.path))?;
         self.lines.update(&self.line);
         self.lines_bytes += u64::try_from(self.line.len())?;
         self.records += 1;
@@ -155,8 +198,9 @@ impl DayFile {
 
     fn finish(self) -> anyhow::Result<Part> {
         let (first, last) = self.seqs.unwrap_or_default();
-        let (file, sha256, bytes) = self.encoder.finish()?.into_parts();
-        file.sync_all()?;
+        let encoded = self.encoder.finish().with_context(|| cannot_write(&self.path))?;
+        let (file, sha256, bytes) = encoded.into_parts();
+        file.sync_all().with_context(|| cannot_write(&self.path))?;
         Ok(Part {
             name: self.name,
             first_seq: first.0,
@@ -168,6 +212,10 @@ impl DayFile {
             lines_bytes: self.lines_bytes,
         })
     }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
 }
 
 /// Hashes and counts what goes through, in either direction.

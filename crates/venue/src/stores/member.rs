@@ -97,6 +97,17 @@ impl Kept for SqliteStore {
     }
 }
 
+/// Why a store could not be read, for whoever asked it once.
+pub(crate) fn unread(store: &dyn Kept, error: &StoreError) -> String {
+    match error {
+        StoreError::Fatal(why) => why.clone(),
+        StoreError::Retry(_) => {
+            let why = store.trouble().map_or_else(|| error.to_string(), str::to_owned);
+            format!("{why}; mend that, or wait until it has passed, and say this again")
+        }
+    }
+}
+
 /// What a store is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
@@ -171,18 +182,22 @@ pub(crate) fn open(config: &Config) -> anyhow::Result<Vec<Member>> {
     Ok(members)
 }
 
-/// Opens the stores that are there.
+/// Opens the stores that are there. One that is damaged ends it, unless it is only to be read.
 pub(crate) fn open_present(config: &Config, access: Access) -> anyhow::Result<Present> {
     let open = match access {
         Access::Write => SqliteStore::open,
         Access::Read => SqliteStore::open_to_read,
     };
-    let mut present = Present { members: servers(config, access)?, missing: Vec::new() };
+    let mut present = Present { members: servers(config, access)?, ..Present::default() };
     for file in files(config) {
-        if file.path.exists() {
-            present.members.push(sqlite(file, open)?);
-        } else {
+        if !file.path.exists() {
             present.missing.push(file.path.display().to_string());
+            continue;
+        }
+        match (sqlite(file, open), access) {
+            (Ok(member), _) => present.members.push(member),
+            (Err(error), Access::Read) => present.damaged.push(error),
+            (Err(error), Access::Write) => return Err(error),
         }
     }
     Ok(present)
@@ -202,6 +217,8 @@ pub(crate) enum Access {
 pub(crate) struct Present {
     pub(crate) members: Vec<Member>,
     pub(crate) missing: Vec<String>,
+    /// Why others cannot be opened.
+    pub(crate) damaged: Vec<anyhow::Error>,
 }
 
 type OpenSqlite = fn(&Path, store_sqlite::store::Role) -> Result<SqliteStore, Fault>;

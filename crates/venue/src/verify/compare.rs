@@ -10,6 +10,7 @@ use projector::buckets::{Bucket, Interval, Scope};
 use projector::store::StoredRow;
 
 use super::spool::Print;
+use super::words;
 
 /// Table, then the parts of the key.
 pub(crate) type RowKey = (u8, u64, u64, u64);
@@ -246,13 +247,13 @@ pub(crate) fn differs_from_state(
     let mut different = Vec::new();
     for (key, row) in state {
         if rows.get(key).cloned().map(untimed) != Some(untimed(row.clone())) {
-            different.push(format!("{:?} should be {row:?}", rows.get(key)));
+            let is = rows.get(key).map_or_else(|| "nothing".to_owned(), words::row);
+            different.push(format!("{is} should be {}", words::row(row)));
         }
     }
-    for (key, row) in
-        rows.iter().filter(|(key, row)| is_current(**key) && !is_nothing(row) && !state.contains_key(*key))
+    for (_, row) in rows.iter().filter(|(key, row)| is_current(**key) && !is_nothing(row) && !state.contains_key(*key))
     {
-        different.push(format!("{key:?} {row:?} is not in the state"));
+        different.push(format!("{} is not in the state", words::row(row)));
     }
     different
 }

@@ -27,9 +27,9 @@ use sequencer::replayer::{EventCheck, Replay};
 use super::compare::{RowKey, key_of};
 use super::holdings::{Holdings, Whose};
 use super::spool::{Print, Printer, Sorted, Spool};
-use super::{Base, Milestone, Of, Verdict};
+use super::{Base, Milestone, Of, Verdict, words};
 use crate::seed;
-use crate::source::{Joined, Logs};
+use crate::source::{Joined, Logs, in_words};
 use crate::stores::member::Role;
 
 /// Rows by key.
@@ -129,7 +129,7 @@ pub(crate) fn build(
     let mut heads = Vec::new();
     let here = Here { at: start, map: &map, state: &base.state };
     lanes.iter_mut().try_for_each(|lane| lane.take_reached(&here, &mut streams, verdict))?;
-    while let Some(block) = source.next().map_err(|error| anyhow::anyhow!("{error:?}"))? {
+    while let Some(block) = source.next().map_err(|error| anyhow::anyhow!(in_words(error)))? {
         learn(&mut map, block);
         heads.extend(heads_in(block));
         for lane in &mut lanes {
@@ -246,7 +246,10 @@ impl Lane {
     fn flush(&mut self) -> anyhow::Result<()> {
         let Some(batch) = self.projector.take() else { return Ok(()) };
         let outcome = self.memory.commit(&batch);
-        anyhow::ensure!(outcome == Outcome::Committed, "the expectation cannot be built: {outcome:?}");
+        anyhow::ensure!(
+            outcome == Outcome::Committed,
+            "the expectation cannot be built: a batch does not fit the one before"
+        );
         let Self { memory, spool, printer, tell, told, .. } = self;
         let mut printed = Ok(());
         memory.take_settled(&mut |row| {
@@ -254,7 +257,7 @@ impl Lane {
                 printed = printer.take(&row, &mut |print| spool.push(print));
             }
             if tell.contains(&key_of(&row)) {
-                told.insert(key_of(&row), format!("{row:?}"));
+                told.insert(key_of(&row), words::row(&row));
             }
         });
         printed?;
@@ -305,7 +308,7 @@ impl Lane {
                     Ok(())
                 })?;
                 if tell.contains(&key_of(row)) {
-                    told.insert(key_of(row), format!("{row:?}"));
+                    told.insert(key_of(row), words::row(row));
                 }
             }
             let prints = self.spool.sorted(prints)?;

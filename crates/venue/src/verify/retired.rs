@@ -1,7 +1,9 @@
 //! Rows that shards gave up. A shard's rows are those that it has and those that it gave up, each once, and where both places have one
-//! they are equal: so nothing that went may be missing, and nothing may be there that no log knows.
+//! they are equal: so nothing that went may be missing, and nothing may be there that no log knows. Of rows from before the logs begin it can
+//! be told how far they go: as far as the archive notes, and no less than the shards noted when they let them go.
 
 use std::cmp::Ordering;
+use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 
@@ -11,41 +13,76 @@ use domain::shard_map::ShardMap;
 use domain::shards::Subject;
 use domain::units::Seq;
 use projector::batch::Stream;
-use projector::retired::{RetiredHistory, RetiredRow};
+use projector::retired::{Extent, GivenUp, RetiredHistory, RetiredRow};
 use projector::store::StoredRow;
 
 use super::compare::RowKey;
 use super::holdings::{Holdings, Whose};
 use super::spool::{Print, Printer, Sorted, Spool};
-use super::{Kin, Of, Stored, Verdict};
+use super::{Kin, Of, Stored, Verdict, words};
 
 /// What all shards gave up.
 #[derive(Debug)]
 pub(super) struct Retired {
     rows: Spool,
     history: Arc<dyn RetiredHistory>,
+    /// What is noted of them.
+    pub(super) extent: Extent,
 }
 
 impl Retired {
-    /// Reads all of it; to be called when the shards were read: what goes meanwhile is then in both.
+    /// Reads all of it, nothing where there is nothing; to be called when the shards were read: what goes meanwhile is then in both.
+    /// `given_up` is what all of them noted. `notes_exactly`: the place notes how far rows go with the rows, not before.
     pub(super) fn read(
         history: Arc<dyn RetiredHistory>,
         venue: VenueId,
+        given_up: GivenUp,
+        notes_exactly: bool,
         verdict: &mut Verdict,
     ) -> anyhow::Result<Option<Self>> {
-        let Some(extent) = history.extent()? else { return Ok(None) };
-        if extent.venue != venue {
-            verdict.wrong("the closed orders in the archive are another venue's");
-            return Ok(None);
-        }
+        let Some(before) = history.extent()? else { return Ok(None) };
+        anyhow::ensure!(before.venue == venue, "they are another venue's");
         let (mut rows, mut printer, mut printed) = (Spool::default(), Printer::default(), Ok(()));
+        let (mut there, mut open) = (Extent::none(venue), None);
         history.visit(&mut |row| {
+            match row {
+                RetiredRow::Order(row) if row.status.is_open() => open = open.or(Some(row.order)),
+                RetiredRow::Order(row) => there = there.with(&[row], &[]),
+                RetiredRow::Fill(row) => there = there.with(&[], &[row]),
+            }
             if printed.is_ok() {
                 printed = printer.take(&stored(row), &mut |print| rows.push(print));
             }
         })?;
         printed.context("no room for what is compared; TMPDIR says where it goes")?;
-        Ok(Some(Self { rows, history }))
+        if let Some(order) = open {
+            verdict.wrong(format_args!("closed orders in the archive: order {} is open", order.0));
+        }
+        let extent = history.extent()?.unwrap_or(before);
+        // Rows that came since may be among them, so each end is compared with the note from its side.
+        if beyond(there, extent) {
+            verdict.wrong(format_args!(
+                "closed orders in the archive: they go {}, and it is noted that they go {}",
+                Reach(there),
+                Reach(extent)
+            ));
+        }
+        if beyond(before, there) {
+            let is_missing =
+                notes_exactly || before.additions <= given_up.additions || there.last_seq < given_up.last_seq;
+            if is_missing {
+                verdict.wrong(format_args!(
+                    "closed orders in the archive: rows are missing: they go {}, and it is noted that they go {}",
+                    Reach(there),
+                    Reach(before)
+                ));
+            } else {
+                verdict.note(
+                    "closed orders in the archive go less far than is noted: a copy is under way, or was interrupted and is done again",
+                );
+            }
+        }
+        Ok(Some(Self { rows, history, extent }))
     }
 
     /// Rows in words.
@@ -77,11 +114,17 @@ impl Retired {
                 unread += 1;
             }
         }
+        if self.extent.last_seq > end {
+            verdict.wrong(format_args!(
+                "closed orders in the archive: it is noted that they go to sequence {}, past the end of the logs at {}",
+                self.extent.last_seq.0, end.0
+            ));
+        }
         if later + nobodys > 0 {
             verdict.wrong(format_args!(
                 "closed orders in the archive: {later} rows are from after the end of the logs, {nobodys} of no symbol that there \
-                 is; the first: {:?}",
-                first.unwrap_or_default()
+                 is; the first: {}",
+                words::name(first.unwrap_or_default())
             ));
         }
         if unread > 0 {
@@ -97,6 +140,21 @@ const fn stored(row: RetiredRow) -> StoredRow {
     match row {
         RetiredRow::Order(row) => StoredRow::Order(row),
         RetiredRow::Fill(row) => StoredRow::Fill(row),
+    }
+}
+
+/// Whether the one goes further than the other in anything.
+fn beyond(one: Extent, other: Extent) -> bool {
+    other.max(Extent { additions: other.additions, ..one }) != other
+}
+
+/// How far rows go.
+struct Reach(Extent);
+
+impl Display for Reach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Extent { order, trade, last_seq, time, .. } = self.0;
+        write!(f, "to order {}, trade {}, sequence {} at {}", order.0, trade.0, last_seq.0, time.0)
     }
 }
 
@@ -189,7 +247,8 @@ impl<'a> Whole<'a> {
         }
         if let Some(first) = first_unequal {
             verdict.wrong(format_args!(
-                "{of}: {unequal} rows are others than among the closed orders in the archive; the first: {first:?}"
+                "{of}: {unequal} rows are others than among the closed orders in the archive; the first: {}",
+                words::name(*first)
             ));
         }
     }

@@ -5,12 +5,13 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use archive_cluster::server::{Kind, Server};
-use mongodb::bson::{Document, doc};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, Document, doc};
 use outside::client::Client;
 use outside::process::{self, Running};
 use serde_json::Value;
 
-use crate::desk::{Desk, Market, copy, place, until, until_stored};
+use crate::desk::{Desk, Market, copy, place, refused, until, until_stored};
 
 /// Trades from the first on, which only the archive has after a restart.
 const OLD_TRADES: &str = "/api/v3/historicalTrades?symbol=BTCUSDT&fromId=1&limit=1000";
@@ -123,6 +124,106 @@ fn trades_and_audit_are_documents_and_trades_are_read_from_them() {
     });
     let said = desk.refused_verify();
     assert!(said.contains("mongo-1/trades") && said.contains("different"), "{said}");
+}
+
+#[test]
+fn what_is_no_row_is_named_and_the_other_streams_are_checked() {
+    let (server, desk) = with_server();
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue, 2);
+    let mut trading = Trading::of(&market, &mut venue);
+    trading.trade(3);
+    until_stored(&mut trading.buyer);
+    venue.stop().unwrap();
+    desk.verify();
+    let strange = |id: Bson| doc! { "_id": id, "seq": 1_i64 };
+    let id = ObjectId::new();
+    for (collection, stream, document, says) in [
+        ("completed_trades", "trades", strange(id.into()), format!("completed_trades: the id ObjectId(\"{id}\")")),
+        ("audit_logs", "audit", strange(Bson::Int64(7)), "audit_logs: the id 7 is no text".to_owned()),
+        ("completed_trades", "trades", strange("0".into()), "completed_trades: ".to_owned()),
+        ("symbols", "reference", strange(id.into()), format!("symbols: the id ObjectId(\"{id}\")")),
+    ] {
+        let key = doc! { "_id": document.get("_id").unwrap() };
+        ask(&server, "archive", async |database| {
+            database.collection::<Document>(collection).insert_one(document).await.unwrap();
+        });
+        let said = desk.refused_verify();
+        let wrong = format!("WRONG mongo-1/{stream} is not checked: ");
+        assert!(said.contains(&wrong) && said.contains(&says), "{says}: {said}");
+        assert_eq!(said.matches("rows equal one by one").count(), 11, "all others are: {said}");
+        ask(&server, "archive", async |database| {
+            database.collection::<Document>(collection).delete_one(key).await.unwrap();
+        });
+    }
+    desk.verify();
+}
+
+#[test]
+fn a_server_that_is_away_or_was_changed_is_said_and_the_others_are_checked() {
+    let (mut server, desk) = with_server();
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue, 2);
+    let mut trading = Trading::of(&market, &mut venue);
+    trading.trade(3);
+    until_stored(&mut trading.buyer);
+    venue.stop().unwrap();
+    let out = desk.beside("export");
+    let export = ["export", "--from", "2000-01-01", "--to", "2100-01-01", "--out", out.to_str().unwrap()];
+    let check = |reason: &str| {
+        let said = desk.refused_verify();
+        for stream in ["reference", "trades", "audit"] {
+            let line = said.lines().find(|line| line.starts_with(&format!("WRONG mongo-1/{stream} is not checked: ")));
+            assert!(line.is_some_and(|line| line.contains(reason) && line.contains("mend that")), "{stream}: {said}");
+        }
+        assert!(said.contains("ok    hot/users at ") && said.contains("not clean: 3 findings"), "{said}");
+        let said = refused(&desk.binary, &export, &desk.data);
+        assert!(said.contains("cannot read mongo-1/audit: ") && said.contains(reason), "{said}");
+        assert!(said.contains("mend that") && !out.exists(), "{said}");
+    };
+    ask(&server, "archive", async |database| {
+        let trades = database.collection::<Document>("completed_trades");
+        let indexes = trades.list_index_names().await.unwrap();
+        let index = indexes.into_iter().find(|name| name != "_id_").unwrap();
+        trades.drop_index(index).await.unwrap();
+    });
+    check("the database was changed by hand");
+    server.kill().unwrap();
+    check("Server selection timeout");
+}
+
+#[test]
+fn a_copy_that_was_left_behind_is_not_taken_for_the_archive() {
+    let desk = Desk::new();
+    let mut venue = desk.serve();
+    let market = Market::open(&desk, &mut venue, 2);
+    until_stored(&mut market.trader(&mut venue));
+    venue.stop().unwrap();
+    desk.verify();
+    // From now on elsewhere; what is in the file stays there, as it is.
+    let server = Server::temporary(Kind::MongoDb).unwrap();
+    let url = format!("{}/archive", server.url());
+    let moved = configured(desk.copied_to(desk.data.clone()), &[("mongo-1", &url)], &[("audit_logs", "mongo-1")]);
+    let out = desk.beside("export");
+    let export = ["export", "--from", "2000-01-01", "--to", "2100-01-01", "--out", out.to_str().unwrap()];
+    let are_refused = |desk: &Desk, says: &str| {
+        for said in [desk.refused_verify(), refused(&desk.binary, &export, &desk.data)] {
+            assert!(said.contains(says) && said.contains("name its configuration with --config"), "{said}");
+        }
+    };
+    are_refused(&moved, "was last started with everything in the embedded store; here it is audit_logs in mongo-1, ");
+    let mut venue = moved.serve();
+    let mut trading = Trading::of(&market, &mut venue);
+    trading.trade(3);
+    until_stored(&mut trading.buyer);
+    venue.stop().unwrap();
+    moved.verify();
+    are_refused(
+        &desk,
+        "was last started with audit_logs in mongo-1, all else in the embedded store; here it is everything",
+    );
+    let noted = fs::read_to_string(desk.data.join("stores.toml")).unwrap();
+    assert!(noted.contains("audit_logs = \"mongo-1\"") && !noted.contains("mongodb://"), "{noted}");
 }
 
 #[test]

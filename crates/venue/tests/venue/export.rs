@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::desk::{Desk, Market, copy, place, refused, until_stored};
+use crate::full_disk::{SmallDisk, fill};
 
 pub(crate) const ALWAYS: [&str; 2] = ["2020-01-01", "2200-01-01"];
 
@@ -131,11 +132,81 @@ fn ranges_follow_each_other_without_a_gap() {
         let (is_good, said) = check(&desk, &key, wrong);
         assert!(!is_good && said.contains("does not go on from"), "{said}");
     }
-    // Nothing happened then.
-    let nothing = desk.beside("nothing");
-    export(&desk, ["2020-01-01", "2020-01-02"], &nothing);
-    let (is_good, said) = check(&desk, &key, &[&nothing, first]);
-    assert!(is_good && said.contains("0 records in 0 files"), "{said}");
+}
+
+#[test]
+fn exports_without_a_record_are_in_their_place_too() {
+    let desk = Desk::new();
+    let market = load_and_trade(&desk, 0, None);
+    // A block has one time, and so has the middle of the time in which nobody did anything.
+    let (_, key) = export(&desk, ALWAYS, &desk.beside("all"));
+    let records = files(&desk.beside("all")).iter().flat_map(|file| lines(file)).collect::<Vec<_>>();
+    let end = just_after(records.last().unwrap());
+    load_and_trade(&desk, 1, Some(&market));
+    let times = [ALWAYS[0], "2020-01-02", &end, &just_after_that(&end), ALWAYS[1], "2200-01-02"];
+    let part = |name: &str, range: [usize; 2]| {
+        let out = desk.beside(name);
+        let (said, _) = export(&desk, range.map(|at| times[at]), &out);
+        (out, said)
+    };
+    let (before, said) = part("before", [0, 1]);
+    assert!(said.contains("0 records in 0 files"), "{said}");
+    let (first, _) = part("first", [1, 2]);
+    let (between, said) = part("between", [2, 3]);
+    assert!(said.contains("0 records in 0 files"), "{said}");
+    let (second, _) = part("second", [3, 4]);
+    let (after, said) = part("after", [4, 5]);
+    assert!(said.contains("0 records in 0 files") && said.contains("the range is not over"), "{said}");
+    let [before, first, between, second, after] = [&before, &first, &between, &second, &after].map(PathBuf::as_path);
+    for right in [
+        &[before, first, between, second, after][..],
+        // Nothing is between them.
+        &[first, second],
+        &[before, first],
+        &[between, second],
+        &[second, after],
+    ] {
+        let (is_good, said) = check(&desk, &key, right);
+        assert!(is_good, "{right:?}: {said}");
+    }
+    for wrong in [
+        &[first, between, after][..],
+        &[before, second],
+        &[before, between, second],
+        &[before, after],
+        &[first, after],
+        &[between, first],
+        &[after, first],
+    ] {
+        let (is_good, said) = check(&desk, &key, wrong);
+        assert!(!is_good && said.contains("does not go on from"), "{wrong:?}: {said}");
+    }
+}
+
+/// Some orders, the first time of a new market.
+fn load_and_trade(desk: &Desk, round: u64, market: Option<&Market>) -> Market {
+    let mut venue = desk.serve();
+    let opened = market.is_none().then(|| Market::open(desk, &mut venue, 1));
+    let traders = market.or(opened.as_ref()).unwrap().traders.clone();
+    let mut trader = venue.client(&traders[0]).unwrap();
+    for number in 0..5 {
+        place(&mut trader, "BUY", 100, &format!("order-{round}-{number}"));
+    }
+    until_stored(&mut trader);
+    venue.stop().unwrap();
+    Market { traders }
+}
+
+/// The nanosecond after a record.
+fn just_after(line: &str) -> String {
+    just_after_that(serde_json::from_str::<Value>(line).unwrap()["time"].as_str().unwrap())
+}
+
+fn just_after_that(time: &str) -> String {
+    let (seconds, ns) = time.trim_end_matches('Z').split_once('.').unwrap();
+    let ns = ns.parse::<u64>().unwrap() + 1;
+    assert!(ns < 1_000_000_000, "a clock that stops at the end of a second");
+    format!("{seconds}.{ns:09}Z")
 }
 
 /// What somebody does to an export, and what the check must say.
@@ -239,23 +310,75 @@ fn every_change_to_an_export_is_found_and_named() {
 }
 
 #[test]
-fn no_export_hides_that_a_record_is_missing_in_the_archive() {
+fn no_export_hides_what_was_done_to_the_archive() {
+    let desk = loaded();
+    let (store, clean) = (desk.data.join("store"), desk.beside("clean"));
+    copy(&store, &clean);
+    let out = desk.beside("export");
     for (change, says) in [
         ("DELETE FROM audit_logs WHERE seq = 50", "record 50 is missing in the archive: the next one is 51"),
         (
             "DELETE FROM audit_logs WHERE seq = (SELECT max(seq) FROM audit_logs)",
             "is missing in the archive, whose checkpoint is",
         ),
-        ("UPDATE audit_logs SET content = '{' WHERE seq = 50", "record 50 is broken in the archive"),
+        ("UPDATE audit_logs SET content = '{' WHERE seq = 50", "record 50 was altered"),
+        ("UPDATE audit_logs SET user_id = user_id + 1 WHERE seq = 50", "record 50 was altered"),
+        ("UPDATE audit_logs SET outcome = 'accepted', time = time - 1 WHERE seq = 51", "record 51 was altered"),
+        ("UPDATE audit_logs SET block = zeroblob(32) WHERE seq = 1", "record 1 was altered"),
     ] {
-        let desk = loaded();
-        let archive = Connection::open(desk.data.join("store/archive.db")).unwrap();
+        let archive = Connection::open(store.join("archive.db")).unwrap();
         assert_eq!(archive.execute(change, []).unwrap(), 1);
         drop(archive);
-        let out = desk.beside("export");
-        let arguments = ["export", "--from", ALWAYS[0], "--to", ALWAYS[1], "--out", out.to_str().unwrap()];
-        let said = refused(&desk.binary, &arguments, &desk.data);
+        let said = refused(&desk.binary, &arguments(&out), &desk.data);
         assert!(said.contains(says), "{change}: {said}");
-        assert!(!out.join("manifest.json").exists(), "no manifest without all records");
+        assert!(left_beside(&desk, "export").is_empty(), "{change}: nothing is left of it");
+        fs::remove_dir_all(&store).unwrap();
+        copy(&clean, &store);
     }
+    let (said, key) = export(&desk, ALWAYS, &out);
+    assert!(!said.contains("as the archive had them"), "{said}");
+    assert_eq!(left_beside(&desk, "export"), ["export"]);
+    assert!(check(&desk, &key, &[&out]).0);
+}
+
+fn arguments(out: &Path) -> [&str; 7] {
+    ["export", "--from", ALWAYS[0], "--to", ALWAYS[1], "--out", out.to_str().unwrap()]
+}
+
+/// Names beside the data directory that begin so.
+fn left_beside(desk: &Desk, begin: &str) -> Vec<String> {
+    let names = fs::read_dir(desk.beside("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with(begin)).collect()
+}
+
+#[test]
+fn what_the_logs_no_longer_have_is_said_not_to_be_compared() {
+    let desk = Desk::new().with("SNAPSHOT_EVERY", 1_000).with("RETAIN_HOURS", 0);
+    desk.load_until_purged();
+    desk.serve().stop().unwrap();
+    let out = desk.beside("export");
+    let (said, key) = export(&desk, ALWAYS, &out);
+    let (_, noted) = said.split_once("note  records 1 to ").unwrap_or_else(|| panic!("no note in {said}"));
+    let last: u64 = noted.split(' ').next().unwrap().parse().unwrap();
+    let manifest: Value = serde_json::from_str(&fs::read_to_string(out.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["compared_from"].as_u64(), Some(last + 1), "{manifest}");
+    let (is_good, checked) = check(&desk, &key, &[&out]);
+    assert!(
+        is_good && checked.contains(&format!("note  records 1 to {last} are as the archive had them")),
+        "{checked}"
+    );
+}
+
+#[test]
+fn an_export_without_room_says_where_and_leaves_nothing() {
+    let desk = loaded();
+    let Some(disk) = SmallDisk::mount(desk.beside("disk")) else {
+        println!("skipped: this user may not mount a small file system");
+        return;
+    };
+    fill(&disk.path().join("ballast"));
+    let out = disk.path().join("november");
+    let said = refused(&desk.binary, &arguments(&out), &desk.data);
+    assert!(said.contains("cannot write") && said.contains("november.unfinished/audit-"), "{said}");
+    assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 1, "only what fills it is there");
 }

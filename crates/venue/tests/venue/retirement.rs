@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use archive_cluster::server as documents;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Document, doc};
 use outside::client::Client;
 use outside::process::{Running, said};
 use pg_cluster::options::Options;
@@ -11,6 +13,7 @@ use pg_cluster::server::Server;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use crate::archives;
 use crate::desk::{Desk, Market, PATIENCE, cancel, copy, find, place, until, until_stored, until_within};
 use crate::field::{Crowd, Field, SHARDS, SYMBOLS, read};
 use crate::postgres::{DATABASE, ask};
@@ -247,21 +250,43 @@ fn rows_that_were_changed_in_the_archive_are_found() {
     let cases = [
         (
             "UPDATE closed_orders SET price = price + 1 WHERE order_id = (SELECT min(order_id) FROM closed_orders)",
-            "different: Order",
+            "different: order: ",
         ),
-        ("DELETE FROM closed_orders WHERE order_id = 17", "missing: Order"),
-        ("DELETE FROM closed_order_fills WHERE order_id = 17", "missing: Fill"),
+        ("DELETE FROM closed_orders WHERE order_id = 17", "missing: order: "),
+        ("DELETE FROM closed_order_fills WHERE order_id = 17", "missing: fill: "),
         ("UPDATE closed_orders SET order_id = 1000000 WHERE order_id = 17", "orphan"),
         ("UPDATE closed_orders SET last_seq = 100000000 WHERE order_id = 17", "from after the end of the logs"),
-        ("UPDATE closed_orders SET symbol_id = 99 WHERE order_id = 17", ""),
+        (
+            "UPDATE closed_orders SET symbol_id = 99 WHERE order_id = 17",
+            "are not checked, nor are the orders of shards",
+        ),
+        ("UPDATE closed_orders SET symbol_id = 99 WHERE order_id = 17", "symbol 99"),
+        ("UPDATE closed_orders SET status = 'new', close_reason = NULL WHERE order_id = 17", "order 17 is open"),
+        // What is noted of them.
+        (
+            "DELETE FROM closed_orders WHERE order_id = (SELECT max(order_id) FROM closed_orders)",
+            "closed orders in the archive: rows are missing: they go to order ",
+        ),
+        (
+            "DELETE FROM closed_order_fills WHERE trade_id = (SELECT max(trade_id) FROM closed_order_fills)",
+            "closed orders in the archive: rows are missing: they go to order ",
+        ),
+        ("UPDATE closed_orders_extent SET order_id = order_id - 1", "closed orders in the archive: they go to order "),
+        ("UPDATE closed_orders_extent SET trade_id = trade_id - 1", "closed orders in the archive: they go to order "),
+        ("UPDATE closed_orders_extent SET last_seq = last_seq - 1", "shard-1 gave up closed orders up to sequence"),
+        ("UPDATE closed_orders_extent SET last_seq = last_seq + 1", "closed orders in the archive: rows are missing"),
+        ("UPDATE closed_orders_extent SET last_seq = last_seq + 1000000", "past the end of the logs"),
+        ("UPDATE closed_orders_extent SET time = time + 1", "closed orders in the archive: rows are missing"),
+        ("UPDATE closed_orders_extent SET additions = additions - 1", "shard-1 gave up closed orders up to sequence"),
+        ("DELETE FROM closed_orders_extent", "shard-1 gave up closed orders up to sequence"),
+        ("UPDATE closed_orders_extent SET venue = zeroblob(16)", "they are another venue's"),
     ];
     for (change, names) in cases {
         let archive = Connection::open(&file).unwrap();
         assert!(archive.execute(change, []).unwrap() > 0, "{change}");
         drop(archive);
         let said = desk.refused_verify();
-        assert!(said.contains(names), "{change}: {said}");
-        assert!(names.is_empty() || said.contains("WRONG"), "{change}: {said}");
+        assert!(said.contains(names) && said.contains("WRONG"), "{change}: {said}");
         remove(&file);
         fs::write(&file, &whole).unwrap();
     }
@@ -424,6 +449,50 @@ fn old_orders_go_to_a_document_database_and_are_read_there() {
     assert_eq!(partitions(&server)[0], "3");
     let said = desk.verify();
     assert!(said.contains("among the closed orders in the archive only"), "{said}");
+    documents_changed_by_hand_are_found(&desk, &mongo);
+}
+
+/// A document of somebody else, one that says nothing, and one that is gone.
+fn documents_changed_by_hand_are_found(desk: &Desk, mongo: &documents::Server) {
+    let stranger = ObjectId::new();
+    let change = |collection: &str, act: &str| {
+        let (query, set) = match act {
+            "last" => (doc! { "order_id": -1 }, None),
+            "first" => (doc! { "order_id": 1 }, Some(doc! { "$set": { "price": "none" } })),
+            _ => (doc! {}, None),
+        };
+        archives::ask(mongo, "closed", async |database| {
+            let documents = database.collection::<Document>(collection);
+            let found = documents.find_one(doc! {}).sort(query).await.unwrap().unwrap();
+            let id = doc! { "_id": found.get("_id").unwrap() };
+            match (act, set) {
+                ("stranger", _) => drop(documents.insert_one(doc! { "_id": stranger }).await.unwrap()),
+                (_, Some(set)) => drop(documents.update_one(id, set).await.unwrap()),
+                _ => drop(documents.delete_one(id).await.unwrap()),
+            }
+            found
+        })
+    };
+    let put_back = |collection: &str, document: &Document| {
+        archives::ask(mongo, "closed", async |database| {
+            let documents = database.collection::<Document>(collection);
+            documents.delete_one(doc! { "_id": stranger }).await.unwrap();
+            documents.delete_one(doc! { "_id": document.get("_id").unwrap() }).await.unwrap();
+            documents.insert_one(document).await.unwrap();
+        });
+    };
+    for (collection, act, says) in [
+        ("closed_orders", "last", "closed orders in the archive: rows are missing: they go to order "),
+        ("closed_orders", "first", "closed orders in the archive are not checked"),
+        ("closed_orders", "stranger", "closed_orders: the id ObjectId("),
+        ("closed_order_fills", "stranger", "closed_order_fills: the id ObjectId("),
+    ] {
+        let found = change(collection, act);
+        let said = desk.refused_verify();
+        assert!(said.contains(says) && said.contains("ok    mongo/reference at "), "{collection} {act}: {said}");
+        put_back(collection, &found);
+    }
+    desk.verify();
 }
 
 #[test]

@@ -248,6 +248,8 @@ fn a_configuration_that_does_not_fit_is_refused() {
     }
     assert!(read > 0 && failed > 0, "{read} {failed}");
     venue.stop().unwrap();
+    let said = desk.refused_verify();
+    assert!(said.contains("WRONG b is not checked: no shard of the configuration has this name"), "{said}");
     configure(&desk, &server, &shards);
     let mut venue = desk.serve();
     let mut clients = market.clients(&mut venue);
