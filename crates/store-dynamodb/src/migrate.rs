@@ -67,13 +67,15 @@ pub(crate) async fn check_not_newer(session: &Session) -> Result<(), Fault> {
 }
 
 async fn check_known(session: &Session) -> Result<(), Fault> {
+    // Noted when all are there as they should be: until then somebody may be making them.
+    let Some(noted) = version(session).await? else {
+        return Err(Fault::NoTable(format!("there are no tables {}, or they are being made", session.table("*"))));
+    };
     let mut found = Vec::new();
-    let noted = version(session).await?;
     for table in tables() {
         let name = session.table(table);
         match describe(session, table).await? {
-            None if noted.is_some() => found.push(gone(&name)),
-            None => return Err(Fault::NoTable(format!("there is no table {name}"))),
+            None => found.push(gone(&name)),
             Some(description) if description.table_status() == Some(&TableStatus::Creating) => {
                 return Err(Fault::NoTable(format!("the table {name} is being made")));
             }
@@ -83,11 +85,7 @@ async fn check_known(session: &Session) -> Result<(), Fault> {
     if !found.is_empty() {
         return Err(Fault::Drifted(found));
     }
-    match noted {
-        None => Err(Fault::NoTable(format!("the tables {} have no version", session.table("*")))),
-        Some(found) if found > VERSION => Err(Fault::NewerSchema { found, known: VERSION }),
-        Some(_) => Ok(()),
-    }
+    if noted > VERSION { Err(Fault::NewerSchema { found: noted, known: VERSION }) } else { Ok(()) }
 }
 
 async fn migrate_session(session: &Session) -> Result<Migrated, Fault> {

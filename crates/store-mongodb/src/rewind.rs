@@ -41,14 +41,18 @@ pub fn rewind(config: &MongoConfig, stream: Stream, to: &Checkpoint, state: &Sta
         if stream.is_derived() {
             return empty(session, stream, to).await;
         }
-        let Some(stored) = checkpoint::read(session, stream).await? else { return Ok(false) };
-        check_venue(stored.venue, to)?;
-        let moves = stored.seq > to.seq;
-        if moves {
-            checkpoint::set(session, stream, Some(&stored), to).await?;
+        let stored = checkpoint::read(session, stream).await?;
+        if let Some(stored) = &stored {
+            check_venue(stored.venue, to)?;
         }
-        let through = stored.seq.min(to.seq);
-        let at_fork = documents::fork::documents(stream, state);
+        let reached = stored.map_or(Seq::ZERO, |stored| stored.seq);
+        let moves = reached > to.seq;
+        if moves {
+            checkpoint::set(session, stream, stored.as_ref(), to).await?;
+        }
+        let through = reached.min(to.seq);
+        // A stream without a checkpoint begins with the first command.
+        let at_fork = if stored.is_some() { documents::fork::documents(stream, state) } else { Vec::new() };
         for collection in Collection::of(stream) {
             match collection.kind() {
                 Kind::Added => delete_after(session, *collection, through).await?,

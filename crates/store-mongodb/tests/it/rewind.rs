@@ -121,6 +121,24 @@ fn what_an_interrupted_commit_left_of_a_derived_stream_goes() {
 }
 
 #[test]
+fn what_an_interrupted_first_commit_left_goes() {
+    let databases = Databases::new();
+    let (blocks, state) = feed_of(&commands(Profile::Flow, 1, 300));
+    let (end, name) = (blocks.len(), databases.make());
+    let config = databases.config(&name);
+    let mut stores = Stores::open(&config);
+    let of = |stream| conformance::batch(stream, &blocks, 0, end);
+    assert_eq!(stores.of(Stream::Reference).commit(&of(Stream::Reference)), Outcome::Committed);
+    assert_eq!(stores.of(Stream::Trades).checkpoint(Stream::Trades), Ok(None));
+    databases.proxy.fail_after(Some((1, Failure::Refused)));
+    assert!(matches!(stores.of(Stream::Trades).commit(&of(Stream::Trades)), Outcome::Retry(_)));
+    databases.proxy.fail_after(None);
+    assert!(databases.count(&name, "completed_trades") > 0);
+    assert!(!rewind(&config, Stream::Trades, &at(&blocks[end - 1]), &state).unwrap(), "it is nowhere");
+    assert_eq!(databases.count(&name, "completed_trades"), 0);
+}
+
+#[test]
 fn a_rewind_that_was_interrupted_is_completed() {
     let databases = Databases::new();
     let all = commands(Profile::Flow, 1, 300);
