@@ -64,7 +64,7 @@ fn rows_missing_in_the_middle_are_no_short_answer_and_no_obstacle() {
     assert!(rows(&audit(&mut admin, 21).unwrap()) > 50);
     venue.stop().unwrap();
     let said = desk.refused_verify();
-    assert!(said.contains("missing: Trade") && said.contains("record 20 is missing"), "{said}");
+    assert!(said.contains("missing: trade") && said.contains("record 20 is missing"), "{said}");
 }
 
 #[test]
