@@ -62,6 +62,18 @@ fn a_time_to_live_that_another_one_turned_on_is_ours() {
     assert_eq!(tables.proxy.failed(), 1, "the service was asked for it twice");
 }
 
+/// The tables are there, and what makes them dies before one of them deletes what has expired.
+#[test]
+fn whoever_comes_next_goes_on_making_them() {
+    let tables = Tables::new();
+    let config = tables.config(&tables.make());
+    tables.proxy.fail_all("UpdateTimeToLive", Failure::Refused);
+    migrate(&config).unwrap_err();
+    tables.proxy.fail_after(None);
+    let mut store = DynamoStore::open(config, Stream::Trades).unwrap();
+    assert_eq!(store.checkpoint(Stream::Trades), Ok(None), "{:?}", store.trouble());
+}
+
 #[test]
 fn a_store_that_may_not_migrate_waits_for_it() {
     let tables = Tables::new();
