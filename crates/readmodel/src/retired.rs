@@ -1,8 +1,10 @@
 //! The history that the hot store has given up together with what it still has.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use domain::ids::{OrderId, VenueId};
+use domain::text::ShardName;
 use projector::history::{
     FillsQuery, LedgerQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, Selection, last_holders,
 };
@@ -25,6 +27,8 @@ pub struct WithRetired {
     retired: Arc<dyn RetiredHistory>,
     venue: VenueId,
     reach: Mutex<Reach>,
+    /// By shard, why the retired rows may not be all that it gave up.
+    closed: Mutex<BTreeMap<ShardName, ReadError>>,
 }
 
 /// How far the retired rows reach, as far as it is known. It is never less than what the hot store lacks.
@@ -40,7 +44,16 @@ enum Reach {
 impl WithRetired {
     /// A hot store and what it has given up, both of this venue.
     pub fn new(hot: Arc<dyn OrderHistory>, retired: Arc<dyn RetiredHistory>, venue: VenueId) -> Self {
-        Self { hot, retired, venue, reach: Mutex::new(Reach::Unknown) }
+        Self { hot, retired, venue, reach: Mutex::new(Reach::Unknown), closed: Mutex::default() }
+    }
+
+    /// Whether the retired rows are all that a shard gave up; as long as they may not be, no answer is given that may need them, but why.
+    pub fn set_closed(&self, shard: ShardName, why: Option<ReadError>) {
+        let mut closed = lock(&self.closed);
+        match why {
+            Some(why) => closed.insert(shard, why),
+            None => closed.remove(&shard),
+        };
     }
 
     /// Asks how far the retired rows reach now, which is answered; a place that was taken back may say less than before. Until that was
@@ -72,6 +85,9 @@ impl WithRetired {
 
     /// Whether rows of before `extent` can belong to an answer; to be asked after the hot store has answered.
     fn may_need(&self, reaches: impl FnOnce(&Extent) -> bool) -> Result<bool, ReadError> {
+        if let Some(why) = lock(&self.closed).values().next() {
+            return Err(why.clone());
+        }
         Ok(self.extent()?.is_some_and(|extent| reaches(&extent)))
     }
 }

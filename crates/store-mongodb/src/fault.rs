@@ -231,7 +231,12 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mongo(error) => {
-                f.write_str(&chain(error.as_ref()))?;
+                if let ErrorKind::ServerSelection { message, .. } = error.kind.as_ref() {
+                    // What follows is the driver's view of all servers, in an order that changes.
+                    f.write_str(message.split(" Topology:").next().unwrap_or(message))?;
+                } else {
+                    f.write_str(&chain(error.as_ref()))?;
+                }
                 advice(error).map_or(Ok(()), |advice| write!(f, ": {advice}"))
             }
             Self::Refused { code, message } => write!(f, "the server refused documents: {message} (code {code})"),

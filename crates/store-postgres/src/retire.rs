@@ -67,6 +67,17 @@ pub struct Writer {
     pub venue: VenueId,
     /// This start of it.
     pub epoch: Epoch,
+    /// Tells it from another start with the same epoch, of a copy of the data directory.
+    pub start: [u8; 16],
+}
+
+/// Whose it is to drop ranges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// The epoch of another start whose it is.
+    pub other: Option<Epoch>,
+    /// What must be elsewhere.
+    pub given_up: GivenUp,
 }
 
 /// What ranges there are.
@@ -74,8 +85,6 @@ pub struct Writer {
 pub struct Look {
     /// How many are gone.
     pub retired: u64,
-    /// What must be elsewhere.
-    pub given_up: GivenUp,
     /// Those whose orders are old, oldest first.
     pub old: Vec<OldRange>,
 }
@@ -114,7 +123,7 @@ pub enum Stays {
     Open(OrderId),
     /// It has rows of a symbol that the shard does not own: they moved away, or are to be this shard's.
     NotOwned(SymbolId),
-    /// A later start of the venue has the database.
+    /// Another start of the venue has the database.
     Fenced(Epoch),
     /// The database is before where it was when it was looked at, or the rows are others now.
     Changed,
@@ -131,7 +140,7 @@ impl fmt::Display for Stays {
             Self::NotOwned(symbol) => {
                 write!(f, "it has rows of symbol {}, which moves here or has moved away", symbol.0)
             }
-            Self::Fenced(epoch) => write!(f, "a later start of the venue has the database, with epoch {}", epoch.0),
+            Self::Fenced(epoch) => write!(f, "another start of the venue has the database, with epoch {}", epoch.0),
             Self::Changed => f.write_str("its rows are not those that were copied: they are copied again"),
             Self::Busy => f.write_str("somebody reads the tables, and is not held up"),
             Self::Gone => f.write_str("it is gone"),
@@ -184,12 +193,20 @@ impl Retirer {
         Self { errands: Errands::new(config, "retire"), units: Units::default() }
     }
 
+    /// Makes it this start's to drop ranges, unless a later one has it, or, where it is not `anew`, another one of the same epoch.
+    pub fn claim(&mut self, writer: Writer, anew: bool) -> Result<Claim, Fault> {
+        self.with(&async |session, _| {
+            let other = claim(&session.client, writer, anew).await?;
+            Ok(Claim { other, given_up: given_up(&session.client).await? })
+        })
+    }
+
     /// The ranges whose orders were all placed before this block time; never the newest one that has orders, nor those after it.
     pub fn look(&mut self, placed_before: UnixNanos) -> Result<Look, Fault> {
         self.with(&async |session, _| {
             let retired = session.client.query_one("SELECT count(*) FROM retired_ranges", &[]).await?;
             let retired = retired.get::<_, i64>(0).cast_unsigned();
-            let mut look = Look { retired, given_up: given_up(&session.client).await?, old: Vec::new() };
+            let mut look = Look { retired, old: Vec::new() };
             let Some(width) = stored_width(&session.client).await? else { return Ok(look) };
             let newest: Option<i64> = session.client.query_one("SELECT max(order_id) FROM orders", &[]).await?.get(0);
             let newest = newest.map(|order| width.range_of(OrderId(order.cast_unsigned())));
@@ -336,11 +353,17 @@ async fn given_up(client: &Client) -> Result<GivenUp, Fault> {
     Ok(GivenUp { last_seq: Seq(long(0)), additions: long(1) })
 }
 
-/// Says that this start of the venue may drop ranges, unless a later one has; which one may. Inside a transaction it stays so to its end.
-async fn claim(client: &Client, epoch: Epoch) -> Result<Epoch, Fault> {
-    let claim = "INSERT INTO retirer AS r (epoch) VALUES ($1)
-        ON CONFLICT (single) DO UPDATE SET epoch = greatest(r.epoch, EXCLUDED.epoch) RETURNING epoch";
-    Ok(Epoch(client.query_one(claim, &[&int(epoch.0)]).await?.get::<_, i64>(0).cast_unsigned()))
+/// Makes it this start's to drop ranges, unless a later one has it, or, where it is not `anew`, another one of the same epoch. Gives the
+/// epoch of that one. Inside a transaction it stays so to its end.
+async fn claim(client: &Client, writer: Writer, anew: bool) -> Result<Option<Epoch>, Fault> {
+    let (epoch, start) = (int(writer.epoch.0), &writer.start[..]);
+    let take = "INSERT INTO retirer AS r (epoch, start) VALUES ($1, $2)
+        ON CONFLICT (single) DO UPDATE SET epoch = EXCLUDED.epoch, start = EXCLUDED.start
+        WHERE r.epoch < EXCLUDED.epoch OR r.epoch = EXCLUDED.epoch AND $3";
+    client.execute(take, &[&epoch, &start, &anew]).await?;
+    let found = client.query_one("SELECT epoch, start FROM retirer FOR UPDATE", &[]).await?;
+    let (of, its_start): (i64, &[u8]) = (found.get(0), found.get(1));
+    Ok(if (of, its_start) == (epoch, start) { None } else { Some(Epoch(of.cast_unsigned())) })
 }
 
 /// What a database gave up and no place has any more.
@@ -365,10 +388,15 @@ async fn forget(client: &Client, there: GivenUp) -> Result<Lost, Fault> {
 }
 
 impl PostgresStore {
-    /// No start of the venue before this one drops any range from now on.
-    pub fn claim_ranges(&mut self, epoch: Epoch) -> Result<(), StoreError> {
-        let claimed = self.link().and_then(|link| link.run(async |session| claim(&session.client, epoch).await));
-        Ok(self.conclude(claimed).map(drop)?)
+    /// Makes it this start's to drop ranges: none before it drops any from now on. Gives what is gone.
+    pub fn claim_ranges(&mut self, writer: Writer) -> Result<GivenUp, StoreError> {
+        let claimed = self.link().and_then(|link| {
+            link.run(async |session| {
+                claim(&session.client, writer, true).await?;
+                given_up(&session.client).await
+            })
+        });
+        Ok(self.conclude(claimed)?)
     }
 
     /// Forgets that the database gave up more than is `there`: what else there was is lost, and nobody asks for it any more.

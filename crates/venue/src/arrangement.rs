@@ -76,6 +76,14 @@ pub(crate) fn note(config: &Config) -> anyhow::Result<()> {
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// What is wrong with stores, with what may be the reason: that the configuration leads to others than at the last start.
+pub(crate) fn explain(config: &Config, error: anyhow::Error) -> anyhow::Error {
+    match check(config) {
+        Ok(()) => error,
+        Err(differs) => error.context(differs.to_string()),
+    }
+}
+
 /// Refuses a configuration that leads to other stores than the venue was last started with.
 pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     let path = path(&config.data);

@@ -46,7 +46,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let temporary = tempfile::Builder::new().prefix("buttonwood-demo-").tempdir()?;
     let data = args.data.clone().unwrap_or_else(|| temporary.path().to_owned());
-    let config = Config { data, listen: args.listen, ..Config::load(None)? };
+    let config = Config::load(None)?;
+    // Whatever databases the environment leads to are not for play.
+    let (shards, archives, archive, hot_days) = Default::default();
+    let config = Config { data, listen: args.listen, shards, archives, archive, hot_days, ..config };
     let meter = Arc::new(Meter::new());
     let sinks: Vec<Arc<dyn sequencer::batch::AnswerSink>> = vec![Arc::<Meter>::clone(&meter)];
     let live = Live::start(&config, Beside { store: true, replayer: true }, sinks, &mut |_| {})?;

@@ -108,7 +108,7 @@ fn records(archive: &mut Member, logs: Logs, mut writer: Writer) -> anyhow::Resu
     written?;
     let checkpoint = checkpoint.context("the archive has no audit records yet")?;
     anyhow::ensure!(checkpoint.venue == venue, "the archive is of another venue");
-    writer.finish(venue, &checkpoint, &mut |seq| journaled.record(seq))
+    writer.finish(venue, &checkpoint)
 }
 
 /// Makes a directory that is there whole, or not at all, also after a loss of power.
@@ -226,7 +226,7 @@ mod tests {
             writer.take(&row(seq), &mut |seq| Ok((seq >= Seq(9)).then(|| row(seq.0)))).unwrap();
         }
         let at = Checkpoint { venue: VenueId::default(), epoch: Epoch(1), seq: Seq(30), hash: Hash256([30; 32]) };
-        let manifest = writer.finish(at.venue, &at, &mut |seq| Ok(Some(row(seq.0)))).unwrap();
+        let manifest = writer.finish(at.venue, &at).unwrap();
         manifest::write(directory.path(), &manifest, &key).unwrap();
         let parts: Vec<_> = manifest.files.iter().map(|part| (&part.name[..], part.first_seq, part.last_seq)).collect();
         let expected = [("2024-10-04", 6, 10), ("2024-10-05", 11, 20), ("2024-10-06", 21, 25)];

@@ -34,6 +34,7 @@ use sequencer::release::Release;
 use sequencer::replayer::Replayer;
 use sequencer::sequencer::{Controls, Sequencer, Step};
 use sequencer::snapshots::Snapshots;
+use store_postgres::retire::Writer;
 
 use crate::arrangement;
 use crate::config::Config;
@@ -151,11 +152,11 @@ impl Live {
         let read_model = Arc::new(ReadModel::new(&state, readmodel::limits::Limits::default()));
         let written = Arc::clone(event_log.progress());
         let executions = Arc::clone(event_log.index().context("the event log was recovered without its index")?);
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, writer) = (Arc::new(AtomicBool::new(false)), Writer { venue, epoch, start: random_bytes()? });
         let archive = stores.as_ref().map(|stores| Arc::clone(&stores.archive));
         let (mut history, mut over_shards, mut learner) = (None, None, None);
         if let Some(stores) = &mut stores {
-            stores.meet(&read_model.shard_map(), epoch)?;
+            stores.meet(&read_model.shard_map(), writer).map_err(|error| arrangement::explain(config, error))?;
             let readers = stores.history(&read_model, venue);
             learner = fill_memory(&read_model, stores, &readers.history, &logs, &written, &stop)?;
             (history, over_shards) = (Some(readers.history), readers.over_shards);
@@ -179,7 +180,7 @@ impl Live {
         };
         let standbys = stores.as_ref().map(Stores::standbys).unwrap_or_default();
         let followers = follow(stores, learner, config, &core, &shared)?;
-        let retiring = retire(config, over_shards.as_ref(), &shared, &followers)?;
+        let retiring = retire(config, over_shards.as_ref(), &shared, &followers, writer)?;
         let routed = over_shards.map(|over| over.routed);
         let shards = Shards::new(config, shared.clone(), followers.clone(), routed);
         let (replayed, stop_replayer) = (Arc::new(AtomicU64::new(read_model.seq().0)), Arc::<AtomicBool>::default());
@@ -436,12 +437,13 @@ fn retire(
     over_shards: Option<&OverShards>,
     shared: &Shared,
     threads: &Threads,
+    writer: Writer,
 ) -> anyhow::Result<Arc<Retiring>> {
     let retiring = Arc::default();
-    let (Some(hot_days), Some(over)) = (config.hot_days, over_shards) else { return Ok(retiring) };
+    let Some(over) = over_shards else { return Ok(retiring) };
     let place = retired::writer(config, shared.logs.venue).context("closed orders cannot go to the archive")?;
     let place = Place { store: place, readers: Arc::clone(&over.retired) };
-    threads.add(retirer::start(shared, &retiring, place, hot_days).context(NO_THREAD)?);
+    threads.add(retirer::start(shared, &retiring, place, config.hot_days, writer).context(NO_THREAD)?);
     Ok(retiring)
 }
 

@@ -11,10 +11,11 @@ use domain::text::ShardName;
 use domain::units::{Seq, UnixNanos};
 use gateway::door::{HeldRange, Retirement};
 use projector::batch::Stream;
+use projector::history::ReadError;
 use projector::retired::{Extent, GivenUp, RetireError, RetiredStore};
 use readmodel::retired::WithRetired;
 use store_postgres::fault::Fault;
-use store_postgres::retire::{Contents, Copied, CopyError, OldRange, Stays, Writer};
+use store_postgres::retire::{Claim, Contents, Copied, CopyError, OldRange, Stays, Writer};
 
 use crate::followers::{FollowerStatus, Shared, name_of};
 use crate::priority::give_way;
@@ -23,6 +24,8 @@ use crate::stores::lacks;
 const NANOS_PER_DAY: u64 = 86_400_000_000_000;
 /// How often the shards are looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// From a claim of a shard to the first range that goes: whoever had it before has looked by then, and reads no more of it.
+const HANDOVER: Duration = Duration::from_secs(3);
 /// A range that stays although all is closed is tried again after this long at first, and after twice as long each time.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_mins(1);
@@ -42,19 +45,20 @@ impl Retiring {
     }
 }
 
-/// Starts the thread, which ends with the venue. What closed so many days ago goes to `place`.
+/// Starts the thread, which ends with the venue. What closed so many days ago goes to `place`; where nothing is to go, it still sees to it
+/// that what is gone is there.
 pub(crate) fn start(
     shared: &Shared,
     retiring: &Arc<Retiring>,
     place: Place,
-    hot_days: u64,
+    hot_days: Option<u64>,
+    writer: Writer,
 ) -> std::io::Result<JoinHandle<()>> {
-    let writer = Writer { venue: shared.logs.venue, epoch: shared.epoch };
     let mut retirer = Retirer {
         shared: shared.clone(),
         retiring: Arc::clone(retiring),
         place,
-        hot_ns: hot_days.saturating_mul(NANOS_PER_DAY),
+        hot_ns: hot_days.map(|days| days.saturating_mul(NANOS_PER_DAY)),
         writer,
         known: None,
         shards: BTreeMap::new(),
@@ -66,7 +70,7 @@ struct Retirer {
     shared: Shared,
     retiring: Arc<Retiring>,
     place: Place,
-    hot_ns: u64,
+    hot_ns: Option<u64>,
     writer: Writer,
     /// So much, at least, is in the archive.
     known: Option<Extent>,
@@ -92,6 +96,8 @@ impl Place {
 /// What is known of a shard.
 struct Shard {
     name: ShardName,
+    /// When it was made this start's to drop ranges of it.
+    claimed: Option<Instant>,
     retirer: store_postgres::retire::Retirer,
     /// By their first order, the ranges that are old and have no open order.
     closed: BTreeMap<OrderId, Closed>,
@@ -174,6 +180,7 @@ impl Retirer {
                 let Some(place) = self.shared.moves.place(name) else { continue };
                 let mut shard = self.shards.remove(&name).unwrap_or_else(|| Shard {
                     name,
+                    claimed: None,
                     retirer: store_postgres::retire::Retirer::new(place),
                     closed: BTreeMap::new(),
                     said: None,
@@ -216,18 +223,19 @@ impl Retirer {
 
     /// Lets go what may go of a shard, oldest first.
     fn look(&mut self, shard: &mut Shard) -> Result<(), Trouble> {
+        self.check(shard)?;
+        let Some(hot_ns) = self.hot_ns else {
+            self.retiring.shards.lock().unwrap_or_else(PoisonError::into_inner).remove(&shard.name);
+            return Ok(());
+        };
+        if shard.claimed.is_none_or(|claimed| claimed.elapsed() < HANDOVER) {
+            return Ok(());
+        }
         let now = self.shared.read_model.time();
         // Changed so long ago or longer.
-        let before = UnixNanos(now.0.saturating_sub(self.hot_ns).saturating_add(1));
+        let before = UnixNanos(now.0.saturating_sub(hot_ns).saturating_add(1));
         let look = shard.retirer.look(before)?;
         shard.closed.retain(|first, _| look.old.iter().any(|old| old.range.first() == *first));
-        // Another start of the venue may have let them go.
-        if !look.given_up.is_in(self.known) {
-            self.known = self.place.reached()?;
-            if !look.given_up.is_in(self.known) {
-                return Err(Trouble::Passing(lacks(shard.name.as_str(), look.given_up, self.known)));
-            }
-        }
         let (mut ranges, mut held) = (look.retired, None);
         for old in look.old {
             match self.retire(shard, old, before)? {
@@ -249,6 +257,25 @@ impl Retirer {
         }
         self.show(shard.name, |shown| (shown.ranges, shown.held, shown.trouble) = (ranges, held, None));
         Ok(())
+    }
+
+    /// What the shard gave up is in the archive, and it is this start's to let more go.
+    fn check(&mut self, shard: &mut Shard) -> Result<(), Trouble> {
+        let Claim { other, given_up } = match shard.retirer.claim(self.writer, shard.claimed.is_none()) {
+            // Where nothing is to go it is enough that its follower says so.
+            Err(_) if self.hot_ns.is_none() => return Ok(()),
+            claim => claim?,
+        };
+        shard.claimed.get_or_insert_with(Instant::now);
+        if !given_up.is_in(self.known) {
+            self.known = self.place.reached()?;
+        }
+        let lost = (!given_up.is_in(self.known)).then(|| lacks(shard.name.as_str(), given_up, self.known));
+        // Another start lets ranges go to an archive that may be another one.
+        let fenced = other.map(|other| Stays::Fenced(other).to_string());
+        let why = lost.clone().map(ReadError::Damaged).or_else(|| fenced.clone().map(ReadError::Foreign));
+        self.place.readers.set_closed(shard.name, why);
+        lost.or(fenced).map_or(Ok(()), |why| Err(Trouble::Passing(why)))
     }
 
     fn retire(&mut self, shard: &mut Shard, old: OldRange, before: UnixNanos) -> Result<Fate, Trouble> {

@@ -19,6 +19,7 @@ use sequencer::recovery::{Places, RULES_VERSION, Recovered, Start, recover_claim
 use sequencer::replayer::Replay;
 use store_postgres::retire::Lost;
 
+use crate::arrangement;
 use crate::config::Config;
 use crate::live;
 use crate::source::{Joined, Logs};
@@ -79,6 +80,10 @@ impl Place {
         if let Some(data) = &self.data {
             config.data.clone_from(data);
         }
+        // One that is named is meant: where an earlier data directory was brought back, its note may be of another one.
+        if config.file.is_none() {
+            arrangement::check(&config)?;
+        }
         Ok(config)
     }
 }
@@ -86,7 +91,11 @@ impl Place {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.what {
         What::Status(place) => status(&place.config()?),
-        What::ForgetRetired { place, yes } => forget_retired(&place.config()?, *yes),
+        What::ForgetRetired { place, yes } => {
+            let config = place.config()?;
+            arrangement::check(&config)?;
+            forget_retired(&config, *yes)
+        }
         What::Rewind { place, to } => rewind(&place.config()?, to.map_or(Seq(u64::MAX), Seq)),
     }
 }

@@ -15,7 +15,7 @@ use anyhow::Context;
 use domain::ids::{Checkpoint, ShardId, VenueId};
 use domain::shard_map::ShardMap;
 use domain::text::ShardName;
-use domain::units::{Epoch, Seq};
+use domain::units::Seq;
 use projector::archive::ArchiveHistory;
 use projector::batch::Stream;
 use projector::follower::{Source, SourceError};
@@ -28,6 +28,7 @@ use readmodel::retired::WithRetired;
 use readmodel::routed::Routed;
 use readmodel::standby::Replicated;
 use store_postgres::history::PostgresOrders;
+use store_postgres::retire::Writer;
 use store_sqlite::history::{SqliteOrders, SqliteTrades};
 
 use crate::config::archives::EMBEDDED;
@@ -112,7 +113,7 @@ impl Stores {
     }
 
     /// Tells the databases of shards which they are, and refuses those that know better, and an archive that lacks what they gave up.
-    pub(crate) fn meet(&mut self, map: &ShardMap, epoch: Epoch) -> anyhow::Result<()> {
+    pub(crate) fn meet(&mut self, map: &ShardMap, writer: Writer) -> anyhow::Result<()> {
         for found in &self.found {
             let Some(name) = found.shard else { continue };
             check_shard(map, name, found.says)?;
@@ -133,7 +134,7 @@ impl Stores {
                 }
             }
         }
-        self.check_given_up(epoch)
+        self.check_given_up(writer)
     }
 
     /// What is read back, by a venue.
@@ -252,8 +253,8 @@ impl Stores {
         Ok(extent.last_seq)
     }
 
-    /// Refuses an archive that lacks closed orders that the shards gave up; to earlier starts than this one they give up no more.
-    fn check_given_up(&mut self, epoch: Epoch) -> anyhow::Result<()> {
+    /// Refuses an archive that lacks closed orders that the shards gave up; to other starts than this one they give up no more.
+    fn check_given_up(&mut self, writer: Writer) -> anyhow::Result<()> {
         let is_there = |name: &str, found: &[Found]| {
             found.iter().any(|found| found.name == name && !matches!(found.at, At::Unreachable))
         };
@@ -265,8 +266,8 @@ impl Stores {
             {
                 continue;
             }
-            let given_up = store.claim_ranges(epoch).and_then(|()| store.given_up());
-            all.push((name.clone(), given_up.unwrap_or_default()));
+            // One that is away by now is asked by the retirer.
+            all.extend(store.claim_ranges(writer).ok().map(|given_up| (name.clone(), given_up)));
         }
         let Some(extent) = self.retired.as_ref().map(|retired| retired.extent()) else { return Ok(()) };
         let extent = match extent {
@@ -316,7 +317,8 @@ pub(crate) fn lacks(shard: &str, given_up: GivenUp, extent: Option<Extent>) -> S
     let there = GivenUp::of(extent);
     format!(
         "{shard} gave up closed orders up to sequence {}, after {} additions to the archive, and the archive has none after {}, and {} \
-         additions: bring back a newer copy of it. Where there is none, see `buttonwood follower forget-retired --help`",
+         additions: bring back a newer copy of it. Where there is none and the logs reach back to the first command, give {shard} an empty \
+         database, which is built again; otherwise see `buttonwood follower forget-retired --help`",
         given_up.last_seq.0, given_up.additions, there.last_seq.0, there.additions
     )
 }

@@ -65,9 +65,8 @@ async fn try_drop(
         Ok(at) => at,
         Err(stays) => return Ok(Err(stays)),
     };
-    let claimed = claim(client, writer.epoch).await?;
-    if claimed > writer.epoch {
-        return Ok(Err(Stays::Fenced(claimed)));
+    if let Some(other) = claim(client, writer, false).await? {
+        return Ok(Err(Stays::Fenced(other)));
     }
     if let Some(order) = open(client, range).await? {
         return Ok(Err(Stays::Open(order)));

@@ -29,7 +29,7 @@ use store_postgres::history::PostgresOrders;
 use store_postgres::moves::Watch;
 use store_postgres::moves::copy::Copying;
 use store_postgres::ranges::RangeWidth;
-use store_postgres::retire::{Contents, Copied, CopyError, OldRange, Retirer, Stays, Writer};
+use store_postgres::retire::{Claim, Contents, Copied, CopyError, OldRange, Retirer, Stays, Writer};
 use store_postgres::rewind::rewind;
 
 use crate::elsewhere::Elsewhere;
@@ -74,7 +74,7 @@ pub(crate) fn narrow(config: PostgresConfig) -> PostgresConfig {
 }
 
 pub(crate) fn writer(blocks: &[CommittedBlock]) -> Writer {
-    Writer { venue: blocks[0].info().venue, epoch: WRITER }
+    Writer { venue: blocks[0].info().venue, epoch: WRITER, start: [1; 16] }
 }
 
 /// A database of its own.
@@ -202,7 +202,8 @@ fn what_is_closed_goes_and_everything_is_still_there_once() {
     assert_eq!(look.retired, u64::try_from(went).unwrap() + 1);
     let last_seq = shard.elsewhere.orders.values().map(|row| row.last_seq).max().unwrap();
     let given_up = GivenUp { last_seq, additions: ADDITIONS };
-    assert_eq!((look.given_up, shard.stores.of(Stream::Symbols).given_up()), (given_up, Ok(given_up)));
+    let claim = shard.retirer.claim(writer, false).unwrap();
+    assert_eq!((claim, shard.stores.of(Stream::Symbols).given_up()), (Claim { other: None, given_up }, Ok(given_up)));
     assert!(look.old.iter().all(|old| old.open.is_some()), "{look:?}");
     assert_same(&shard.rows(), &expected(&blocks, end));
     // What is left is found as ever: by id, by name, by time, across the holes.
@@ -305,14 +306,19 @@ fn an_older_start_and_another_venue_drop_nothing() {
     let contents = shard.retirer.survey(old.range, writer).unwrap().unwrap();
     assert_eq!(shard.retirer.copy(&contents, &mut shard.elsewhere, &NEVER).unwrap(), Copied::Whole);
     let later = Epoch(writer.epoch.0 + 1);
-    // One that has written nothing yet has asked what is gone.
-    shard.stores.of(Stream::Symbols).claim_ranges(later).unwrap();
-    assert_eq!(shard.retirer.drop_range(&contents, ADDITIONS, writer).unwrap(), Err(Stays::Fenced(later)));
-    shard.sql("DELETE FROM retirer");
+    // Others that have written nothing yet have asked what is gone: a later start, and one of a copy of the data directory.
+    for other in [Writer { epoch: later, ..writer }, Writer { start: [2; 16], ..writer }] {
+        let claimed = shard.stores.of(Stream::Symbols).claim_ranges(other);
+        assert_eq!(claimed, Ok(GivenUp::default()));
+        let fenced = Err(Stays::Fenced(other.epoch));
+        assert_eq!(shard.retirer.drop_range(&contents, ADDITIONS, writer).unwrap(), fenced);
+        assert_eq!(shard.retirer.claim(writer, false).unwrap().other, Some(other.epoch));
+        shard.sql("DELETE FROM retirer");
+    }
     shard.sql(&format!("UPDATE checkpoints SET epoch = {} WHERE stream = 'symbols'", later.0));
     assert_eq!(shard.retirer.drop_range(&contents, ADDITIONS, writer).unwrap(), Err(Stays::Fenced(later)));
     assert_eq!(shard.retirer.survey(old.range, writer).unwrap(), Err(Stays::Fenced(later)));
-    let stranger = Writer { venue: VenueId([9; 16]), epoch: later };
+    let stranger = Writer { venue: VenueId([9; 16]), epoch: later, start: [1; 16] };
     assert!(matches!(shard.retirer.drop_range(&contents, ADDITIONS, stranger), Err(Fault::WrongDatabase(_))));
     assert!(matches!(shard.retirer.survey(old.range, stranger), Err(Fault::WrongDatabase(_))));
     // A database that lost its tail since it was looked at.
@@ -542,7 +548,7 @@ fn what_was_open_at_the_fork_comes_back() {
         assert_eq!(rewind(&shard.config, &at, &state, Some(&shard.elsewhere)).unwrap(), vec![]);
         shard.elsewhere.forget_after(at.seq).unwrap();
         let last_seq = shard.elsewhere.orders.values().map(|row| row.last_seq).max().unwrap_or(Seq::ZERO);
-        let given_up = shard.retirer.look(EVER).unwrap().given_up;
+        let given_up = shard.retirer.claim(writer, false).unwrap().given_up;
         assert!(given_up.last_seq <= last_seq, "what is forgotten is not asked for");
         shard.stores = Stores::open(&shard.config);
         assert_same(&untimed(shard.rows()), &untimed(expected(&blocks, fork)));

@@ -15,6 +15,7 @@ use crate::source::{Joined, Logs, in_words};
 /// Records made again from journal and event log, one after the other.
 #[derive(Debug)]
 pub(crate) struct Journaled {
+    logs: Logs,
     source: Joined,
     /// The first that both logs have.
     oldest: Seq,
@@ -29,8 +30,8 @@ impl Journaled {
     pub(crate) fn of(logs: Logs) -> anyhow::Result<Self> {
         let oldest = logs.complete_after()?.next();
         // What is asked for was written to the logs before it was to the archive, so nothing is read beyond their ends.
-        let source = Joined::new(logs, Arc::new(Progress::new(Seq(u64::MAX))));
-        Ok(Self { source, oldest, rows: VecDeque::new(), next: None })
+        let source = Joined::new(logs.clone(), Arc::new(Progress::new(Seq(u64::MAX))));
+        Ok(Self { logs, source, oldest, rows: VecDeque::new(), next: None })
     }
 
     /// The record of a command that the archive has; absent: the logs no longer have it.
@@ -49,9 +50,18 @@ impl Journaled {
                 Some(row) if row.seq < seq => {}
                 Some(row) => return Ok(Some(row)),
                 None => {
-                    let read = self.source.next().map_err(|error| anyhow::anyhow!(in_words(error)));
-                    let block =
-                        read.with_context(|| format!("record {} cannot be compared with the journal", seq.0))?;
+                    let block = match self.source.next() {
+                        Ok(block) => block,
+                        Err(error) => {
+                            // A venue that runs meanwhile removes what it no longer needs.
+                            self.oldest = self.logs.complete_after()?.next();
+                            if seq < self.oldest {
+                                self.next = None;
+                                return Ok(None);
+                            }
+                            anyhow::bail!("record {} cannot be compared with the journal: {}", seq.0, in_words(error));
+                        }
+                    };
                     let block = block.with_context(|| format!("record {} is not in the journal", seq.0))?;
                     let hash = block.info().journal;
                     self.rows.extend(block.commands().map(|committed| audit::row(committed, hash)));

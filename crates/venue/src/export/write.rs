@@ -26,6 +26,7 @@ pub(crate) struct Writer {
     range: (UnixNanos, UnixNanos),
     /// The last that came.
     last: Option<Link>,
+    last_time: UnixNanos,
     /// The last before the range.
     before: Option<Link>,
     head: Option<Link>,
@@ -45,6 +46,7 @@ impl Writer {
             directory: directory.to_owned(),
             range,
             last: None,
+            last_time: UnixNanos(0),
             before: None,
             head: None,
             is_complete: false,
@@ -62,44 +64,27 @@ impl Writer {
             "record {expected} is missing in the archive: the next one is {}",
             row.seq.0
         );
+        anyhow::ensure!(
+            row.time >= self.last_time,
+            "record {} was altered in the archive: it is earlier than the one before",
+            row.seq.0
+        );
+        self.last_time = row.time;
         let link = Link::new(row.seq, &row.block);
         self.last = Some(link.clone());
+        // One of which the time was altered is not to leave the range.
+        let is_compared = is_as_journaled(row, journal)?;
         if row.time < self.range.0 {
             self.before = Some(link);
         } else if row.time >= self.range.1 {
             self.is_complete = true;
         } else {
-            self.compare(row, journal)?;
+            if is_compared {
+                self.compared_from.get_or_insert(row.seq.0);
+            }
             self.head = Some(link);
             self.file_of(Day::of(row.time))?.write(row)?;
         }
-        Ok(())
-    }
-
-    /// Refuses a record that is not as the venue's logs have it.
-    fn compare(&mut self, row: &AuditRow, journal: Journal<'_>) -> anyhow::Result<()> {
-        if self.head.is_none() {
-            self.compare_before(journal)?;
-        }
-        let Some(should) = journal(row.seq)? else { return Ok(()) };
-        anyhow::ensure!(
-            should == *row,
-            "record {} was altered in the archive: the journal has another. `buttonwood verify` shows both",
-            row.seq.0
-        );
-        self.compared_from.get_or_insert(row.seq.0);
-        Ok(())
-    }
-
-    /// The range begins behind a record of this journal.
-    fn compare_before(&self, journal: Journal<'_>) -> anyhow::Result<()> {
-        let Some(before) = &self.before else { return Ok(()) };
-        let Some(should) = journal(Seq(before.seq))? else { return Ok(()) };
-        anyhow::ensure!(
-            *before == Link::new(should.seq, &should.block),
-            "record {} was altered in the archive: the journal has another. `buttonwood verify` shows both",
-            before.seq
-        );
         Ok(())
     }
 
@@ -122,12 +107,7 @@ impl Writer {
     }
 
     /// No more come: what was written.
-    pub(crate) fn finish(
-        mut self,
-        venue: VenueId,
-        archive: &Checkpoint,
-        journal: Journal<'_>,
-    ) -> anyhow::Result<Manifest> {
+    pub(crate) fn finish(mut self, venue: VenueId, archive: &Checkpoint) -> anyhow::Result<Manifest> {
         self.close()?;
         let last = self.last.as_ref().map_or(0, |last| last.seq);
         anyhow::ensure!(
@@ -136,9 +116,6 @@ impl Writer {
             last + 1,
             archive.seq.0
         );
-        if self.head.is_none() {
-            self.compare_before(journal)?;
-        }
         Ok(Manifest {
             format: FORMAT,
             venue: hex::encode(venue.0),
@@ -153,6 +130,17 @@ impl Writer {
             files: self.files,
         })
     }
+}
+
+/// Whether the venue's logs have the record, as it is; where it is another there, it is refused.
+fn is_as_journaled(row: &AuditRow, journal: Journal<'_>) -> anyhow::Result<bool> {
+    let Some(should) = journal(row.seq)? else { return Ok(false) };
+    anyhow::ensure!(
+        should == *row,
+        "record {} was altered in the archive: the journal has another. `buttonwood verify` shows both",
+        row.seq.0
+    );
+    Ok(true)
 }
 
 /// The file that is being written.

@@ -9,7 +9,6 @@ use domain::ids::{Checkpoint, ShardId};
 use domain::shards::Subject;
 use domain::state::State;
 use domain::text::ShardName;
-use domain::units::Epoch;
 use projector::batch::Stream;
 use projector::lineage::Lineage;
 use projector::retired::{GivenUp, RetiredHistory};
@@ -17,7 +16,7 @@ use projector::store::{ReadStream, Store, StoreError, StoredRow};
 use store_postgres::config::PostgresConfig;
 use store_postgres::moves::copy::Copying;
 use store_postgres::moves::{Leftover, Watch};
-use store_postgres::retire::Lost;
+use store_postgres::retire::{Lost, Writer};
 use store_sqlite::fault::Fault;
 use store_sqlite::store::SqliteStore;
 
@@ -58,9 +57,9 @@ pub(crate) trait Kept: Store + ReadStream + fmt::Debug + Send {
         Ok(Vec::new())
     }
 
-    /// No start of the venue before this one lets the store give up closed orders from now on.
-    fn claim_ranges(&mut self, _epoch: Epoch) -> Result<(), StoreError> {
-        Ok(())
+    /// No start of the venue before this one lets the store give up closed orders from now on. Gives what it gave up.
+    fn claim_ranges(&mut self, _writer: Writer) -> Result<GivenUp, StoreError> {
+        Ok(GivenUp::default())
     }
 
     /// Closed orders that the store gave up.

@@ -6,7 +6,6 @@ use anyhow::Context;
 use domain::ids::{Checkpoint, ShardId};
 use domain::shards::Subject;
 use domain::state::State;
-use domain::units::Epoch;
 use projector::batch::Stream;
 use projector::lineage::Lineage;
 use projector::retired::{GivenUp, RetiredHistory};
@@ -14,7 +13,7 @@ use projector::store::StoreError;
 use store_postgres::config::PostgresConfig;
 use store_postgres::moves::copy::Copying;
 use store_postgres::moves::{Leftover, Watch};
-use store_postgres::retire::Lost;
+use store_postgres::retire::{Lost, Writer};
 use store_postgres::rewind;
 use store_postgres::store::{PostgresStore, STREAMS};
 
@@ -86,8 +85,8 @@ impl Kept for PostgresStore {
         Self::leftovers(self)
     }
 
-    fn claim_ranges(&mut self, epoch: Epoch) -> Result<(), StoreError> {
-        Self::claim_ranges(self, epoch)
+    fn claim_ranges(&mut self, writer: Writer) -> Result<GivenUp, StoreError> {
+        Self::claim_ranges(self, writer)
     }
 
     fn given_up(&mut self) -> Result<GivenUp, StoreError> {

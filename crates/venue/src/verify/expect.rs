@@ -340,6 +340,10 @@ fn part(of: &Of, holdings: Option<&Holdings>, all: &Rows) -> Rows {
 
 /// The projectors' rows against the engine's own state: the two know nothing of each other.
 fn check_state(of: &Of, rows: &Rows, here: &Here<'_>, verdict: &mut Verdict) {
+    // Taken back to before the first command: the state has nothing.
+    if here.at.seq == Seq::ZERO {
+        return;
+    }
     let mut from_state = MemoryStore::default();
     let seeded = from_state.commit(&seed::batch(of.stream, here.state, here.at));
     let (Outcome::Committed, Ok(all), Ok(map)) = (seeded, rows_of(&mut from_state, of.stream), map_of(here.state))

@@ -4,12 +4,14 @@ use std::fs;
 
 use outside::client::Client;
 use outside::http::Answer;
+use outside::process::Running;
 use pg_cluster::options::Options;
 use pg_cluster::server::Server;
 use serde_json::Value;
 
 use crate::desk::{Desk, Market, copy, find, place, refused, until, until_stored};
 use crate::postgres::{DATABASE, at};
+use crate::retirement::{Past, retirement, retiring, with_server};
 
 #[test]
 fn a_data_directory_in_use_is_refused() {
@@ -42,6 +44,44 @@ fn a_start_beside_a_running_venue_changes_nothing() {
     let said = refused(&other.binary, &["follower", "rewind"], &desk.data);
     assert!(said.contains("another buttonwood uses this data directory"), "{said}");
     venue.stop().unwrap();
+}
+
+/// Each has an archive of its own, and both have the same epoch.
+#[test]
+fn of_two_that_let_closed_orders_go_neither_answers_without_those_of_the_other() {
+    let (_server, desk) = with_server();
+    let mut venue = desk.serve();
+    let market = Past::new(&desk, &mut venue, 1_600).market;
+    until_stored(&mut market.trader(&mut venue));
+    let mut answered = |venue: &mut Running| {
+        let mut trader = market.trader(venue);
+        let answer = trader.ask("GET", "/api/v3/allOrders", "symbol=BTCUSDT&orderId=0&limit=1000").unwrap();
+        let trouble = retirement(&mut trader, "shard-1");
+        assert!(
+            answer.status == 503 || answer.body.as_array().unwrap().len() == 800,
+            "{trouble} {}",
+            answer.body.as_array().unwrap().len()
+        );
+        (answer.status, trouble)
+    };
+    assert_eq!(answered(&mut venue).0, 200);
+    venue.stop().unwrap();
+    let copied = desk.copied_to(desk.beside("copied"));
+    copy(&desk.data, &copied.data);
+    let mut venues = [retiring(&desk).serve(), retiring(&copied).serve()];
+    until("one has let all go that is old, and the other knows", || {
+        let shown = venues.each_mut().map(&mut answered);
+        shown.iter().any(|(status, shown)| *status == 200 && shown["ranges"].as_u64().unwrap_or(0) >= 5)
+            && shown.iter().any(|(status, shown)| *status == 503 && !shown["trouble"].is_null())
+    });
+    let last = venues.map(|mut venue| {
+        let (status, _) = answered(&mut venue);
+        venue.stop().unwrap();
+        status
+    });
+    let lost = if last[0] == 503 { &desk } else { &copied };
+    let said = retiring(lost).refused_start();
+    assert!(said.contains("shard-1 gave up closed orders"), "{said}");
 }
 
 /// Why each follower stopped that did.

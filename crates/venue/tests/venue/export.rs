@@ -325,6 +325,12 @@ fn no_export_hides_what_was_done_to_the_archive() {
         ("UPDATE audit_logs SET user_id = user_id + 1 WHERE seq = 50", "record 50 was altered"),
         ("UPDATE audit_logs SET outcome = 'accepted', time = time - 1 WHERE seq = 51", "record 51 was altered"),
         ("UPDATE audit_logs SET block = zeroblob(32) WHERE seq = 1", "record 1 was altered"),
+        // Out of the range, at either end.
+        ("UPDATE audit_logs SET time = 1 WHERE seq = 1", "record 1 was altered"),
+        (
+            "UPDATE audit_logs SET time = 9000000000000000000 WHERE seq = (SELECT max(seq) FROM audit_logs)",
+            "was altered in the archive",
+        ),
     ] {
         let archive = Connection::open(store.join("archive.db")).unwrap();
         assert_eq!(archive.execute(change, []).unwrap(), 1);

@@ -22,7 +22,7 @@ use crate::postgres::{DATABASE, ask};
 const WIDTH: u64 = 256;
 
 /// A server with a database of narrow ranges, and a desk whose venue writes there.
-fn with_server() -> (Server, Desk) {
+pub(crate) fn with_server() -> (Server, Desk) {
     let server = Server::temporary(&Options::default()).unwrap();
     server.create_database(DATABASE).unwrap();
     let desk = Desk::new();
@@ -33,12 +33,12 @@ fn with_server() -> (Server, Desk) {
 }
 
 /// The same venue, whose old orders go at once.
-fn retiring(desk: &Desk) -> Desk {
+pub(crate) fn retiring(desk: &Desk) -> Desk {
     desk.copied_to(desk.data.clone()).with("HOT_DAYS", 0)
 }
 
 /// What the status says of a shard's ranges.
-fn retirement(client: &mut Client, shard: &str) -> Value {
+pub(crate) fn retirement(client: &mut Client, shard: &str) -> Value {
     let status = client.look("/v1/status").unwrap();
     let shards = status["retirement"].as_array().unwrap();
     shards.iter().find(|entry| entry["shard"] == shard).cloned().unwrap_or(Value::Null)
@@ -49,13 +49,13 @@ fn ranges(client: &mut Client, shard: &str) -> u64 {
 }
 
 /// Two traders over some ranges: orders that trade, are amended, are canceled, and have names that come again.
-struct Past {
-    market: Market,
+pub(crate) struct Past {
+    pub(crate) market: Market,
     orders: Vec<u64>,
 }
 
 impl Past {
-    fn new(desk: &Desk, venue: &mut Running, orders: usize) -> Self {
+    pub(crate) fn new(desk: &Desk, venue: &mut Running, orders: usize) -> Self {
         let market = Market::open(desk, venue, 2);
         let mut past = Self { market, orders: Vec::new() };
         past.go_on(venue, orders);
