@@ -348,7 +348,7 @@ async fn route(endpoint: Endpoint, call: &Call<'_>) -> Result<Reply, Error> {
         Endpoint::Time => market::general::time(call),
         Endpoint::ExchangeInfo => market::exchange_info::exchange_info(call),
         Endpoint::Depth => market::depth::depth(call),
-        Endpoint::Trades => market::trades::recent(call),
+        Endpoint::Trades => market::trades::recent(call).await,
         Endpoint::HistoricalTrades => market::trades::historical(call).await,
         Endpoint::AggregateTrades => market::trades::aggregate(call).await,
         Endpoint::AveragePrice => market::tickers::average(call),

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use domain::ids::{KeyId, OrderId, SymbolId, UserId};
+use domain::ids::{KeyId, OrderId, SymbolId, TradeId, UserId};
 use domain::shard_map::ShardMap;
 use domain::state::{OrderState, State};
 use domain::text::ApiKeyText;
@@ -146,13 +146,14 @@ impl ReadModel {
         Some(lock(&*self.market(symbol)?).day.window(crate::day::minute_of(from), now))
     }
 
-    /// The last trades, oldest first.
+    /// The last trades, oldest first, if memory has `limit` of them or all there were: where trades could not be read at a start,
+    /// it has fewer.
     pub fn last_trades(&self, symbol: SymbolId, limit: usize) -> Option<Vec<TradeRow>> {
         let market = self.market(symbol)?;
         let market = lock(&market);
         let end = market.trades.rows().end().0;
-        let first = end.saturating_sub(u64::try_from(limit).unwrap_or(u64::MAX));
-        Some(market.trades_from(domain::ids::TradeId(first), limit).copied().collect())
+        let first = TradeId(end.saturating_sub(u64::try_from(limit).unwrap_or(u64::MAX)).max(1));
+        (first >= market.first_trade()).then(|| market.trades_from(first, limit).copied().collect())
     }
 
     /// The open orders of a user, by id; each was open at some moment of the call.

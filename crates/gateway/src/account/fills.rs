@@ -3,6 +3,7 @@
 use domain::ids::{OrderId, TradeId};
 use domain::order::{Liquidity, Side};
 use projector::history::{FillsQuery, Selection};
+use projector::rows::FillRow;
 
 use crate::account::orders::time_range;
 use crate::decimal::DecimalText;
@@ -21,9 +22,11 @@ pub(crate) async fn mine(call: &Call<'_>) -> Result<Reply, Error> {
     if (first.is_some() || order.is_some()) && (time.from.is_some() || time.to.is_some()) {
         return Err(Error::bad(-1128, "Combination of optional parameters invalid."));
     }
-    let selection = Selection { first, time, limit };
+    // One more than the page has shows whether it would end inside a trade.
+    let selection = Selection { first, time, limit: limit + 1 };
     let query = FillsQuery { user, symbol: units.symbol.instrument.id(), order, selection };
     let rows = call.read_history(move |model, history| model.fills(history, &query)).await?;
+    let rows = whole_trades(rows, limit, selection.newest_first());
     let reference = call.model().reference();
     Ok(Reply::ok(|json| {
         json.array(|json| {
@@ -47,4 +50,15 @@ pub(crate) async fn mine(call: &Call<'_>) -> Result<Reply, Error> {
             }
         });
     }))
+}
+
+/// A user who trades with themselves has two rows under one trade id, and the next page begins with an id: so the trade that is
+/// beyond `limit` rows is left out as a whole, unless the page has no other.
+fn whole_trades(mut rows: Vec<FillRow>, limit: usize, newest_first: bool) -> Vec<FillRow> {
+    let beyond = if newest_first { rows.first() } else { rows.last() };
+    let Some(beyond) = beyond.filter(|_| rows.len() > limit).map(|row| row.trade) else { return rows };
+    if rows.iter().any(|row| row.trade != beyond) {
+        rows.retain(|row| row.trade != beyond);
+    }
+    rows
 }

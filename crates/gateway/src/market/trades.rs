@@ -15,11 +15,14 @@ use crate::units::Units;
 const ROWS_DEFAULT: usize = 500;
 const ROWS_MAX: usize = readmodel::limits::RECENT_TRADES;
 
-pub(crate) fn recent(call: &Call<'_>) -> Result<Reply, Error> {
+pub(crate) async fn recent(call: &Call<'_>) -> Result<Reply, Error> {
     let units = call.symbol()?;
     let limit = call.params.limit(ROWS_DEFAULT, ROWS_MAX)?;
     call.params.all_read()?;
-    let rows = call.model().last_trades(units.symbol.instrument.id(), limit).unwrap_or_default();
+    let rows = match call.model().last_trades(units.symbol.instrument.id(), limit) {
+        Some(rows) => rows,
+        None => read(call, &units, Selection { first: None, time: TimeRange::default(), limit }).await?,
+    };
     Ok(list(&rows, |json, row| write_trade(json, &units, row)))
 }
 

@@ -1,6 +1,13 @@
 //! What everybody sees.
 
+use std::sync::Arc;
+
 use axum::http::Method;
+use projector::candle::Candle;
+use projector::conformance::absent::Absent;
+use projector::history::{Halves, History, MinutesQuery, Page, ReadError, TradeHistory, TradesQuery};
+use projector::rows::TradeRow;
+use readmodel::model::ReadModel;
 use serde_json::{Value, json};
 
 use crate::venue::{Venue, wall_clock};
@@ -102,6 +109,63 @@ async fn trades_make_prices() {
         venue.get("/api/v3/depth?symbol=BTCUSDT&limit=1").await.ok()["asks"],
         json!([["103.000000", "4.00000000"]])
     );
+}
+
+/// An archive that has the trades of a model.
+#[derive(Debug)]
+struct Archived(Arc<ReadModel>);
+
+impl TradeHistory for Archived {
+    fn trades(&self, query: &TradesQuery) -> Result<Page<TradeRow>, ReadError> {
+        let rows = self.0.trades(&Absent::Empty, query).unwrap();
+        Ok(Page { through: self.0.seq(), rows })
+    }
+
+    fn minutes(&self, _: &MinutesQuery) -> Result<Page<Candle>, ReadError> {
+        Err(ReadError::Failed("not asked for".to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn recent_trades_that_memory_lacks_are_read_or_refused() {
+    let ids = async |venue: &Venue, limit: u32| -> Vec<u64> {
+        let trades = venue.get(&format!("/api/v3/trades?symbol=BTCUSDT&limit={limit}")).await.ok();
+        trades.as_array().unwrap().iter().map(|trade| trade["id"].as_u64().unwrap()).collect()
+    };
+    for archive_is_away in [false, true] {
+        let (venue, client, _) = Venue::trading().await;
+        assert!(ids(&venue, 3).await.is_empty(), "of no trades memory has all");
+        let trade = async |venue: &Venue| {
+            for side in ["SELL", "BUY"] {
+                let order = format!("symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce=GTC&quantity=1&price=100");
+                venue.order(&client, &order).await.ok();
+            }
+        };
+        for _ in 0..2 {
+            trade(&venue).await;
+        }
+        assert_eq!(ids(&venue, 3).await, [1, 2]);
+        let trades = Arc::new(Archived(Arc::clone(&venue.inside.model)));
+        let history: Arc<dyn History> = if archive_is_away {
+            Arc::new(Absent::Away)
+        } else {
+            Arc::new(Halves { orders: Arc::new(Absent::Empty), trades })
+        };
+        let venue = venue.started_again(history);
+        for trades_since in 0..3 {
+            for limit in 1..6 {
+                if archive_is_away && limit > trades_since {
+                    let said = venue.get(&format!("/api/v3/trades?symbol=BTCUSDT&limit={limit}")).await;
+                    assert_eq!(said.error().1, -5021, "{limit} of {trades_since}");
+                    continue;
+                }
+                let last = u64::from(2 + trades_since);
+                let expected: Vec<u64> = ((last + 1).saturating_sub(limit.into()).max(1)..=last).collect();
+                assert_eq!(ids(&venue, limit).await, expected);
+            }
+            trade(&venue).await;
+        }
+    }
 }
 
 #[tokio::test]

@@ -134,6 +134,45 @@ async fn a_market_order_reports_its_fills_and_both_sides_see_theirs() {
 }
 
 #[tokio::test]
+async fn pages_of_own_trades_have_both_sides_of_each() {
+    let (venue, client, other) = Venue::trading().await;
+    // The second and the third trade are the client's on both sides.
+    for (seller, buyer) in [(&other, &client), (&client, &client), (&client, &client), (&client, &other)] {
+        for (side, user) in [("SELL", seller), ("BUY", buyer)] {
+            let order = format!("symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce=GTC&quantity=1&price=100");
+            venue.order(user, &order).await.ok();
+        }
+    }
+    let ids = async |params: &str| -> Vec<u64> {
+        let query = format!("symbol=BTCUSDT&{params}");
+        let rows = venue.signed(&client, Method::GET, "/api/v3/myTrades", &query).await.ok();
+        rows.as_array().unwrap().iter().map(|row| row["id"].as_u64().unwrap()).collect()
+    };
+    for limit in 1..8 {
+        let (mut rows, mut first) = (Vec::new(), 1);
+        loop {
+            let page = ids(&format!("fromId={first}&limit={limit}")).await;
+            let Some(last) = page.last() else { break };
+            assert!(page.len() <= limit.max(2), "{page:?}");
+            first = last + 1;
+            rows.extend(page);
+        }
+        assert_eq!(rows, [1, 2, 2, 3, 3, 4], "in pages of {limit}");
+    }
+    for (params, expected) in [
+        ("limit=1", &[4][..]),
+        ("limit=2", &[4]),
+        ("limit=3", &[3, 3, 4]),
+        ("limit=4", &[3, 3, 4]),
+        ("startTime=1&limit=2", &[1]),
+        ("fromId=2&limit=1", &[2, 2]),
+        ("fromId=2&limit=3", &[2, 2]),
+    ] {
+        assert_eq!(ids(params).await, expected, "{params}");
+    }
+}
+
+#[tokio::test]
 async fn asking_again_gives_the_first_answer() {
     let (venue, client, other) = Venue::trading().await;
     venue.order(&other, "symbol=BTCUSDT&side=SELL&type=LIMIT&timeInForce=GTC&quantity=0.2&price=100").await.ok();

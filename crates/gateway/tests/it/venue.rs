@@ -53,6 +53,13 @@ struct State {
     notes: Vec<(Envelope, NoteAccess)>,
 }
 
+impl State {
+    fn new(engine: Engine) -> Self {
+        let (executions, logged, notes) = (Vec::new(), Vec::new(), Vec::new());
+        Self { engine, seq: Seq::ZERO, time: UnixNanos(0), executions, logged, notes }
+    }
+}
+
 /// The engine behind a lock instead of a sequencer.
 pub(crate) struct Inside {
     state: Mutex<State>,
@@ -295,19 +302,26 @@ impl Venue {
     }
 
     pub(crate) fn with(setup: Setup) -> Self {
-        let Setup { settings, limits, history, earlier } = setup;
-        let engine = Engine::new(0);
-        let model = Arc::new(ReadModel::new(&engine.state(), limits));
         let master = MasterKey::from_bytes([1; 32]);
+        let roles = Roles { read: true, trade: true, admin: true, audit: true };
+        let new = master.new_key(UserId::VENUE, roles, "first");
+        let admin = Client { api_key: new.command.api_key.to_string(), secret: new.secret };
+        let venue = Self::standing_on(State::new(Engine::new(0)), setup, admin, master);
+        venue.inside.apply(own(RequestContent::CreateApiKey(Box::new(new.command.clone()))), UnixNanos(0));
+        venue
+    }
+
+    /// The venue after a start that found no trades: memory has what the engine's state says, and `history` is as given.
+    pub(crate) fn started_again(self, history: Arc<dyn History>) -> Self {
+        let state = std::mem::replace(&mut *self.inside.state.lock().unwrap(), State::new(Engine::new(0)));
+        Self::standing_on(state, Setup { history, ..Setup::default() }, self.admin, self.master)
+    }
+
+    fn standing_on(state: State, setup: Setup, admin: Client, master: MasterKey) -> Self {
+        let Setup { settings, limits, history, earlier } = setup;
+        let model = Arc::new(ReadModel::new(&state.engine.state(), limits));
         let inside = Arc::new(Inside {
-            state: Mutex::new(State {
-                engine,
-                seq: Seq::ZERO,
-                time: UnixNanos(0),
-                executions: Vec::new(),
-                logged: Vec::new(),
-                notes: Vec::new(),
-            }),
+            state: Mutex::new(state),
             model: Arc::clone(&model),
             mood: Mutex::new(Mood::Well),
             clock_jumped: AtomicBool::new(false),
@@ -319,10 +333,6 @@ impl Venue {
             oldest_execution: AtomicU64::new(1),
             kept: Mutex::new(Vec::new()),
         });
-        let roles = Roles { read: true, trade: true, admin: true, audit: true };
-        let new = master.new_key(UserId::VENUE, roles, "first");
-        inside.apply(own(RequestContent::CreateApiKey(Box::new(new.command.clone()))), UnixNanos(0));
-        let admin = Client { api_key: new.command.api_key.to_string(), secret: new.secret };
         let ground = Ground {
             door: Arc::clone(&inside) as Arc<dyn Door>,
             records: Arc::clone(&inside) as Arc<dyn Records>,
