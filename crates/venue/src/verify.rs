@@ -303,6 +303,10 @@ fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Sto
         for stream in member.streams.clone() {
             let name = name_of(&member.name, stream);
             match read_stream(&mut member, stream) {
+                // Taken back to before the first command it may have, or not, what is there before that: the venue and its own user.
+                Ok(Some(stored)) if stream == Stream::Reference && stored.checkpoint.seq == Seq::ZERO => {
+                    verdict.note(format_args!("{name} is at the beginning"));
+                }
                 Ok(Some(stored)) => all.push(stored),
                 Ok(None) => verdict.note(format_args!("{name} is empty")),
                 Err(error) => {

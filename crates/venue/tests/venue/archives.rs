@@ -222,6 +222,11 @@ fn a_copy_that_was_left_behind_is_not_taken_for_the_archive() {
         &desk,
         "was last started with audit_logs in mongo-1, all else in the embedded store; here it is everything",
     );
+    for arguments in [&["follower", "rewind"], &["follower", "forget-retired"]] {
+        let said = refused(&desk.binary, arguments, &desk.data);
+        assert!(said.contains("name its configuration with --config"), "{arguments:?}: {said}");
+    }
+    moved.verify();
     let noted = fs::read_to_string(desk.data.join("stores.toml")).unwrap();
     assert!(noted.contains("audit_logs = \"mongo-1\"") && !noted.contains("mongodb://"), "{noted}");
 }

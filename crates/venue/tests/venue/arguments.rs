@@ -71,6 +71,21 @@ fn unknown_words_are_refused() {
     }
 }
 
+/// It is play, and its journal goes with it.
+#[test]
+fn a_demo_leaves_databases_alone() {
+    let desk = Desk::new();
+    let file = desk.beside("venue.toml");
+    let text = "hot_days = 1\n[[shards]]\nname = \"a\"\nurl = \"postgres://127.0.0.1:1/a\"\n";
+    fs::write(&file, text).unwrap();
+    let desk = desk.with("CONFIG", file.display());
+    let arguments = ["demo", "--seconds", "1", "--rate", "100", "--listen", "127.0.0.1:0"];
+    let output = desk.binary.run(&arguments, &desk.data).unwrap();
+    let said = outside::process::said(&output);
+    assert!(output.status.success() && !said.contains("127.0.0.1:1"), "{said}");
+    assert!(desk.data.join("store/hot.db").exists(), "{said}");
+}
+
 #[test]
 fn a_place_without_a_venue_is_named() {
     let desk = Desk::new();

@@ -14,7 +14,7 @@ use pg_cluster::options::Options;
 use pg_cluster::server::Server;
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, GLANCE, PATIENCE, until, until_stored};
+use crate::desk::{Desk, GLANCE, PATIENCE, until, until_stored, until_within};
 
 pub(crate) const DATABASE: &str = "shard";
 pub(crate) const SHARDS: [&str; 3] = ["s0", "s1", "s2"];
@@ -248,7 +248,7 @@ impl Crowd {
     /// Waits until history was read so many more times.
     pub(crate) fn until_read(&self, times: usize) {
         let enough = self.acknowledged.reads.load(Ordering::Acquire) + times;
-        until("history is read", || self.acknowledged.reads.load(Ordering::Acquire) >= enough);
+        until_within(3 * PATIENCE, "history is read", || self.acknowledged.reads.load(Ordering::Acquire) >= enough);
     }
 
     pub(crate) fn stop(self) -> Arc<Acknowledged> {

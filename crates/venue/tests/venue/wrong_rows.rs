@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use outside::process::said;
 use rusqlite::Connection;
 
 use crate::desk::{Desk, copy};
@@ -158,6 +159,10 @@ fn every_change_to_a_store_is_found_and_named() {
         fs::remove_dir_all(&store).unwrap();
         copy(&clean, &store);
     }
+    desk.verify();
+    // Taken back to before the first command.
+    let output = desk.binary.run(&["follower", "rewind", "--to", "0"], &desk.data).unwrap();
+    assert!(output.status.success(), "{}", said(&output));
     desk.verify();
 }
 
