@@ -52,13 +52,17 @@ pub(crate) async fn mine(call: &Call<'_>) -> Result<Reply, Error> {
     }))
 }
 
-/// A user who trades with themselves has two rows under one trade id, and the next page begins with an id: so the trade that is
-/// beyond `limit` rows is left out as a whole, unless the page has no other.
+/// A user who trades with themselves has two rows under one trade id, and the next page begins with an id: so the row that is beyond
+/// `limit` stays where it is the other side of the trade beside it.
 fn whole_trades(mut rows: Vec<FillRow>, limit: usize, newest_first: bool) -> Vec<FillRow> {
-    let beyond = if newest_first { rows.first() } else { rows.last() };
-    let Some(beyond) = beyond.filter(|_| rows.len() > limit).map(|row| row.trade) else { return rows };
-    if rows.iter().any(|row| row.trade != beyond) {
-        rows.retain(|row| row.trade != beyond);
+    if rows.len() <= limit {
+        return rows;
+    }
+    let beyond = if newest_first { 0 } else { limit };
+    let beside = if newest_first { 1 } else { limit.saturating_sub(1) };
+    let trade = |place: usize| rows.get(place).map(|row| row.trade);
+    if trade(beyond) != trade(beside) {
+        rows.remove(beyond);
     }
     rows
 }
