@@ -232,8 +232,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Mongo(error) => {
                 if let ErrorKind::ServerSelection { message, .. } = error.kind.as_ref() {
-                    // What follows is the driver's view of all servers, in an order that changes.
-                    f.write_str(message.split(" Topology:").next().unwrap_or(message))?;
+                    f.write_str(&unselected(message))?;
                 } else {
                     f.write_str(&chain(error.as_ref()))?;
                 }
@@ -269,6 +268,18 @@ impl fmt::Display for Fault {
             Self::WrongDatabase(what) | Self::Misuse(what) => f.write_str(what),
         }
     }
+}
+
+/// Why no server was found, in the driver's words without what is for its authors and comes in another order each time.
+fn unselected(message: &str) -> String {
+    let of_server = |server: &str| {
+        let (address, rest) = server.split_once(", ")?;
+        let (_, error) = rest.split_once("Error: Kind: ")?;
+        Some(format!("{address}: {}", error.split(", labels: ").next()?))
+    };
+    let mut servers: Vec<String> = message.split("Address: ").skip(1).filter_map(of_server).collect();
+    servers.sort();
+    if servers.is_empty() { message.to_owned() } else { format!("no server answers: {}", servers.join("; ")) }
 }
 
 impl Error for Fault {}
