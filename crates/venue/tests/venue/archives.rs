@@ -86,6 +86,17 @@ impl Trading {
     }
 }
 
+/// A venue of two traders, stopped when so many trades of theirs were stored.
+pub(crate) fn traded(desk: &Desk, trades: u32) -> Market {
+    let mut venue = desk.serve();
+    let market = Market::open(desk, &mut venue, 2);
+    let mut trading = Trading::of(&market, &mut venue);
+    trading.trade(trades);
+    until_stored(&mut trading.buyer);
+    venue.stop().unwrap();
+    market
+}
+
 #[test]
 fn trades_and_audit_are_documents_and_trades_are_read_from_them() {
     let server = Server::temporary(Kind::MongoDb).unwrap();
@@ -129,12 +140,7 @@ fn trades_and_audit_are_documents_and_trades_are_read_from_them() {
 #[test]
 fn what_is_no_row_is_named_and_the_other_streams_are_checked() {
     let (server, desk) = with_server();
-    let mut venue = desk.serve();
-    let market = Market::open(&desk, &mut venue, 2);
-    let mut trading = Trading::of(&market, &mut venue);
-    trading.trade(3);
-    until_stored(&mut trading.buyer);
-    venue.stop().unwrap();
+    traded(&desk, 3);
     desk.verify();
     let strange = |id: Bson| doc! { "_id": id, "seq": 1_i64 };
     let id = ObjectId::new();
@@ -162,12 +168,7 @@ fn what_is_no_row_is_named_and_the_other_streams_are_checked() {
 #[test]
 fn a_server_that_is_away_or_was_changed_is_said_and_the_others_are_checked() {
     let (mut server, desk) = with_server();
-    let mut venue = desk.serve();
-    let market = Market::open(&desk, &mut venue, 2);
-    let mut trading = Trading::of(&market, &mut venue);
-    trading.trade(3);
-    until_stored(&mut trading.buyer);
-    venue.stop().unwrap();
+    traded(&desk, 3);
     let out = desk.beside("export");
     let export = ["export", "--from", "2000-01-01", "--to", "2100-01-01", "--out", out.to_str().unwrap()];
     let check = |reason: &str| {
@@ -355,12 +356,7 @@ pub(crate) fn dies_and_delays_only_itself(
 #[test]
 fn a_start_without_its_server_serves_and_catches_up() {
     let (mut server, desk) = with_server();
-    let mut venue = desk.serve();
-    let market = Market::open(&desk, &mut venue, 2);
-    let mut trading = Trading::of(&market, &mut venue);
-    trading.trade(3);
-    until_stored(&mut trading.buyer);
-    venue.stop().unwrap();
+    let market = traded(&desk, 3);
     server.kill().unwrap();
 
     let mut venue = desk.serve();

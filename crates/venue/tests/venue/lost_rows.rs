@@ -7,8 +7,8 @@ use outside::process::Running;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::archives::{Trading, ask, configured};
-use crate::desk::{Desk, Market, until, until_stored};
+use crate::archives::{Trading, ask, configured, traded};
+use crate::desk::{Desk, until, until_stored};
 
 const TRADES: u32 = 30;
 
@@ -38,12 +38,7 @@ fn rows(answer: &Value) -> usize {
 #[test]
 fn rows_missing_in_the_middle_are_no_short_answer_and_no_obstacle() {
     let desk = Desk::new();
-    let mut venue = desk.serve();
-    let market = Market::open(&desk, &mut venue, 2);
-    let mut trading = Trading::of(&market, &mut venue);
-    trading.trade(TRADES);
-    until_stored(&mut trading.buyer);
-    venue.stop().unwrap();
+    let market = traded(&desk, TRADES);
     let archive = Connection::open(desk.data.join("store/archive.db")).unwrap();
     for lost in ["completed_trades WHERE trade_id = 10", "audit_logs WHERE seq = 20"] {
         assert_eq!(archive.execute(&format!("DELETE FROM {lost}"), []).unwrap(), 1);
@@ -73,12 +68,7 @@ fn a_database_that_was_changed_by_hand_keeps_nothing_but_itself_from_working() {
     let url = format!("{}/archive", server.url());
     let routes = [("completed_trades", "mongo-1"), ("audit_logs", "mongo-1")];
     let desk = configured(Desk::new(), &[("mongo-1", &url)], &routes);
-    let mut venue = desk.serve();
-    let market = Market::open(&desk, &mut venue, 2);
-    let mut trading = Trading::of(&market, &mut venue);
-    trading.trade(TRADES);
-    until_stored(&mut trading.buyer);
-    venue.stop().unwrap();
+    let market = traded(&desk, TRADES);
     let index = doc! { "key": { "price": 1, "quote": 1, "seq": 1 }, "name": "one", "unique": true };
     let make = doc! { "createIndexes": "completed_trades", "indexes": [index] };
     ask(&server, "archive", async |database| database.run_command(make).await.unwrap());
