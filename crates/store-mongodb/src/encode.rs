@@ -34,23 +34,28 @@ pub fn encode(document: &Document) -> Result<RawDocumentBuf, Fault> {
 /// A document as it was given to the server. A number that fits comes back smaller from some.
 pub(crate) fn decode(found: mongodb::bson::Document) -> Result<Document, Malformed> {
     let mut document = Document { id: Cow::Borrowed(""), seq: Seq::ZERO, expires: None, fields: Vec::new() };
-    let id = found.get_str("_id").unwrap_or_default().to_owned();
-    let strange = |name: &str, value: &Bson| Malformed(format!("{id}: {name} is {value}"));
     for (name, value) in found {
         match (name.as_str(), value) {
             ("_id", Bson::String(id)) => document.id = Cow::Owned(id),
-            ("seq", value) => document.seq = Seq(number(&value).ok_or_else(|| strange(&name, &value))?.cast_unsigned()),
+            ("seq", value) => {
+                document.seq = Seq(number(&value).ok_or_else(|| strange(&document.id, &name, &value))?.cast_unsigned());
+            }
             ("expires_at", Bson::DateTime(date)) => document.expires = Some(time(date)),
             (_, Bson::String(text)) => document.fields.push((Cow::Owned(name), Value::Text(Cow::Owned(text)))),
             (_, Bson::Boolean(flag)) => document.fields.push((Cow::Owned(name), Value::Flag(flag))),
             (_, Bson::Null) => document.fields.push((Cow::Owned(name), Value::Absent)),
             (_, value) => {
-                let number = number(&value).ok_or_else(|| strange(&name, &value))?;
+                let number = number(&value).ok_or_else(|| strange(&document.id, &name, &value))?;
                 document.fields.push((Cow::Owned(name), Value::Int(number)));
             }
         }
     }
     Ok(document)
+}
+
+/// The id is the first field of every document.
+fn strange(id: &str, name: &str, value: &Bson) -> Malformed {
+    Malformed(format!("{id}: {name} is {value}"))
 }
 
 /// A whole number of either size.
