@@ -430,7 +430,8 @@ fn old_orders_go_to_a_document_database_and_are_read_there() {
     let desk = retiring(&desk);
     let mut venue = desk.serve();
     let mut trader = past.market.trader(&mut venue);
-    until("a range is gone", || ranges(&mut trader, "shard-1") >= 1);
+    // It is not always the first to go: autovacuum may be at it.
+    until("the oldest range is gone", || partitions(&server)[0] != "0");
     mongo.kill().unwrap();
     // Both are the first trader's.
     let (old, new) = (past.orders[0], past.orders[past.orders.len() - 2]);
