@@ -101,7 +101,7 @@ impl DynamoStore {
         match &result {
             Ok(_) => {
                 if self.trouble.end() {
-                    tracing::info!(stream, table, "writes again");
+                    tracing::info!(stream, table, "can be used again");
                 }
             }
             Err(fault) => {
@@ -111,7 +111,7 @@ impl DynamoStore {
                 self.known.open.forget();
                 let reason = fault.to_string();
                 if !fault.is_ordinary() && self.trouble.begin(&reason) {
-                    tracing::warn!(stream, table, reason, "cannot write");
+                    tracing::warn!(stream, table, reason, "cannot be used");
                 }
             }
         }

@@ -62,7 +62,7 @@ impl Writer {
         match &result {
             Ok(_) => {
                 if self.trouble.end() {
-                    tracing::info!(stream, database, "writes again");
+                    tracing::info!(stream, database, "can be used again");
                 }
             }
             Err(fault) => {
@@ -70,7 +70,7 @@ impl Writer {
                 self.checked &= !fault.is_in_doubt();
                 let reason = fault.to_string();
                 if !fault.is_ordinary() && self.trouble.begin(&reason) {
-                    tracing::warn!(stream, database, reason, "cannot write");
+                    tracing::warn!(stream, database, reason, "cannot be used");
                 }
             }
         }

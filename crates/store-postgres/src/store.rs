@@ -109,7 +109,7 @@ impl PostgresStore {
         match &result {
             Ok(_) => {
                 if self.trouble.end() {
-                    tracing::info!(stream = self.stream.word(), database = self.config.place(), "writes again");
+                    tracing::info!(stream = self.stream.word(), database = self.config.place(), "can be used again");
                 }
             }
             Err(fault) => {
@@ -118,7 +118,12 @@ impl PostgresStore {
                 }
                 let reason = fault.to_string();
                 if !fault.is_ordinary() && self.trouble.begin(&reason) {
-                    tracing::warn!(stream = self.stream.word(), database = self.config.place(), reason, "cannot write");
+                    tracing::warn!(
+                        stream = self.stream.word(),
+                        database = self.config.place(),
+                        reason,
+                        "cannot be used"
+                    );
                 }
             }
         }

@@ -310,7 +310,7 @@ impl Config {
     fn check_shards(&self) -> anyhow::Result<()> {
         let most = usize::from(domain::limits::SHARDS_MAX);
         anyhow::ensure!(self.shards.len() <= most, "there can be at most {most} shards");
-        for (place, Shard { name, range_orders, .. }) in self.shards.iter().enumerate() {
+        for (place, Shard { name, url, range_orders, .. }) in self.shards.iter().enumerate() {
             let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
             anyhow::ensure!(
                 ShardName::new(name).is_ok() && name.bytes().all(legal),
@@ -322,6 +322,8 @@ impl Config {
             );
             let is_twice = self.shards.iter().take(place).any(|other| other.name == *name);
             anyhow::ensure!(!is_twice, "shards[{place}].name: two shards are named {name:?}");
+            let is_twice = self.shards.iter().take(place).any(|other| other.url == *url);
+            anyhow::ensure!(!is_twice, "shards[{place}].url: {name} is the same database as another shard");
             anyhow::ensure!(
                 range_orders.is_none_or(|orders| RangeWidth::of_orders(orders).is_some()),
                 "shards[{place}].range_orders of the shard {name:?} must be a power of two from {} to {}",
@@ -439,12 +441,18 @@ mod tests {
     }
 
     #[test]
-    fn shards_have_names_that_differ() {
+    fn shards_have_names_and_databases_that_differ() {
+        let at = |(name, database): (&str, &str)| {
+            format!("[[shards]]\nname = {name:?}\nurl = \"postgres://localhost/{database}\"\n")
+        };
         let load = |names: &[&str]| {
-            let shard = |name: &&str| format!("[[shards]]\nname = {name:?}\nurl = \"postgres://localhost/x\"\n");
-            load(&names.iter().map(shard).collect::<String>(), &[]).map(|config| config.shards.len())
+            let shards = names.iter().copied().zip(["x", "y", "z"]);
+            load(&shards.map(at).collect::<String>(), &[]).map(|config| config.shards.len())
         };
         assert_eq!(load(&["eu-1", "eu-2", "us.1"]).unwrap(), 3);
+        let twice = [("a", "x"), ("b", "x")].map(at).concat();
+        let error = Config::from_parts(&twice, std::iter::empty()).unwrap_err();
+        assert_eq!(error.to_string(), "shards[1].url: b is the same database as another shard");
         let long = "x".repeat(33);
         for (names, says) in [
             (["a", "a"], "two shards are named \"a\""),

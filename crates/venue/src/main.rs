@@ -95,6 +95,7 @@ fn main() -> ExitCode {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let terminal = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(terminal).with_writer(std::io::stderr).init();
+    end_with_whoever_reads();
     match run(&Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -102,6 +103,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whoever reads the output may have had enough, as `| head` has: that is no panic. By the shell's convention it is the signal of that.
+fn end_with_whoever_reads() {
+    const BY_SIGPIPE: i32 = 128 + 13;
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(BY_SIGPIPE);
+        }
+        tell(panic);
+    }));
 }
 
 fn run(command: &Command) -> anyhow::Result<()> {

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Args as ClapArgs;
-use store_postgres::migrate::migrate;
+use store_postgres::migrate::{Migrated, migrate};
 
-use crate::config::Config;
+use crate::config::{Config, Shard};
 use crate::stores::{archive, postgres};
 
 /// Which databases.
@@ -23,16 +22,25 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         !config.shards.is_empty() || !config.archives.is_empty(),
         "the configuration names neither a shard nor an archive: the embedded store is brought up to date when it is opened"
     );
-    for shard in &config.shards {
-        let migrated = migrate(&postgres::place(shard)?).with_context(|| format!("shard {}", shard.name))?;
-        match (migrated.from, migrated.to) {
-            (from, to) if from == to => println!("{}: schema {to}, up to date", shard.name),
-            (from, to) => println!("{}: schema {from} brought to {to}", shard.name),
+    let shards = config.shards.iter().map(|shard| (&shard.name, migrate_shard(shard)));
+    let archives = config.archives.iter().map(|archive| (&archive.name, archive::migrate(archive)));
+    let mut failed = Vec::new();
+    // One that is away does not keep the others from being brought up to date.
+    for (name, migrated) in shards.chain(archives) {
+        match migrated {
+            Ok(done) => println!("{name}: {done}"),
+            Err(error) => {
+                println!("{name}: NOT up to date: {error:#}");
+                failed.push(name.as_str());
+            }
         }
     }
-    for archive in &config.archives {
-        let migrated = archive::migrate(archive).with_context(|| format!("archive {}", archive.name))?;
-        println!("{}: {migrated}", archive.name);
-    }
+    anyhow::ensure!(failed.is_empty(), "{}: mend that and say this again", failed.join(", "));
     Ok(())
+}
+
+/// Makes what a shard lacks; in words for an operator.
+fn migrate_shard(shard: &Shard) -> anyhow::Result<String> {
+    let Migrated { from, to } = migrate(&postgres::place(shard)?)?;
+    Ok(if from == to { format!("schema {to}, up to date") } else { format!("schema {from} brought to {to}") })
 }

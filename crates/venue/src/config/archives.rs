@@ -66,10 +66,11 @@ impl Kind {
 
     /// What the operator of a program without the driver can do.
     pub(crate) fn missing(self) -> String {
-        let kind = self.word();
+        // All of them: another build for this one alone could lack the other.
         format!(
-            "the kind {kind}, which this program was built without: build it with \
-             `cargo build --release --package venue --features {kind}`"
+            "the kind {}, which this program was built without: build it with \
+             `cargo build --release --package venue --features mongodb,dynamodb`",
+            self.word()
         )
     }
 }
@@ -144,6 +145,12 @@ impl Routes {
                 self.0.values().any(|place| place == name),
                 "archives[{place}].name: nothing is routed to {name}; add a line to [archive], or take the entry away"
             );
+            let same = archives.iter().take(place).find(|other| other.url == archive.url);
+            anyhow::ensure!(
+                same.is_none(),
+                "archives[{place}].url: {name} is the same database as {}: route everything to one of them",
+                same.map_or("", |same| same.name.as_str())
+            );
         }
         Ok(())
     }
@@ -204,6 +211,8 @@ mod tests {
         assert!(says("[archive]\naudit_logs = \"c\"").contains("archive.audit_logs: it is routed to \"c\""));
         assert!(says(&TWO.replace("audit_logs = \"a\"", "")).contains("archives[0].name: nothing is routed to a"));
         assert!(says(&TWO.replace("\"b\"", "\"a\"")).contains("archives[1].name: \"a\" is taken"));
+        let said = says(&TWO.replace("0.1/b", "0.1/a"));
+        assert_eq!(said, "archives[1].url: b is the same database as a: route everything to one of them");
         assert!(
             says(&TWO.replace("\"mongodb\"", "\"oracle\""))
                 .contains("unknown variant `oracle`, expected `mongodb` or `dynamodb`")

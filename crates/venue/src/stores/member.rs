@@ -165,8 +165,9 @@ pub(crate) fn files(config: &Config) -> Vec<SqliteFile> {
 /// The stores that are behind a network.
 fn servers(config: &Config, access: Access) -> anyhow::Result<Vec<Member>> {
     let mut members = Vec::new();
-    for shard in &config.shards {
-        members.extend(postgres::members(shard, access)?);
+    for (place, shard) in config.shards.iter().enumerate() {
+        let key = || config.place_of(&format!("shards[{place}]"));
+        members.extend(postgres::members(shard, access).with_context(key)?);
     }
     members.extend(archive::members(config, access)?);
     Ok(members)

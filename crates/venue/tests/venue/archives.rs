@@ -450,6 +450,21 @@ fn migrate_says_what_it_did() {
     migrates(&desk, "mongo-1: version 0 brought to 3, 13 indexes made", "mongo-1: version 3, up to date");
 }
 
+#[test]
+fn migrate_goes_on_past_a_database_that_is_away() {
+    let mut server = Server::temporary(Kind::MongoDb).unwrap();
+    let elsewhere = Server::temporary(Kind::MongoDb).unwrap();
+    let places = [("mongo-1", format!("{}/a", server.url())), ("mongo-2", format!("{}/b", elsewhere.url()))];
+    let places = places.each_ref().map(|(name, url)| (*name, url.as_str()));
+    let desk = configured(Desk::new(), &places, &[("audit_logs", "mongo-1"), ("completed_trades", "mongo-2")]);
+    server.kill().unwrap();
+    let output = desk.binary.command(&["migrate"]).output().unwrap();
+    let said = process::said(&output);
+    assert!(!output.status.success() && said.contains("mongo-2: version 0 brought to"), "{said}");
+    assert!(said.contains("mongo-1: NOT up to date: no server answers: "), "{said}");
+    assert!(said.contains("error: mongo-1: mend that and say this again"), "{said}");
+}
+
 /// What `migrate` says the first time, and the second.
 pub(crate) fn migrates(desk: &Desk, first: &str, second: &str) {
     for expected in [first, second] {
