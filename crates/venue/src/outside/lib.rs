@@ -8,3 +8,14 @@ pub mod process;
 pub mod http;
 pub mod client;
 pub mod money;
+
+/// The collections of the archive, as routes name them, but for the closed orders of shards.
+pub const COLLECTIONS: [&str; 7] = [
+    "completed_trades",
+    "audit_logs",
+    "klines",
+    "historical_positions",
+    "market_snapshots",
+    "leaderboards",
+    "analytics",
+];

@@ -9,22 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use archive_cluster::server::{Kind, Server as ArchiveServer};
 use clap::ValueEnum;
+use outside::COLLECTIONS;
 use pg_cluster::options::Options;
 use pg_cluster::server::{Server, Session};
 
 use crate::random::Random;
 
 const DATABASE: &str = "venue";
-/// What of the archive is in the document databases, by turns.
-const COLLECTIONS: [&str; 7] = [
-    "completed_trades",
-    "audit_logs",
-    "klines",
-    "historical_positions",
-    "market_snapshots",
-    "leaderboards",
-    "analytics",
-];
 /// Of a hundred kills, those that wait for a transaction to be half done.
 const BETWEEN_PERCENT: u64 = 50;
 /// Of a hundred kills, those of all servers at once.

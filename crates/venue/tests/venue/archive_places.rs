@@ -4,6 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use archive_cluster::server::{Kind, Server};
+use outside::COLLECTIONS;
 use outside::client::Client;
 use outside::process::{Running, said};
 use serde_json::Value;
@@ -13,16 +14,6 @@ use crate::archives::{ask, configured};
 use crate::desk::{Desk, Market, copy, until, until_stored};
 use crate::dynamodb;
 
-/// Every collection there is.
-const COLLECTIONS: [&str; 7] = [
-    "completed_trades",
-    "audit_logs",
-    "klines",
-    "historical_positions",
-    "market_snapshots",
-    "leaderboards",
-    "analytics",
-];
 /// Those under `/v1`, of which each request has an answer of its own.
 const PATHS: [&str; 5] =
     ["/v1/positions/history", "/v1/market/snapshots", "/v1/leaderboards", "/v1/analytics", "/v1/audit"];
