@@ -69,15 +69,15 @@ fn a_server_that_cannot_be_reached_is_told_before_anything_is_measured() {
     assert!(said.contains("MongoDB 127.0.0.1:1 cannot be measured in") && !said.contains("orders/s"), "{said}");
 }
 
-/// A measurement takes more than one connection.
+/// It takes the few connections that it is tried with first, and not those that are measured.
 #[test]
 fn a_server_that_fails_takes_nothing_from_the_others() {
     let server = Server::temporary(&Options::default().without_fsync()).unwrap();
-    let role = "CREATE ROLE narrow LOGIN CREATEDB PASSWORD 'narrow' CONNECTION LIMIT 1";
+    let role = "CREATE ROLE narrow LOGIN CREATEDB PASSWORD 'narrow' CONNECTION LIMIT 20";
     server.query("postgres", role).unwrap();
     let url = format!("postgres://narrow:narrow@{}", server.url("postgres").split_once('@').unwrap().1);
-    let flow =
-        ["stores", "--commands", "1000", "--batch", "1000", "--users", "20", "--symbols", "2", "--postgres", &url];
+    let work = ["stores", "--commands", "1000", "--batch", "1000", "--users", "20", "--symbols", "2"];
+    let flow = [&work[..], &["--postgres-seconds", "1", "--postgres-clients", "21", "--postgres", &url]].concat();
     let output = binary().command(&[&["bench"], &flow[..]].concat()).output().unwrap();
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
