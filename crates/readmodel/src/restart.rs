@@ -7,6 +7,7 @@ use domain::command::{Command, Sequenced};
 use domain::event::{Event, OrderAmended, OrderClosed, OrderFilled};
 use domain::ids::{EventId, OrderId, SymbolId, TradeId, UserId};
 use domain::order::{MarketSize, OrderKind};
+use domain::text::SymbolCode;
 use domain::units::{Seq, Ticks, UnixNanos};
 use projector::archive::{ArchiveHistory, BucketsQuery, Settled};
 use projector::buckets::Interval;
@@ -22,6 +23,7 @@ use crate::market::trade_row;
 use crate::merged::check_trades;
 use crate::model::ReadModel;
 use crate::money::{At, rows_of};
+use crate::reference::Symbol;
 use crate::ring::Place;
 use crate::shard::{Shard, placed_row};
 use crate::sync::{lock, read};
@@ -39,8 +41,8 @@ pub struct Replay<'a> {
     seq: Seq,
     /// By symbol: the stored minutes have every trade through here.
     minutes_through: Vec<Seq>,
-    /// Why the archive gave no trades of some symbol.
-    away: Option<ReadError>,
+    /// Why the archive gave no trades, by symbol; of one that does not answer, for the first that it was asked about.
+    without: Vec<(SymbolCode, ReadError)>,
     /// Orders that are closed in the state but not yet where the replay is; absent inside: no store has them.
     closing: BTreeMap<OrderId, Option<OrderRow>>,
 }
@@ -62,9 +64,10 @@ impl ReadModel {
         }
         let (minutes_through, closing) = (Vec::new(), BTreeMap::new());
         let seq = after;
-        let mut replay = Replay { model: self, history, archive, after, seq, minutes_through, away: None, closing };
+        let without = Vec::new();
+        let mut replay = Replay { model: self, history, archive, after, seq, minutes_through, without, closing };
         for symbol in self.reference().symbols() {
-            let through = replay.warm(symbol.instrument.id())?;
+            let through = replay.warm(symbol)?;
             replay.minutes_through.push(through);
         }
         Ok(replay)
@@ -240,20 +243,20 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Why last trades and last day are not those of the archive, if they are not.
-    pub const fn without_archive(&self) -> Option<&ReadError> {
-        self.away.as_ref()
+    /// Why last trades and last day are not those of the archive, by symbol. One that does not answer is not asked about further symbols.
+    pub fn without_archive(&self) -> &[(SymbolCode, ReadError)] {
+        &self.without
     }
 
     /// What the archive has of a symbol; of one that is away, nothing.
-    fn stored_market(&mut self, symbol: SymbolId, from: UnixNanos) -> Result<StoredMarket, ReadError> {
+    fn stored_market(&mut self, symbol: &Symbol, from: UnixNanos) -> Result<StoredMarket, ReadError> {
         // One that does not answer is not asked again.
-        if matches!(self.away, Some(ReadError::Failed(_))) {
+        if self.without.iter().any(|(_, error)| matches!(error, ReadError::Failed(_))) {
             return Ok(StoredMarket::default());
         }
-        match StoredMarket::read(self.history, self.archive, symbol, from) {
+        match StoredMarket::read(self.history, self.archive, symbol.instrument.id(), from) {
             Err(error @ (ReadError::Failed(_) | ReadError::Damaged(_))) => {
-                self.away = Some(error);
+                self.without.push((symbol.instrument.code(), error));
                 Ok(StoredMarket::default())
             }
             read => read,
@@ -261,8 +264,8 @@ impl Replay<'_> {
     }
 
     /// Last trades and last day of a symbol; returns through where the minutes are complete.
-    fn warm(&mut self, symbol: SymbolId) -> Result<Seq, ReadError> {
-        let market = self.model.market(symbol).expect("every symbol has a market");
+    fn warm(&mut self, symbol: &Symbol) -> Result<Seq, ReadError> {
+        let market = self.model.market(symbol.instrument.id()).expect("every symbol has a market");
         let now = self.model.time();
         if lock(&market).last_trade == TradeId(0) {
             lock(&market).trades = Tail::beginning_at(Place(1), Seq::ZERO);

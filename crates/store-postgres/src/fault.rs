@@ -83,7 +83,7 @@ impl Fault {
     }
 
     /// Whether the next attempt should look for the server anew.
-    pub(crate) fn wants_another_connection(&self) -> bool {
+    pub fn wants_another_connection(&self) -> bool {
         match self {
             Self::Postgres(error) => error.code().is_none_or(|code| {
                 let class = code.code().get(..2);

@@ -21,7 +21,7 @@ use journal::read::SegmentSource;
 use journal::storage::Directory;
 use projector::archive::ArchiveHistory;
 use projector::follower::Source;
-use projector::history::History;
+use projector::history::{History, ReadError};
 use readmodel::model::ReadModel;
 use sequencer::batch::{AnswerSink, Batch};
 use sequencer::clock::Reading;
@@ -51,9 +51,9 @@ use crate::retirer::{self, Place, Retiring};
 use crate::sharding::running::Shards;
 use crate::sharding::seeding::Seeding;
 use crate::sharding::{self, Threads};
-use crate::source::{Joined, Logs};
+use crate::source::{Joined, Logs, in_words};
 use crate::stores::standby::{self, Watched};
-use crate::stores::{OverShards, Stores, retired};
+use crate::stores::{OverShards, Readers, Stores, retired};
 
 /// Longest sleep of the sequencer without work: bounds how late it hears of a shutdown.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
@@ -156,8 +156,7 @@ impl Live {
         let archive = stores.as_ref().map(|stores| Arc::clone(&stores.archive));
         let (mut history, mut over_shards, mut learner) = (None, None, None);
         if let Some(stores) = &mut stores {
-            stores.meet(&read_model.shard_map(), writer).map_err(|error| arrangement::explain(config, error))?;
-            let readers = stores.history(&read_model, venue);
+            let readers = admit(config, stores, &read_model, writer, Joined::new(logs.clone(), Arc::clone(&written)))?;
             learner = fill_memory(&read_model, stores, &readers.history, &logs, &written, &stop)?;
             (history, over_shards) = (Some(readers.history), readers.over_shards);
         }
@@ -443,7 +442,7 @@ fn retire(
     let Some(over) = over_shards else { return Ok(retiring) };
     let place = retired::writer(config, shared.logs.venue).context("closed orders cannot go to the archive")?;
     let place = Place { store: place, readers: Arc::clone(&over.retired) };
-    threads.add(retirer::start(shared, &retiring, place, config.hot_days, writer).context(NO_THREAD)?);
+    threads.add(retirer::start(shared, threads, &retiring, place, config.hot_days, writer).context(NO_THREAD)?);
     Ok(retiring)
 }
 
@@ -472,6 +471,20 @@ fn maintain(
     replayer.map(start).transpose().context(NO_THREAD)
 }
 
+/// Refuses stores that are not this venue's, or not whole; then they are this start's.
+fn admit(
+    config: &Config,
+    stores: &mut Stores,
+    read_model: &Arc<ReadModel>,
+    writer: Writer,
+    mut logs: Joined,
+) -> anyhow::Result<Readers> {
+    stores.meet(&read_model.shard_map()).map_err(|error| arrangement::explain(config, error))?;
+    stores.check_history(&mut logs)?;
+    stores.claim(writer)?;
+    Ok(stores.history(read_model, writer.venue))
+}
+
 /// Gives the read model what the stores have and it needs, and what they do not have yet; whom to ask later, where one is away.
 fn fill_memory(
     read_model: &Arc<ReadModel>,
@@ -481,7 +494,6 @@ fn fill_memory(
     written: &Arc<Progress>,
     stop: &Arc<AtomicBool>,
 ) -> anyhow::Result<Option<Learner>> {
-    stores.check_history(&mut Joined::new(logs.clone(), Arc::clone(written)))?;
     // What a store that was not reached has is not known: reads that need it say so until it has caught up.
     let behind = stores.behind(&read_model.shard_map());
     let learner = Learner::of(read_model, history, behind, stop).needed();
@@ -501,12 +513,16 @@ fn catch_up_memory(
     // A store that was lost after its commands were purged cannot be helped by them: reads that need those find the gap.
     let after = behind.max(logs.complete_after()?).min(read_model.seq());
     let mut replay = read_model.replay(history, Some(archive), after)?;
-    if let Some(why) = replay.without_archive() {
-        tracing::warn!(%why, "no trades could be read: the figures of the last day begin now, and are whole after a start with the archive");
+    for (symbol, why) in replay.without_archive() {
+        if matches!(why, ReadError::Damaged(_)) {
+            tracing::warn!(%symbol, %why, "its figures of the last day begin now; `buttonwood verify` names what is missing");
+        } else {
+            tracing::warn!(%why, "no trades could be read: the figures of the last day begin now, and are whole after a start with the archive");
+        }
     }
     let mut source = Joined::new(logs.clone(), Arc::clone(written));
     source.start_after(after);
-    while let Some(block) = source.next().map_err(|error| anyhow::anyhow!("{error:?}"))? {
+    while let Some(block) = source.next().map_err(|error| anyhow::anyhow!(in_words(error)))? {
         for committed in block.commands() {
             replay.apply(committed.command, committed.events)?;
         }

@@ -1,5 +1,8 @@
-//! Old ranges of closed orders leave the PostgreSQL shards: one thread for all of them, so that what takes the rows has one writer.
-//! What is to be done follows from the databases, and nothing is remembered; see `docs/postgresql.md`.
+//! Old ranges of closed orders leave the PostgreSQL shards: one thread for all of them, so that what takes the rows has one writer, and
+//! beside it one for each shard that sees to it that this may go on. What is to be done follows from the databases, and nothing is
+//! remembered; see `docs/postgresql.md`.
+
+mod holding;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,15 +14,15 @@ use domain::text::ShardName;
 use domain::units::{Seq, UnixNanos};
 use gateway::door::{HeldRange, Retirement};
 use projector::batch::Stream;
-use projector::history::ReadError;
 use projector::retired::{Extent, GivenUp, RetireError, RetiredStore};
 use readmodel::retired::WithRetired;
 use store_postgres::fault::Fault;
-use store_postgres::retire::{Claim, Contents, Copied, CopyError, OldRange, Stays, Writer};
+use store_postgres::retire::{Contents, Copied, CopyError, OldRange, Stays, Writer};
 
 use crate::followers::{FollowerStatus, Shared, name_of};
 use crate::priority::give_way;
-use crate::stores::lacks;
+use crate::retirer::holding::{Holder, Holding, View};
+use crate::sharding::Threads;
 
 const NANOS_PER_DAY: u64 = 86_400_000_000_000;
 /// How often the shards are looked at.
@@ -49,6 +52,7 @@ impl Retiring {
 /// that what is gone is there.
 pub(crate) fn start(
     shared: &Shared,
+    threads: &Threads,
     retiring: &Arc<Retiring>,
     place: Place,
     hot_days: Option<u64>,
@@ -56,11 +60,12 @@ pub(crate) fn start(
 ) -> std::io::Result<JoinHandle<()>> {
     let mut retirer = Retirer {
         shared: shared.clone(),
+        threads: threads.clone(),
         retiring: Arc::clone(retiring),
         place,
         hot_ns: hot_days.map(|days| days.saturating_mul(NANOS_PER_DAY)),
         writer,
-        known: None,
+        ended: None,
         shards: BTreeMap::new(),
     };
     std::thread::Builder::new().name("retirer".into()).spawn(move || retirer.run())
@@ -68,12 +73,13 @@ pub(crate) fn start(
 
 struct Retirer {
     shared: Shared,
+    threads: Threads,
     retiring: Arc<Retiring>,
     place: Place,
     hot_ns: Option<u64>,
     writer: Writer,
-    /// So much, at least, is in the archive.
-    known: Option<Extent>,
+    /// Why the archive takes nothing until the next start.
+    ended: Option<String>,
     shards: BTreeMap<ShardName, Shard>,
 }
 
@@ -96,8 +102,7 @@ impl Place {
 /// What is known of a shard.
 struct Shard {
     name: ShardName,
-    /// When it was made this start's to drop ranges of it.
-    claimed: Option<Instant>,
+    view: View,
     retirer: store_postgres::retire::Retirer,
     /// By their first order, the ranges that are old and have no open order.
     closed: BTreeMap<OrderId, Closed>,
@@ -177,27 +182,36 @@ impl Retirer {
         give_way();
         while !self.shared.is_stopping() {
             for name in self.shared.moves.names() {
-                let Some(place) = self.shared.moves.place(name) else { continue };
-                let mut shard = self.shards.remove(&name).unwrap_or_else(|| Shard {
-                    name,
-                    claimed: None,
-                    retirer: store_postgres::retire::Retirer::new(place),
-                    closed: BTreeMap::new(),
-                    said: None,
-                });
+                let Some(mut shard) = self.shards.remove(&name).or_else(|| self.meet(name)) else { continue };
                 match self.look(&mut shard) {
                     Ok(()) => shard.said = None,
                     Err(Trouble::Passing(why)) => self.tell(&mut shard, why),
                     Err(Trouble::Lasting(why)) => {
                         let why = format!("{why}; until the next start no range goes");
+                        self.ended = Some(why.clone());
                         self.tell(&mut shard, why);
-                        return;
                     }
                 }
                 self.shards.insert(name, shard);
             }
             self.shared.rest(LOOK);
         }
+    }
+
+    /// A shard that was not known before; absent: it cannot be looked at yet.
+    fn meet(&self, name: ShardName) -> Option<Shard> {
+        let place = self.shared.moves.place(name)?;
+        let (retires, readers) = (self.hot_ns.is_some(), Arc::clone(&self.place.readers));
+        let (holder, view) = Holder::new(name, place.clone(), self.writer, retires, readers);
+        match holder.start(self.shared.clone()) {
+            Ok(thread) => self.threads.add(thread),
+            Err(error) => {
+                tracing::warn!(shard = %name, %error, "the system gives no thread to look after what it gave up");
+                return None;
+            }
+        }
+        let retirer = store_postgres::retire::Retirer::new(place);
+        Some(Shard { name, view, retirer, closed: BTreeMap::new(), said: None })
     }
 
     /// Says what keeps all ranges: at once in the status, and once in the log.
@@ -223,12 +237,18 @@ impl Retirer {
 
     /// Lets go what may go of a shard, oldest first.
     fn look(&mut self, shard: &mut Shard) -> Result<(), Trouble> {
-        self.check(shard)?;
+        let holding = shard.view.now();
+        if let Holding::Not(why) = holding {
+            return Err(Trouble::Passing(why));
+        }
         let Some(hot_ns) = self.hot_ns else {
             self.retiring.shards.lock().unwrap_or_else(PoisonError::into_inner).remove(&shard.name);
             return Ok(());
         };
-        if shard.claimed.is_none_or(|claimed| claimed.elapsed() < HANDOVER) {
+        if let Some(why) = &self.ended {
+            return Err(Trouble::Passing(why.clone()));
+        }
+        if !matches!(holding, Holding::Ours(since) if since.elapsed() >= HANDOVER) {
             return Ok(());
         }
         let now = self.shared.read_model.time();
@@ -257,25 +277,6 @@ impl Retirer {
         }
         self.show(shard.name, |shown| (shown.ranges, shown.held, shown.trouble) = (ranges, held, None));
         Ok(())
-    }
-
-    /// What the shard gave up is in the archive, and it is this start's to let more go.
-    fn check(&mut self, shard: &mut Shard) -> Result<(), Trouble> {
-        let Claim { other, given_up } = match shard.retirer.claim(self.writer, shard.claimed.is_none()) {
-            // Where nothing is to go it is enough that its follower says so.
-            Err(_) if self.hot_ns.is_none() => return Ok(()),
-            claim => claim?,
-        };
-        shard.claimed.get_or_insert_with(Instant::now);
-        if !given_up.is_in(self.known) {
-            self.known = self.place.reached()?;
-        }
-        let lost = (!given_up.is_in(self.known)).then(|| lacks(shard.name.as_str(), given_up, self.known));
-        // Another start lets ranges go to an archive that may be another one.
-        let fenced = other.map(|other| Stays::Fenced(other).to_string());
-        let why = lost.clone().map(ReadError::Damaged).or_else(|| fenced.clone().map(ReadError::Foreign));
-        self.place.readers.set_closed(shard.name, why);
-        lost.or(fenced).map_or(Ok(()), |why| Err(Trouble::Passing(why)))
     }
 
     fn retire(&mut self, shard: &mut Shard, old: OldRange, before: UnixNanos) -> Result<Fate, Trouble> {

@@ -35,7 +35,7 @@ use crate::config::archives::EMBEDDED;
 use crate::config::{self, Config};
 use crate::followers::name_of;
 use crate::stores::collections::{Collections, Reader};
-use crate::stores::member::{Kept, Member, Role};
+use crate::stores::member::{Kept, Member, Role, why};
 use crate::stores::standby::Watched;
 
 /// How long a start waits for stores that cannot be reached.
@@ -113,7 +113,7 @@ impl Stores {
     }
 
     /// Tells the databases of shards which they are, and refuses those that know better, and an archive that lacks what they gave up.
-    pub(crate) fn meet(&mut self, map: &ShardMap, writer: Writer) -> anyhow::Result<()> {
+    pub(crate) fn meet(&mut self, map: &ShardMap) -> anyhow::Result<()> {
         for found in &self.found {
             let Some(name) = found.shard else { continue };
             check_shard(map, name, found.says)?;
@@ -134,7 +134,7 @@ impl Stores {
                 }
             }
         }
-        self.check_given_up(writer)
+        self.check_given_up()
     }
 
     /// What is read back, by a venue.
@@ -253,21 +253,38 @@ impl Stores {
         Ok(extent.last_seq)
     }
 
-    /// Refuses an archive that lacks closed orders that the shards gave up; to other starts than this one they give up no more.
-    fn check_given_up(&mut self, writer: Writer) -> anyhow::Result<()> {
+    /// Refuses an archive that lacks closed orders that the shards gave up.
+    fn check_given_up(&mut self) -> anyhow::Result<()> {
+        self.compare_given_up(&mut |store| store.given_up())
+    }
+
+    /// The shards give up no more to earlier starts than this one, and what they gave up is in the archive. The last of all checks: what
+    /// is refused must not keep another start from going on.
+    pub(crate) fn claim(&mut self, writer: Writer) -> anyhow::Result<()> {
+        self.compare_given_up(&mut |store| store.claim_ranges(writer))
+    }
+
+    fn compare_given_up(
+        &mut self,
+        given_up: &mut dyn FnMut(&mut dyn Kept) -> Result<GivenUp, StoreError>,
+    ) -> anyhow::Result<()> {
         let is_there = |name: &str, found: &[Found]| {
             found.iter().any(|found| found.name == name && !matches!(found.at, At::Unreachable))
         };
         let mut all = Vec::new();
         for Member { name, shard, streams, store, .. } in &mut self.members {
-            if shard.is_none()
-                || !streams.contains(&Stream::Symbols)
-                || !is_there(&name_of(name, Stream::Symbols), &self.found)
-            {
+            let symbols = name_of(name, Stream::Symbols);
+            if shard.is_none() || !streams.contains(&Stream::Symbols) || !is_there(&symbols, &self.found) {
                 continue;
             }
-            // One that is away by now is asked by the retirer.
-            all.extend(store.claim_ranges(writer).ok().map(|given_up| (name.clone(), given_up)));
+            match given_up(store.as_mut()) {
+                Ok(given_up) => all.push((name.clone(), given_up)),
+                // It is asked again as long as the venue runs.
+                Err(error) => {
+                    let why = why(store.as_ref(), &error);
+                    tracing::warn!(shard = name, why, "what closed orders it gave up cannot be looked at now");
+                }
+            }
         }
         let Some(extent) = self.retired.as_ref().map(|retired| retired.extent()) else { return Ok(()) };
         let extent = match extent {

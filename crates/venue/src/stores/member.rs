@@ -99,11 +99,18 @@ impl Kept for SqliteStore {
 /// Why a store could not be read, for whoever asked it once.
 pub(crate) fn unread(store: &dyn Kept, error: &StoreError) -> String {
     match error {
-        StoreError::Fatal(why) => why.clone(),
+        StoreError::Fatal(_) => why(store, error),
         StoreError::Retry(_) => {
-            let why = store.trouble().map_or_else(|| error.to_string(), str::to_owned);
-            format!("{why}; mend that, or wait until it has passed, and say this again")
+            format!("{}; mend that, or wait until it has passed, and say this again", why(store, error))
         }
+    }
+}
+
+/// Why a store gave no answer.
+pub(crate) fn why(store: &dyn Kept, error: &StoreError) -> String {
+    match error {
+        StoreError::Fatal(why) => why.clone(),
+        StoreError::Retry(_) => store.trouble().map_or_else(|| error.to_string(), str::to_owned),
     }
 }
 
