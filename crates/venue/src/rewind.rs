@@ -12,7 +12,7 @@ use engine::Engine;
 use projector::batch::Stream;
 use projector::follower::{Source as _, SourceError};
 use projector::retired::GivenUp;
-use projector::store::StoredRow;
+use projector::store::{StoreError, StoredRow};
 use projector::words::Word as _;
 use sequencer::log::Progress;
 use sequencer::recovery::{Places, RULES_VERSION, Recovered, Start, recover_claimed};
@@ -21,9 +21,10 @@ use store_postgres::retire::Lost;
 
 use crate::arrangement;
 use crate::config::Config;
+use crate::followers::name_of;
 use crate::live;
 use crate::source::{Joined, Logs};
-use crate::stores::member::{Access, Member, Present, open_present};
+use crate::stores::member::{Access, Kept, Member, Present, open_present, unread, why};
 use crate::stores::{lacks, retired};
 
 /// What about the followers.
@@ -100,11 +101,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-fn open_stores(config: &Config, access: Access) -> anyhow::Result<Vec<Member>> {
-    let Present { members: stores, damaged, .. } = open_present(config, access)?;
-    if let Some(error) = damaged.into_iter().next() {
-        return Err(error);
-    }
+/// The stores that are there, to change them.
+fn open_stores(config: &Config) -> anyhow::Result<Vec<Member>> {
+    let stores = open_present(config, Access::Write)?.members;
     anyhow::ensure!(!stores.is_empty(), "there is no store in {}", config.store_directory().display());
     Ok(stores)
 }
@@ -115,24 +114,32 @@ fn status(config: &Config) -> anyhow::Result<()> {
         let logs = live::logs(config, venue, &places);
         for (name, source) in [("journal", &logs.journal), ("event log", &logs.event_log)] {
             let report = journal::verify::verify(source.places().first().context("a place")?, source.identity())?;
-            println!("{name:18} ends at {} in epoch {}", report.tip.seq.0, report.tip.epoch.0);
+            println!("{name:32} ends at {} in epoch {}", report.tip.seq.0, report.tip.epoch.0);
         }
     }
     let mut unknown = 0;
-    for Member { name, streams, mut store, .. } in open_stores(config, Access::Read)? {
+    let Present { members, missing, damaged } = open_present(config, Access::Read)?;
+    for place in missing {
+        println!("there is no store {place}");
+    }
+    for error in damaged {
+        println!("{error:#}");
+        unknown += 1;
+    }
+    for Member { name, streams, mut store, .. } in members {
         for stream in streams {
+            let follower = name_of(&name, stream);
             match store.checkpoint(stream) {
-                Ok(Some(at)) => println!("{name}/{:<13} is at {} of epoch {}", stream.word(), at.seq.0, at.epoch.0),
-                Ok(None) => println!("{name}/{:<13} is empty", stream.word()),
+                Ok(Some(at)) => println!("{follower:32} is at {} of epoch {}", at.seq.0, at.epoch.0),
+                Ok(None) => println!("{follower:32} is empty"),
                 Err(error) => {
-                    let why = store.trouble().map_or_else(|| error.to_string(), str::to_owned);
-                    println!("{name}/{:<13} cannot be asked: {why}", stream.word());
+                    println!("{follower:32} cannot be asked: {}", why(store.as_ref(), &error));
                     unknown += 1;
                 }
             }
         }
     }
-    anyhow::ensure!(unknown == 0, "{unknown} streams could not be asked");
+    anyhow::ensure!(unknown == 0, "{unknown} stores or streams could not be asked");
     Ok(())
 }
 
@@ -141,7 +148,7 @@ fn rewind(config: &Config, most: Seq) -> anyhow::Result<()> {
     let venue = places.venue()?.with_context(|| format!("{} holds no venue", config.data.display()))?;
     // No venue runs meanwhile; and before a store is opened to write, which may bring its schema up to date.
     let claim = places.claim().map_err(|error| live::explain(error, &config.data))?;
-    let mut stores = open_stores(config, Access::Write)?;
+    let mut stores = open_stores(config)?;
     // Brings the event log level with the journal.
     let start = Start {
         new_venue: venue,
@@ -191,26 +198,42 @@ fn rewind(config: &Config, most: Seq) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What a store answered, and which.
+fn said_by(name: &str, store: &dyn Kept, error: &StoreError) -> anyhow::Error {
+    anyhow::anyhow!("{name}: {}", unread(store, error))
+}
+
 /// Lets a venue go on whose archive has lost what shards gave up.
 fn forget_retired(config: &Config, yes: bool) -> anyhow::Result<()> {
     let places = Places::in_directory(&config.data);
-    places.venue()?.with_context(|| format!("{} holds no venue", config.data.display()))?;
+    let venue = places.venue()?.with_context(|| format!("{} holds no venue", config.data.display()))?;
     // No venue runs meanwhile.
     let _claim = places.claim().map_err(|error| live::explain(error, &config.data))?;
     let gone = retired::reader(config).context("closed orders in the archive")?;
     let extent = gone.map(|gone| gone.extent()).transpose().context("closed orders in the archive")?.flatten();
-    let there = GivenUp::of(extent);
-    for Member { name, streams, store, .. } in &mut open_stores(config, Access::Write)? {
+    let is_own = extent.is_none_or(|extent| extent.venue == venue);
+    anyhow::ensure!(is_own, "the closed orders in the archive are another venue's: mend the route");
+    let mut lost = Vec::new();
+    for Member { name, streams, mut store, .. } in open_stores(config)? {
         if !streams.contains(&Stream::Symbols) {
             continue;
         }
-        let given_up = store.given_up()?;
+        let follows = store.checkpoint(Stream::Symbols).map_err(|error| said_by(&name, store.as_ref(), &error))?;
+        let is_own = follows.is_none_or(|checkpoint| checkpoint.venue == venue);
+        anyhow::ensure!(is_own, "{name} follows another venue: mend its URL");
+        let given_up = store.given_up().map_err(|error| said_by(&name, store.as_ref(), &error))?;
         if given_up.is_in(extent) {
             println!("{name}: nothing that it gave up is lost");
-            continue;
+        } else {
+            println!("{}", lacks(&name, given_up, extent));
+            lost.push((name, store));
         }
-        anyhow::ensure!(yes, "{}. With --yes they are given up for good", lacks(name, given_up, extent));
-        if let Some(Lost { ranges, orders, fills }) = store.forget_given_up(there)? {
+    }
+    anyhow::ensure!(lost.is_empty() || yes, "nothing is changed: with --yes what is lost is given up for good");
+    for (name, mut store) in lost {
+        let forgotten = store.forget_given_up(GivenUp::of(extent));
+        let forgotten = forgotten.map_err(|error| said_by(&name, store.as_ref(), &error))?;
+        if let Some(Lost { ranges, orders, fills }) = forgotten {
             tracing::warn!(shard = name, ranges, orders, fills, "closed orders that are lost are forgotten");
             println!("{name}: {ranges} ranges are lost, in which {orders} orders and {fills} fills were");
         }
@@ -244,15 +267,16 @@ fn check_branches(logs: &Logs, end: Seq, fork: Seq, stores: &mut [Member]) -> an
 /// Without any, nothing is known to be common.
 fn last_common(logs: &Logs, end: Seq, stores: &mut [Member]) -> anyhow::Result<Seq> {
     let mut audited: Vec<(Seq, Hash256)> = Vec::new();
-    for member in stores.iter_mut().filter(|member| member.streams.contains(&Stream::Audit)) {
-        member.store.read_stream(Stream::Audit, &mut |row| {
+    for Member { name, store, .. } in stores.iter_mut().filter(|member| member.streams.contains(&Stream::Audit)) {
+        let read = store.read_stream(Stream::Audit, &mut |row| {
             if let StoredRow::Audit(row) = row {
                 match audited.last_mut() {
                     Some((last, block)) if *block == row.block => *last = row.seq,
                     _ => audited.push((row.seq, row.block)),
                 }
             }
-        })?;
+        });
+        read.map_err(|error| said_by(name, store.as_ref(), &error))?;
     }
     let oldest = logs.journal.oldest()?.unwrap_or(Seq(1));
     let mut reader = logs.journal.reader(oldest);

@@ -311,6 +311,9 @@ fn an_archive_that_lacks_them_and_one_of_another_venue_are_refused() {
     let kept = desk.beside("archive.db");
     settle(&file);
     fs::copy(&file, &kept).unwrap();
+    // Whoever is refused takes nothing from whoever is not.
+    let holder = || ask(&server, "SELECT epoch, start FROM retirer");
+    let before = holder();
     let archive = Connection::open(&file).unwrap();
     archive.execute("UPDATE closed_orders_extent SET venue = zeroblob(16)", []).unwrap();
     drop(archive);
@@ -337,7 +340,9 @@ fn an_archive_that_lacks_them_and_one_of_another_venue_are_refused() {
     assert!(said.contains("the journal ends before what a store already has"), "{said}");
     remove(&file);
     fs::copy(&kept, &file).unwrap();
+    assert_eq!(holder(), before);
     desk.serve().stop().unwrap();
+    assert_ne!(holder(), before);
     desk.verify();
 }
 
@@ -352,10 +357,15 @@ fn a_venue_goes_on_without_closed_orders_that_are_lost() {
     };
     let (went, words) = forget(&["--yes"]);
     assert!(went && words.contains("shard-1: nothing that it gave up is lost"), "{words}");
+    let archive = Connection::open(desk.data.join("store/archive.db")).unwrap();
+    archive.execute("UPDATE closed_orders_extent SET venue = zeroblob(16)", []).unwrap();
+    drop(archive);
+    let (went, words) = forget(&["--yes"]);
+    assert!(!went && words.contains("are another venue's"), "{words}");
     remove(&desk.data.join("store/archive.db"));
     assert!(desk.refused_start().contains("forget-retired"));
     let (went, words) = forget(&[]);
-    assert!(!went && words.contains("shard-1 gave up closed orders") && words.contains("With --yes"), "{words}");
+    assert!(!went && words.contains("shard-1 gave up closed orders") && words.contains("with --yes"), "{words}");
     let (went, words) = forget(&["--yes"]);
     assert!(went && words.contains("ranges are lost, in which"), "{words}");
     let (went, words) = forget(&["--yes"]);
