@@ -47,9 +47,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let temporary = tempfile::Builder::new().prefix("buttonwood-demo-").tempdir()?;
     let data = args.data.clone().unwrap_or_else(|| temporary.path().to_owned());
     let config = Config::load(None)?;
-    // Whatever databases the environment leads to are not for play.
+    // Whatever stores the environment leads to are not for play.
     let (shards, archives, archive, hot_days) = Default::default();
-    let config = Config { data, listen: args.listen, shards, archives, archive, hot_days, ..config };
+    let (store, segment_store) = (None, None);
+    let config =
+        Config { data, listen: args.listen, shards, archives, archive, hot_days, store, segment_store, ..config };
     let meter = Arc::new(Meter::new());
     let sinks: Vec<Arc<dyn sequencer::batch::AnswerSink>> = vec![Arc::<Meter>::clone(&meter)];
     let live = Live::start(&config, Beside { store: true, replayer: true }, sinks, &mut |_| {})?;

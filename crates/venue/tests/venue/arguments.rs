@@ -76,14 +76,16 @@ fn unknown_words_are_refused() {
 fn a_demo_leaves_databases_alone() {
     let desk = Desk::new();
     let file = desk.beside("venue.toml");
-    let text = "hot_days = 1\n[[shards]]\nname = \"a\"\nurl = \"postgres://127.0.0.1:1/a\"\n";
-    fs::write(&file, text).unwrap();
+    let elsewhere = desk.beside("elsewhere");
+    let text = format!("hot_days = 1\nstore = {elsewhere:?}\nsegment_store = {elsewhere:?}\n");
+    let shard = "[[shards]]\nname = \"a\"\nurl = \"postgres://127.0.0.1:1/a\"\n";
+    fs::write(&file, text + shard).unwrap();
     let desk = desk.with("CONFIG", file.display());
     let arguments = ["demo", "--seconds", "1", "--rate", "100", "--listen", "127.0.0.1:0"];
     let output = desk.binary.run(&arguments, &desk.data).unwrap();
     let said = outside::process::said(&output);
     assert!(output.status.success() && !said.contains("127.0.0.1:1"), "{said}");
-    assert!(desk.data.join("store/hot.db").exists(), "{said}");
+    assert!(desk.data.join("store/hot.db").exists() && !elsewhere.exists(), "{said}");
 }
 
 #[test]
