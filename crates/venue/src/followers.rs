@@ -111,15 +111,21 @@ pub(crate) struct Behind {
     follower: String,
     commands: u64,
     why: String,
+    /// It does not follow any more: the next start alone changes nothing.
+    is_stopped: bool,
 }
 
 impl Behind {
-    /// How far one is from the end.
+    /// How far one is from the end; absent: it has everything.
     pub(crate) fn of(status: &FollowerStatus, end: Seq) -> Option<Self> {
-        let commands = end.0.checked_sub(status.reached().0).filter(|commands| *commands > 0)?;
-        let why = status.stopped().or_else(|| status.trouble());
+        let (commands, stopped) = (end.0.saturating_sub(status.reached().0), status.stopped());
+        let is_stopped = stopped.is_some();
+        if commands == 0 && !is_stopped {
+            return None;
+        }
+        let why = stopped.or_else(|| status.trouble());
         let why = why.unwrap_or_else(|| "the store takes nothing at present".to_owned());
-        Some(Self { follower: status.name.clone(), commands, why })
+        Some(Self { follower: status.name.clone(), commands, why, is_stopped })
     }
 }
 
@@ -128,11 +134,18 @@ pub(crate) fn last_words(behind: &[Behind]) -> String {
     if behind.is_empty() {
         return "everything is journaled, stored and sealed".to_owned();
     }
-    let behind: Vec<String> = behind.iter().map(Behind::to_string).collect();
-    format!(
-        "everything is journaled and sealed; behind, to go on from there with the next start: {}",
-        behind.join(", ")
-    )
+    let mut words = "everything is journaled and sealed".to_owned();
+    for (is_stopped, what) in [
+        (false, "behind, to go on from there with the next start"),
+        (true, "stopped, and not to go on before that is mended, see `buttonwood follower --help`"),
+    ] {
+        let these = behind.iter().filter(|behind| behind.is_stopped == is_stopped);
+        let these: Vec<String> = these.map(Behind::to_string).collect();
+        if !these.is_empty() {
+            words = format!("{words}; {what}: {}", these.join(", "));
+        }
+    }
+    words
 }
 
 impl fmt::Display for Behind {
@@ -453,11 +466,28 @@ mod tests {
     use domain::units::Seq;
     use projector::batch::Stream;
 
-    use super::FollowerStatus;
+    use super::{Behind, FollowerStatus, last_words};
 
     #[test]
     fn a_follower_that_has_not_spoken_is_where_its_store_was_found() {
         let status = FollowerStatus::new("hot", Stream::Users, Seq(7));
         assert_eq!((status.name.as_str(), status.reached(), status.durable()), ("hot/users", Seq(7), Seq::ZERO));
+    }
+
+    #[test]
+    fn the_last_words_tell_who_goes_on_from_who_has_stopped() {
+        let away = FollowerStatus::new("mongo-1", Stream::Audit, Seq(4));
+        *away.trouble.lock().unwrap() = Some("no server answers".into());
+        let diverged = FollowerStatus::new("eu-1", Stream::Symbols, Seq(9));
+        *diverged.stopped.lock().unwrap() = Some("another history".into());
+        let level = FollowerStatus::new("hot", Stream::Users, Seq(7));
+        let behind: Vec<_> = [away, diverged, level].iter().filter_map(|status| Behind::of(status, Seq(7))).collect();
+        assert_eq!(
+            last_words(&behind),
+            "everything is journaled and sealed; behind, to go on from there with the next start: mongo-1/audit by 3 commands \
+             (no server answers); stopped, and not to go on before that is mended, see `buttonwood follower --help`: \
+             eu-1/symbols by 0 commands (another history)"
+        );
+        assert_eq!(last_words(&[]), "everything is journaled, stored and sealed");
     }
 }
