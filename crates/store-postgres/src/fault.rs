@@ -141,7 +141,7 @@ fn advice(code: &SqlState) -> Option<&'static str> {
         (SqlState::DISK_FULL, "give the server room; nothing is lost meanwhile"),
         (SqlState::UNDEFINED_TABLE, "the schema was changed by hand: restore it, or build the database anew"),
         (SqlState::UNDEFINED_COLUMN, "the schema was changed by hand: restore it, or build the database anew"),
-        (SqlState::TOO_MANY_CONNECTIONS, "raise max_connections; a venue takes three and its readers"),
+        (SqlState::TOO_MANY_CONNECTIONS, "raise max_connections; a venue takes about ten"),
         (SqlState::QUERY_CANCELED, "a statement took longer than the venue allows, or an administrator canceled it"),
     ];
     known.into_iter().find(|(known, _)| known == code).map(|(_, advice)| advice)
