@@ -170,7 +170,7 @@ fn say(manifest: &Manifest) {
         let compared = compared_from.unwrap_or(head.seq + 1);
         if compared > first {
             println!(
-                "note  records {first} to {} are as the archive had them: the venue's logs no longer reached back to them",
+                "note  records {first} to {} are as the archive had them: the venue's logs no longer reached back to all of them",
                 compared - 1
             );
         }
@@ -202,6 +202,8 @@ mod tests {
     use super::*;
 
     const HOUR_NS: u64 = 3_600_000_000_000;
+    const ARCHIVE: Checkpoint =
+        Checkpoint { venue: VenueId([0; 16]), epoch: Epoch(1), seq: Seq(30), hash: Hash256([30; 32]) };
 
     fn row(seq: u64) -> AuditRow {
         AuditRow {
@@ -225,8 +227,7 @@ mod tests {
         for seq in 1..=30 {
             writer.take(&row(seq), &mut |seq| Ok((seq >= Seq(9)).then(|| row(seq.0)))).unwrap();
         }
-        let at = Checkpoint { venue: VenueId::default(), epoch: Epoch(1), seq: Seq(30), hash: Hash256([30; 32]) };
-        let manifest = writer.finish(at.venue, &at).unwrap();
+        let manifest = writer.finish(ARCHIVE.venue, &ARCHIVE).unwrap();
         manifest::write(directory.path(), &manifest, &key).unwrap();
         let parts: Vec<_> = manifest.files.iter().map(|part| (&part.name[..], part.first_seq, part.last_seq)).collect();
         let expected = [("2024-10-04", 6, 10), ("2024-10-05", 11, 20), ("2024-10-06", 21, 25)];
@@ -247,5 +248,20 @@ mod tests {
         manifest::write(directory.path(), &less, &key).unwrap();
         let error = format!("{:#}", check::export(directory.path(), &key.verifying_key()).unwrap_err());
         assert!(error.contains("record 11 is missing: 21 comes next"), "{error}");
+    }
+
+    #[test]
+    fn what_was_compared_before_the_logs_went_does_not_count() {
+        let compared_from = |journal: fn(u64) -> bool| {
+            let directory = tempfile::tempdir().unwrap();
+            let mut writer = Writer::new(directory.path(), (row(1).time, row(26).time));
+            for seq in 1..=30 {
+                writer.take(&row(seq), &mut |seq| Ok(journal(seq.0).then(|| row(seq.0)))).unwrap();
+            }
+            writer.finish(ARCHIVE.venue, &ARCHIVE).unwrap().compared_from
+        };
+        assert_eq!(compared_from(|_| true), Some(1));
+        assert_eq!(compared_from(|seq| !(10..15).contains(&seq)), Some(15), "segments went while record 9 was read");
+        assert_eq!(compared_from(|seq| !(10..28).contains(&seq)), None, "the last of the range was not compared");
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct Manifest {
     pub(crate) before: Option<Link>,
     /// The last record of the range: the head of the chain. Absent: there is none.
     pub(crate) head: Option<Link>,
-    /// The first record of the range that was compared with the venue's logs, and from which on all were; absent: none was.
+    /// The first record of the range from which on all were compared with the venue's logs; absent: the last one was not.
     pub(crate) compared_from: Option<u64>,
     pub(crate) files: Vec<Part>,
 }

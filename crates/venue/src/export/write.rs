@@ -79,9 +79,8 @@ impl Writer {
         } else if row.time >= self.range.1 {
             self.is_complete = true;
         } else {
-            if is_compared {
-                self.compared_from.get_or_insert(row.seq.0);
-            }
+            // A venue beside may remove segments while it is read: what was compared before that has a gap behind it.
+            self.compared_from = is_compared.then(|| self.compared_from.unwrap_or(row.seq.0));
             self.head = Some(link);
             self.file_of(Day::of(row.time))?.write(row)?;
         }
