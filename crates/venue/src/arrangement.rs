@@ -76,27 +76,78 @@ pub(crate) fn note(config: &Config) -> anyhow::Result<()> {
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// What is wrong with stores, with what may be the reason: that the configuration leads to others than at the last start.
+/// A configuration leads to other stores than the venue was last started with.
+#[derive(Debug)]
+struct Difference {
+    noted: Arrangement,
+    here: Arrangement,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the venue was last started with {}; here it is {}", self.noted, self.here)
+    }
+}
+
+/// What is wrong with stores at a start, with what may be the reason: that the configuration leads to others than at the last one.
 pub(crate) fn explain(config: &Config, error: anyhow::Error) -> anyhow::Error {
-    match check(config) {
-        Ok(()) => error,
-        Err(differs) => error.context(differs.to_string()),
+    match difference(config) {
+        Ok(Some(difference)) => error.context(difference),
+        // A note that cannot be read says nothing of the stores, and a start writes it again.
+        Ok(None) | Err(_) => error,
     }
 }
 
 /// Refuses a configuration that leads to other stores than the venue was last started with.
 pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
+    match difference(config)? {
+        None => Ok(()),
+        Some(difference) => anyhow::bail!(
+            "{difference}: name its configuration with --config. If it is to be so from now on, start the venue with this one first"
+        ),
+    }
+}
+
+/// Absent: there is none, or nothing was noted yet.
+fn difference(config: &Config) -> anyhow::Result<Option<Difference>> {
     let path = path(&config.data);
     let text = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         text => text.with_context(|| format!("cannot read {}", path.display()))?,
     };
     let noted: Arrangement = toml::from_str(&text).with_context(|| format!("cannot read {}", path.display()))?;
     let here = Arrangement::of(config);
-    anyhow::ensure!(
-        here.leads_to(&noted),
-        "the venue was last started with {noted}; here it is {here}: name its configuration with --config. If it is to be so from now on, \
-         start the venue with this one first"
-    );
-    Ok(())
+    Ok((!here.leads_to(&noted)).then_some(Difference { noted, here }))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Shard;
+
+    use super::*;
+
+    #[test]
+    fn each_is_told_what_it_can_do_and_no_more() {
+        let data = tempfile::tempdir().unwrap();
+        let config = Config { data: data.path().to_owned(), ..Config::default() };
+        let refused = || anyhow::anyhow!("no room");
+        let explained = |config| format!("{:#}", explain(config, refused()));
+        assert_eq!(explained(&config), "no room", "nothing is noted");
+        note(&config).unwrap();
+        assert!(explained(&config) == "no room" && check(&config).is_ok());
+        let changed = Config { shards: vec![Shard::at("eu", "postgres://localhost/eu")], ..config.clone() };
+        // A start that is refused is not told to start.
+        let difference = "the venue was last started with everything in the embedded store; \
+                          here it is orders and money in eu, all else in the embedded store";
+        assert_eq!(explained(&changed), format!("{difference}: no room"));
+        let checked = format!("{:#}", check(&changed).unwrap_err());
+        assert!(
+            checked.starts_with(difference) && checked.ends_with("start the venue with this one first"),
+            "{checked}"
+        );
+        fs::write(path(data.path()), "shards = 1").unwrap();
+        assert_eq!(explained(&changed), "no room", "a note that cannot be read");
+        let unread = format!("{:#}", check(&changed).unwrap_err());
+        assert!(unread.starts_with("cannot read ") && unread.contains("invalid type: integer"), "{unread}");
+    }
 }
