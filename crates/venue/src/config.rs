@@ -225,6 +225,10 @@ impl Config {
     }
 
     fn from_parts(text: &str, environment: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
+        Self::parse(text, environment).map_err(|error| anyhow::anyhow!(without_url(&format!("{error:#}"))))
+    }
+
+    fn parse(text: &str, environment: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
         // By itself first: with the environment in it nobody knows any more in which line of the file a value is.
         toml::from_str::<Self>(text).map_err(|error| in_line(text, &error))?;
         let mut table: toml::Table = toml::from_str(text)?;
@@ -388,11 +392,21 @@ const NAMES: [&str; 25] = [
     "head_timeout_ms",
 ];
 
-/// What is wrong with a file, and where. Without the words of that line, which may have a password in them.
+/// What is wrong with a file, and where. Without the words of that line, any of which may be a secret.
 fn in_line(text: &str, error: &toml::de::Error) -> anyhow::Error {
     let line = error.span().and_then(|span| Some(text.get(..span.start)?.matches('\n').count() + 1));
     let message = error.message();
     line.map_or_else(|| anyhow::anyhow!("{message}"), |line| anyhow::anyhow!("line {line}: {message}"))
+}
+
+/// What is wrong, without a value that it quotes, if that is a URL: it may have a password in it.
+fn without_url(message: &str) -> String {
+    let Some((before, after)) = message.split_once("://") else { return message.to_owned() };
+    let is_of_scheme = |letter: char| letter.is_ascii_alphanumeric() || "+-.".contains(letter);
+    let before = before.trim_end_matches(is_of_scheme).trim_end_matches(['"', '`']);
+    // Quotation marks do not say where it ends: a password may have them too.
+    let after = after.rfind(", expected").and_then(|place| after.get(place..)).unwrap_or_default();
+    format!("{before}a URL{after}")
 }
 
 /// A number or a truth value where it looks like one, else text.
@@ -438,6 +452,33 @@ mod tests {
         let said = says("[[archives]]\nname = \"a\"\nuri = \"mongodb://user:secret@host/a\"");
         assert!(said.starts_with("line 3: unknown field `uri`, expected one of `name`, `kind`, `url`"), "{said}");
         assert!(!said.contains("secret"), "{said}");
+    }
+
+    #[test]
+    fn a_url_that_is_where_it_should_not_be_is_not_shown() {
+        let says = |text: &str| format!("{:#}", load(text, &[]).unwrap_err());
+        let shard = "[[shards]]\nurl = \"postgres://h/d\"\nname = ";
+        for (text, expected) in [
+            ("shards = VALUE", "line 1: invalid type: string a URL, expected a sequence"),
+            ("\n[[shards]]\nname = \"a\"\nurl = [VALUE]", "line 4: invalid type: sequence, expected a string"),
+            ("[[archives]]\nkind = VALUE", "line 2: unknown variant a URL, expected `mongodb` or `dynamodb`"),
+            ("[[archives]]\nVALUE = 1", "line 2: unknown field a URL, expected one of `name`, `kind`"),
+            ("[archive]\naudit_logs = VALUE", "archive.audit_logs: it is routed to a URL"),
+            (
+                &format!("{shard}VALUE"),
+                "shards[0].name: the name of a shard has 1 to 32 letters, digits, -, _ and .: a URL",
+            ),
+            ("[archive]\naudit_logs = \"a\"\n[[archives]]\nname = VALUE\nkind = \"mongodb\"\nurl = \"\"", "a URL"),
+        ] {
+            for password in ["secret", "se\\\"secret", "se`secret"] {
+                let said = says(&text.replace("VALUE", &format!("\"postgres://u:{password}@h/db\"")));
+                assert!(said.contains(expected) && !said.contains("secret"), "{text}: {said}");
+            }
+        }
+        let said = says("[[shards]]\nurl = postgres://u:secret@h/db");
+        assert!(said.starts_with("line 2: ") && !said.contains("secret"), "{said}");
+        let said = load("", &[("BUTTONWOOD_CELL", "postgres://u:secret@h/db")]).unwrap_err().to_string();
+        assert!(said.starts_with("invalid type: string a URL, expected u64") && !said.contains("secret"), "{said}");
     }
 
     #[test]
