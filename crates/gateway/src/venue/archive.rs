@@ -10,6 +10,7 @@ pub(crate) mod audit;
 use axum::http::StatusCode;
 use domain::units::{Seq, UnixNanos};
 use projector::buckets::{Bucket, Interval, Scope};
+use projector::history::TimeRange;
 
 use crate::decimal::DecimalText;
 use crate::error::Error;
@@ -57,9 +58,11 @@ fn interval_of(call: &Call<'_>, default: Interval, kept: &[Interval]) -> Result<
     }
 }
 
-/// Refuses an interval that nothing is kept in. Rows that are there are shown even so: they are of an earlier setting.
-fn check_kept<T>(interval: Interval, kept: &[Interval], rows: &[T]) -> Result<(), Error> {
-    if rows.is_empty() && !kept.contains(&interval) { Err(not_kept(kept)) } else { Ok(()) }
+/// Refuses an interval that nothing is kept in. Rows that are there are shown even so: they are of an earlier setting, which may have none
+/// in the range that is asked for, as behind its last page.
+fn check_kept<T>(interval: Interval, kept: &[Interval], time: TimeRange, rows: &[T]) -> Result<(), Error> {
+    let has_range = time.from.is_some() || time.to.is_some();
+    if rows.is_empty() && !has_range && !kept.contains(&interval) { Err(not_kept(kept)) } else { Ok(()) }
 }
 
 fn not_kept(kept: &[Interval]) -> Error {

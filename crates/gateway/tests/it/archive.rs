@@ -63,6 +63,23 @@ async fn what_cannot_be_asked_is_refused_by_name() {
     }
 }
 
+/// An interval that was kept before has pages, of which the last points to an empty one if it is full.
+#[tokio::test]
+async fn a_range_without_rows_is_an_answer_in_any_interval() {
+    let (venue, _, _) = Venue::trading().await;
+    let client = venue.key("1", r#"["read"]"#).await;
+    for (path, interval) in [("/v1/positions/history", "5m"), ("/v1/market/snapshots", "1m")] {
+        for range in ["startTime=1", "endTime=1", "startTime=1&endTime=2"] {
+            let query = format!("symbol=BTCUSDT&interval={interval}&{range}");
+            let answer = match path {
+                "/v1/market/snapshots" => venue.get(&format!("{path}?{query}")).await,
+                _ => venue.signed(&client, Method::GET, path, &query).await,
+            };
+            assert_eq!(answer.ok()["rows"], serde_json::json!([]), "{path}?{query}");
+        }
+    }
+}
+
 /// Everybody's commands are for those who are to look.
 #[tokio::test]
 async fn the_audit_log_is_for_the_role() {

@@ -23,7 +23,7 @@ pub(crate) async fn history(call: &Call<'_>) -> Result<Reply, Error> {
     call.params.all_read()?;
     let query = BucketsQuery { key, interval, time, limit };
     let page = call.read_archive(move |archive| archive.positions(&query)).await?;
-    check_kept(interval, &kept, &page.rows)?;
+    check_kept(interval, &kept, time, &page.rows)?;
     reply(call, page.through, |json| {
         json.object(|json| {
             json.number("sequence", page.through.0);

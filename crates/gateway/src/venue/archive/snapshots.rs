@@ -25,7 +25,7 @@ pub(crate) async fn snapshots(call: &Call<'_>) -> Result<Reply, Error> {
     let (now, least, cache) = (call.now(), least_of(call)?, Arc::clone(&call.gateway.cache));
     let read = move |archive: &dyn ArchiveHistory| cache.snapshots(&query, least, || archive.snapshots(&query, now));
     let page = call.read_archive(read).await?;
-    check_kept(interval, &[kept], &page.rows)?;
+    check_kept(interval, &[kept], time, &page.rows)?;
     // What has expired since it was read is left out as well.
     let rows: Vec<&MarketSnapshotRow> = page.rows.iter().filter(|row| row.expires_at > now).collect();
     reply(call, page.through, |json| {
