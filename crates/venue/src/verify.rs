@@ -8,6 +8,7 @@
 //! which something went is repeated.
 
 mod heads;
+mod key;
 mod compare;
 mod derived;
 mod expect;
@@ -51,10 +52,11 @@ use crate::live;
 use crate::source::{Joined, Logs, in_words};
 use crate::stores::member::{self, Access, Member, Present, Role, open_present, unread};
 use crate::stores::{lacks, retired as retired_places};
-use compare::{Difference, Found, RowKey};
+use compare::{Difference, Found};
 use derived::Comparable;
 use expect::{Expectation, Wanted};
 use holdings::{Holdings, Whose};
+use key::RowKey;
 use retired::{Retired, Whole};
 use spool::{Print, Printer, Sorted, Spool};
 
@@ -510,7 +512,7 @@ fn tell(
     let keys: BTreeSet<RowKey> = shown.iter().map(|difference| difference.key()).collect();
     let mut told = BTreeMap::new();
     let mut tell = |row: StoredRow| {
-        let key = compare::key_of(&row);
+        let key = key::key_of(&row);
         if keys.contains(&key) {
             told.insert(key, words::row(&row));
         }

@@ -6,27 +6,11 @@ use std::io;
 use std::ops::RangeInclusive;
 
 use domain::units::{Seq, UnixNanos};
-use projector::buckets::{Bucket, Interval, Scope};
 use projector::store::StoredRow;
 
+use super::key::RowKey;
 use super::spool::Print;
 use super::words;
-
-/// Table, then the parts of the key.
-pub(crate) type RowKey = (u8, u64, u64, u64);
-
-// Tables whose rows a state does not have, once they are settled.
-const ORDERS: u8 = 5;
-const FILLS: u8 = 7;
-const LEDGER: u8 = 11;
-const WITHDRAWALS: u8 = 12;
-const TRADES: u8 = 13;
-const AUDIT: u8 = 14;
-// Sums of what was are in no state.
-const KLINES: u8 = 17;
-pub(crate) const POSITION_HISTORY: u8 = 18;
-pub(crate) const MARKET_SNAPSHOTS: u8 = 19;
-const ACTIVE_USERS: u8 = 22;
 
 /// What came of a comparison.
 #[derive(Debug, Default)]
@@ -61,66 +45,6 @@ impl Difference {
         match self {
             Self::Missing(key) | Self::Different(key) | Self::Orphan(key) => key,
         }
-    }
-}
-
-/// The key of a row, among all tables.
-pub(crate) fn key_of(row: &StoredRow) -> RowKey {
-    match row {
-        StoredRow::Venue(_) => (0, 0, 0, 0),
-        StoredRow::Asset(row) => (1, row.asset.id.0.into(), 0, 0),
-        StoredRow::Symbol(row) => (2, row.instrument.id().0.into(), 0, 0),
-        StoredRow::User(row) => (3, row.user.0.into(), 0, 0),
-        StoredRow::Key(row) => (4, row.key.0.into(), 0, 0),
-        StoredRow::Order(row) => (ORDERS, row.order.0, 0, 0),
-        StoredRow::OpenOrder(order) => (6, order.0, 0, 0),
-        StoredRow::Fill(row) => (FILLS, row.id.seq.0, row.id.index.into(), 0),
-        StoredRow::Position(row) => (8, row.user.0.into(), row.symbol.0.into(), 0),
-        StoredRow::Balance(row) => (9, row.user.0.into(), row.asset.0.into(), 0),
-        StoredRow::CreditLimit(row) => (10, row.user.0.into(), row.asset.0.into(), 0),
-        StoredRow::Ledger(row) => (LEDGER, row.id.seq.0, row.id.index.into(), row.leg.into()),
-        StoredRow::Withdrawal(row) => (WITHDRAWALS, row.withdrawal.0, 0, 0),
-        StoredRow::Trade(row) => (TRADES, row.id.seq.0, row.id.index.into(), 0),
-        StoredRow::Audit(row) => (AUDIT, row.seq.0, 0, 0),
-        StoredRow::SymbolTenure(row) => (15, row.symbol.0.into(), row.from.0, 0),
-        StoredRow::UserTenure(row) => (16, row.user.0.into(), row.from.0, 0),
-        StoredRow::Kline(row) => (KLINES, row.symbol.0.into(), number(row.bucket), row.bucket.start.0),
-        StoredRow::PositionHistory(row) => {
-            (POSITION_HISTORY, pair(row.user.0, row.symbol.0), number(row.bucket), row.bucket.start.0)
-        }
-        StoredRow::MarketSnapshot(row) => {
-            (MARKET_SNAPSHOTS, row.symbol.0.into(), number(row.bucket), row.bucket.start.0)
-        }
-        StoredRow::Leaderboard(row) => {
-            (20, scope(row.scope), pair(row.user.0, row.bucket.interval.number()), row.bucket.start.0)
-        }
-        StoredRow::Analytics(row) => (21, scope(row.scope), number(row.bucket), row.bucket.start.0),
-        StoredRow::ActiveUser(row) => {
-            (ACTIVE_USERS, scope(row.scope), pair(row.user.0, row.bucket.interval.number()), row.bucket.start.0)
-        }
-    }
-}
-
-/// The bucket in the key of a derived row: its interval is the low half of the third part, beside a user or alone.
-pub(crate) fn bucket_of((table, _, interval, start): RowKey) -> Option<Bucket> {
-    let number = u32::try_from(interval & u64::from(u32::MAX)).ok()?;
-    let bucket = Bucket { interval: Interval::of_number(number), start: UnixNanos(start) };
-    (KLINES..=ACTIVE_USERS).contains(&table).then_some(bucket)
-}
-
-fn number(bucket: Bucket) -> u64 {
-    bucket.interval.number().into()
-}
-
-fn pair(high: u32, low: u32) -> u64 {
-    (u64::from(high) << 32) | u64::from(low)
-}
-
-fn scope(scope: Scope) -> u64 {
-    match scope {
-        Scope::Venue => 0,
-        Scope::Asset(asset) => pair(1, asset.0),
-        Scope::Symbol(symbol) => pair(2, symbol.0),
     }
 }
 
@@ -160,7 +84,7 @@ pub(crate) fn compare(
                 if is_unfinished(&print) {
                     found.unfinished += 1;
                 // A row that only a closed past explains may stay; one that says it is current may not.
-                } else if is_before(&print, base) && !is_current(print.key) {
+                } else if is_before(&print, base) && !print.key.0.is_current() {
                     found.before += 1;
                 } else {
                     differs(&mut found, Difference::Orphan(print.key));
@@ -196,16 +120,6 @@ fn is_later(stored: &Print, expected: &Print) -> bool {
 
 fn is_before(print: &Print, base: Seq) -> bool {
     print.last_seq.is_some_and(|seq| seq <= base)
-}
-
-/// Whether the row is of a table that is only added to.
-pub(crate) const fn never_changes((table, ..): RowKey) -> bool {
-    matches!(table, FILLS | LEDGER | TRADES | AUDIT)
-}
-
-/// Whether the row is of a table that the state of a snapshot explains whole.
-const fn is_current((table, ..): RowKey) -> bool {
-    !matches!(table, ORDERS | FILLS | LEDGER | WITHDRAWALS | TRADES | AUDIT | KLINES..=ACTIVE_USERS)
 }
 
 /// The row without what a state does not say: when it was last written.
@@ -251,7 +165,7 @@ pub(crate) fn differs_from_state(
             different.push(format!("{is} should be {}", words::row(row)));
         }
     }
-    for (_, row) in rows.iter().filter(|(key, row)| is_current(**key) && !is_nothing(row) && !state.contains_key(*key))
+    for (_, row) in rows.iter().filter(|(key, row)| key.0.is_current() && !is_nothing(row) && !state.contains_key(*key))
     {
         different.push(format!("{} is not in the state", words::row(row)));
     }

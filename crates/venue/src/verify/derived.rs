@@ -7,7 +7,7 @@ use domain::units::UnixNanos;
 use projector::buckets::{Bucket, Interval};
 use projector::settings::Settings;
 
-use super::compare::{MARKET_SNAPSHOTS, POSITION_HISTORY, bucket_of};
+use super::key::{Table, bucket_of};
 use super::spool::Print;
 
 /// What can be compared.
@@ -45,10 +45,12 @@ impl<'a> Comparable<'a> {
     fn has(&self, print: &Print) -> bool {
         let (table, ..) = print.key;
         let Some(bucket) = bucket_of(print.key) else { return true };
-        let is_cut_so = match table {
-            POSITION_HISTORY => self.has_positions_of(bucket.interval),
-            MARKET_SNAPSHOTS => bucket.interval == self.settings.snapshots && print.expires_at > Some(self.now),
-            _ => true,
+        let is_cut_so = if table == Table::PositionHistory {
+            self.has_positions_of(bucket.interval)
+        } else if table == Table::MarketSnapshot {
+            bucket.interval == self.settings.snapshots && print.expires_at > Some(self.now)
+        } else {
+            true
         };
         is_cut_so && self.is_whole(bucket)
     }

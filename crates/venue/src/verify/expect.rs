@@ -24,8 +24,8 @@ use projector::store::{Outcome, ReadStream, Store, StoredRow};
 use sequencer::log::Progress;
 use sequencer::replayer::{EventCheck, Replay};
 
-use super::compare::{RowKey, key_of};
 use super::holdings::{Holdings, Whose};
+use super::key::{RowKey, key_of};
 use super::spool::{Print, Printer, Sorted, Spool};
 use super::{Base, Milestone, Of, Verdict, words};
 use crate::seed;

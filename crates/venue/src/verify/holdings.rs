@@ -9,8 +9,8 @@ use domain::units::Seq;
 use projector::batch::Stream;
 use projector::store::StoredRow;
 
-use super::compare::key_of;
 use super::expect::Rows;
+use super::key::{Table, key_of};
 use crate::seed;
 
 /// Whose a row is.
@@ -51,7 +51,7 @@ impl Holdings {
     pub(crate) fn of(&self, stream: Stream, all: &Rows) -> Rows {
         let subject = |row: &StoredRow| {
             let StoredRow::OpenOrder(order) = row else { return plain_subject(row) };
-            all.get(&(ORDERS, order.0, 0, 0)).and_then(plain_subject)
+            all.get(&(Table::Order, order.0, 0, 0)).and_then(plain_subject)
         };
         let own = all.iter().filter(|(_, row)| self.whose(subject(row)) == Whose::Own);
         let mut rows: Rows = own.map(|(key, row)| (*key, row.clone())).collect();
@@ -104,6 +104,3 @@ pub(crate) fn plain_subject(row: &StoredRow) -> Option<Subject> {
         | StoredRow::UserTenure(_) => None,
     }
 }
-
-/// The table of orders in a key.
-const ORDERS: u8 = 5;

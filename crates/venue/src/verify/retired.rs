@@ -16,10 +16,10 @@ use projector::batch::Stream;
 use projector::retired::{Extent, GivenUp, RetiredHistory, RetiredRow};
 use projector::store::StoredRow;
 
-use super::compare::RowKey;
 use super::holdings::{Holdings, Whose};
+use super::key::{self, RowKey};
 use super::spool::{Print, Printer, Sorted, Spool};
-use super::{Kin, Of, Stored, Verdict, words};
+use super::{Kin, Of, Stored, Verdict};
 
 /// What all shards gave up.
 #[derive(Debug)]
@@ -120,11 +120,11 @@ impl Retired {
                 self.extent.last_seq.0, end.0
             ));
         }
-        if later + nobodys > 0 {
+        if let Some(first) = first {
             verdict.wrong(format_args!(
                 "closed orders in the archive: {later} rows are from after the end of the logs, {nobodys} of no symbol that there \
                  is; the first: {}",
-                words::name(first.unwrap_or_default())
+                key::name(first)
             ));
         }
         if unread > 0 {
@@ -248,7 +248,7 @@ impl<'a> Whole<'a> {
         if let Some(first) = first_unequal {
             verdict.wrong(format_args!(
                 "{of}: {unequal} rows are others than among the closed orders in the archive; the first: {}",
-                words::name(*first)
+                key::name(*first)
             ));
         }
     }

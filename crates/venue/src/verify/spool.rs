@@ -15,8 +15,9 @@ use domain::units::{Seq, UnixNanos};
 use projector::rows::LedgerRow;
 use projector::store::StoredRow;
 
-use super::compare::{RowKey, key_of, never_changes, untimed};
+use super::compare::untimed;
 use super::holdings::plain_subject;
+use super::key::{RowKey, Table, key_of};
 use crate::stores::member::Role;
 
 /// Prints in memory, for each stream of each store: about 20 MB.
@@ -48,7 +49,7 @@ impl Print {
     fn of(row: &StoredRow, subject: Option<Subject>) -> Self {
         let kept_by = u8::from(Role::Hot.keeps(row)) | (u8::from(Role::Archive.keeps(row)) << 1);
         let (key, whole) = (key_of(row), hash(row));
-        let untimed = if never_changes(key) { whole } else { hash(&untimed(row.clone())) };
+        let untimed = if key.0.never_changes() { whole } else { hash(&untimed(row.clone())) };
         let expires_at = if let StoredRow::MarketSnapshot(row) = row { Some(row.expires_at) } else { None };
         Self { key, whole, untimed, last_seq: row.last_seq(), subject, expires_at, kept_by }
     }
@@ -68,7 +69,7 @@ impl Print {
             Some(Subject::User(user)) => (2, user.0),
         };
         let mut bytes = Vec::with_capacity(PRINT_BYTES);
-        bytes.push(table);
+        bytes.push(table as u8);
         bytes.extend([a, b, c].iter().flat_map(|part| part.to_le_bytes()));
         bytes.extend(self.whole);
         bytes.extend(self.untimed);
@@ -87,7 +88,7 @@ impl Print {
         let hash = |at: usize| bytes[at..at + HASH_BYTES].try_into().expect("as many bytes as a hash has");
         let id = u32::from_le_bytes(bytes[67..71].try_into().expect("four bytes"));
         Self {
-            key: (bytes[0], number(1), number(9), number(17)),
+            key: (Table::ALL[usize::from(bytes[0])], number(1), number(9), number(17)),
             whole: hash(25),
             untimed: hash(41),
             last_seq: (bytes[57] == 1).then(|| Seq(number(58))),
@@ -281,7 +282,12 @@ mod tests {
                     _ => Some(Subject::User(UserId(id))),
                 };
                 let print = Print {
-                    key: (u8::try_from(part % 2).unwrap(), part, u64::MAX - part, part << 40),
+                    key: (
+                        Table::ALL[usize::try_from(part).unwrap() % Table::ALL.len()],
+                        part,
+                        u64::MAX - part,
+                        part << 40,
+                    ),
                     whole: [part.try_into().unwrap(); 16],
                     untimed: [7; 16],
                     last_seq: (part % 5 > 0).then_some(Seq(part)),
@@ -296,7 +302,7 @@ mod tests {
             expected.sort_by_key(|print| print.key);
             // As often as wanted, and with more.
             let one_more = Print {
-                key: (0, 50, 0, 0),
+                key: (Table::Venue, 50, 0, 0),
                 whole: [1; 16],
                 untimed: [1; 16],
                 last_seq: None,

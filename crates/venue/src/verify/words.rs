@@ -5,56 +5,18 @@ use std::str::Chars;
 
 use projector::store::StoredRow;
 
-use super::compare::RowKey;
-
-/// What a row of each table is called, in the order of the tables.
-const TABLES: [&str; 23] = [
-    "venue",
-    "asset",
-    "symbol",
-    "user",
-    "API key",
-    "order",
-    "open order",
-    "fill",
-    "position",
-    "balance",
-    "credit limit",
-    "movement",
-    "withdrawal",
-    "trade",
-    "audit record",
-    "symbol tenure",
-    "user tenure",
-    "kline",
-    "position history",
-    "market snapshot",
-    "leaderboard",
-    "analytics",
-    "active user",
-];
+use super::key::key_of;
 
 /// Shorter lists of bytes are numbers, longer ones hashes and keys.
 const HASH_BYTES_MIN: usize = 16;
-
-/// `fill 17/3`: the row with this key.
-pub(super) fn name((table, first, second, third): RowKey) -> String {
-    let table = TABLES.get(usize::from(table)).copied().unwrap_or("row");
-    let mut name = format!("{table} {first}");
-    for part in [second, third].into_iter().filter(|part| *part > 0) {
-        name.push('/');
-        name.push_str(&part.to_string());
-    }
-    name
-}
 
 /// `balance: user 3, asset 1, free 100, locked 0, last_seq 17`: all that a row says. Rows have names and values in what they are printed as
 /// for us; this leaves out what only says of which type a value is.
 pub(super) fn row(row: &StoredRow) -> String {
     let printed = format!("{row:?}");
-    let (table, values) = printed.split_once('(').unwrap_or((&printed, ")"));
-    let values = values.strip_suffix(')').unwrap_or(values);
-    format!("{}: {}", words(table), value(&mut values.chars().peekable()))
+    // Without what says which row it is.
+    let values = printed.split_once('(').map_or("", |(_, values)| values.strip_suffix(')').unwrap_or(values));
+    format!("{}: {}", key_of(row).0.name(), value(&mut values.chars().peekable()))
 }
 
 /// `HistoricalPosition`, `last_seq` or `None`, in small letters.
@@ -181,7 +143,6 @@ mod tests {
         };
         let said = "ledger: id seq 9, index 2, leg 1, time 7, user none, asset 1, change 5, movement trade 4";
         assert_eq!(row(&StoredRow::Ledger(movement)), said);
-        assert_eq!(name((7, 17, 3, 0)), "fill 17/3");
         let audit = AuditRow {
             seq: Seq(1),
             time: UnixNanos(2),
