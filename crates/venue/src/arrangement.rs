@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 
 /// What the note begins with.
-const HEAD: &str = "# Which store has what, as the venue was last started; `verify` and `export` compare their configuration with it.\n";
+const HEAD: &str =
+    "# Which store has what, as the venue was last started; tools compare their configuration with it.\n";
 
 /// Names alone: no address, and no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
