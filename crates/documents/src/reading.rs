@@ -15,6 +15,9 @@ const SETTLE_PAUSE: Duration = Duration::from_millis(10);
 /// answered without the archive must not wait for it each time. One that took too long over a question is there: the next may be smaller.
 const AWAY: Duration = Duration::from_secs(1);
 
+/// How long a database may take over the smallest question, before any other: one that needs longer is as good as away.
+pub const ANSWER_MAX: Duration = Duration::from_secs(2);
+
 /// When a database was last missed, and how that showed; at first it is there.
 #[derive(Debug, Default)]
 pub struct Absence(Mutex<Option<(Instant, String)>>);

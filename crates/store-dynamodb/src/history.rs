@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use documents::collection::Collection;
 use documents::document::Document;
-use documents::reading::Absence;
+use documents::reading::{ANSWER_MAX, Absence};
 use documents::rows::row;
 use documents::units::Units;
 use domain::ids::{Checkpoint, SymbolId};
@@ -108,10 +108,10 @@ impl DynamoHistory {
     ) -> Result<(Option<Checkpoint>, Vec<T>, Option<Checkpoint>), Fault> {
         self.link.run(async |session| {
             if !self.checked.load(Ordering::Relaxed) {
-                migrate::check_not_newer(session).await?;
+                smallest(migrate::check_not_newer(session)).await?;
                 self.checked.store(true, Ordering::Relaxed);
             }
-            let before = match checkpoint::read(session, stream).await {
+            let before = match smallest(checkpoint::read(session, stream)).await {
                 // Before the first start there may be nothing at all.
                 Err(fault) if fault.is_no_table() => None,
                 before => before?,
@@ -121,6 +121,15 @@ impl DynamoHistory {
             let rows = rows(&reader).await?;
             Ok((before, rows, checkpoint::read(session, stream).await?))
         })
+    }
+}
+
+/// A service that has no answer to this has none to anything.
+async fn smallest<T>(question: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    match tokio::time::timeout(ANSWER_MAX, question).await {
+        Ok(Err(Fault::Silent(why))) => Err(Fault::Away(why)),
+        Ok(answer) => answer,
+        Err(_) => Err(Fault::Away(format!("it takes requests and says nothing for {} s", ANSWER_MAX.as_secs()))),
     }
 }
 

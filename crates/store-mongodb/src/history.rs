@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use documents::collection::Collection;
 use documents::document::Document;
-use documents::reading::Absence;
+use documents::reading::{ANSWER_MAX, Absence};
 use documents::rows::row;
 use documents::units::Units;
 use domain::ids::SymbolId;
@@ -38,9 +38,6 @@ use crate::store::read_units;
 const READ_MAX: Duration = Duration::from_secs(10);
 /// How long a reader looks for a server: somebody waits for the answer.
 const SELECTION_MAX: Duration = Duration::from_secs(1);
-
-/// How long a server may take over the smallest question, before any other: one that needs longer is as good as away.
-const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// Readers of a database, for many threads.
 #[derive(Debug)]

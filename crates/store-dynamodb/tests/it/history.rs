@@ -1,7 +1,7 @@
 //! What is read back, and how far it is complete.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::ids::{Checkpoint, SymbolId, TradeId};
 use domain::units::{Seq, UnixNanos};
@@ -20,7 +20,7 @@ use sim::commands::Profile;
 use store_dynamodb::history::DynamoHistory;
 
 use crate::feed::{feed, slow_feed};
-use crate::proxy::Failure;
+use crate::proxy::{Failure, PATIENCE};
 use crate::subject::{Stores, Tables};
 
 fn trades(stores: &mut Stores) -> Vec<TradeRow> {
@@ -174,5 +174,17 @@ fn a_question_that_is_put_off_fails_alone() {
         assert!(refused.contains(words), "{refused}");
         tables.proxy.fail_after(None);
         assert_eq!(history.trades(&newest(9)).as_ref(), Ok(&expected), "the next one is asked");
+    }
+    // Whoever has no answer to the smallest question is away: nobody waits for the next one.
+    tables.proxy.fail_all("GetItem", Failure::Silent);
+    let away = history.trades(&newest(9)).unwrap_err();
+    let asked = tables.proxy.failed();
+    assert_eq!(history.trades(&newest(9)).unwrap_err(), away);
+    assert_eq!(tables.proxy.failed(), asked);
+    tables.proxy.fail_after(None);
+    let deadline = Instant::now() + PATIENCE;
+    while history.trades(&newest(9)).as_ref() != Ok(&expected) {
+        assert!(Instant::now() < deadline, "it is asked again when it is back");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 /// How long something is waited for.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const WRITES: [&str; 3] = ["PutItem", "BatchWriteItem", "DeleteItem"];
 
 /// What happens to a write when the count of writes has run out.
