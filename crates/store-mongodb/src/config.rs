@@ -51,7 +51,7 @@ impl MongoConfig {
         }
         let runtime = Builder::new_current_thread().build().map_err(|error| broken(error.to_string()))?;
         let parsed = runtime.block_on(async { ClientOptions::parse(url).await });
-        let mut client = parsed.map_err(|error| broken(projector::fault::chain(&error)))?;
+        let mut client = parsed.map_err(|error| broken(error.kind.to_string()))?;
         let database = client.default_database.clone().filter(|name| !name.is_empty());
         let database = database.ok_or_else(|| broken("it names no database".into()))?;
         client.app_name.get_or_insert_with(|| "buttonwood".into());

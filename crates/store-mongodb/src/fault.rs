@@ -8,7 +8,7 @@ use documents::document::Malformed;
 use documents::rows::NoRow;
 use documents::units::Unknown;
 use mongodb::error::ErrorKind;
-use projector::fault::{Remedy, StoreFault, chain};
+use projector::fault::{Remedy, StoreFault};
 
 /// How long to leave another writer alone.
 const CONFLICT_RETRY: Duration = Duration::from_millis(10);
@@ -231,10 +231,11 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mongo(error) => {
+                // The kind alone: labels, the raw answer and the attempt before are for the driver's authors.
                 if let ErrorKind::ServerSelection { message, .. } = error.kind.as_ref() {
                     f.write_str(&unselected(message))?;
                 } else {
-                    f.write_str(&chain(error.as_ref()))?;
+                    error.kind.fmt(f)?;
                 }
                 advice(error).map_or(Ok(()), |advice| write!(f, ": {advice}"))
             }
