@@ -13,10 +13,8 @@ use store_dynamodb::config::DynamoConfig;
 use store_dynamodb::migrate::migrate;
 use store_dynamodb::store::DynamoStore;
 
-use crate::proxy::Failure;
+use crate::proxy::{Failure, PATIENCE};
 use crate::subject::Tables;
-
-const PATIENCE: Duration = Duration::from_mins(1);
 
 #[test]
 fn the_tables_are_made_once() {

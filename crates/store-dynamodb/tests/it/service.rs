@@ -21,10 +21,8 @@ use store_dynamodb::rewind::rewind;
 use store_dynamodb::store::DynamoStore;
 
 use crate::feed::{commands, feed, feed_of};
-use crate::proxy::Failure;
+use crate::proxy::{Failure, PATIENCE};
 use crate::subject::{Stores, Tables};
-
-const PATIENCE: Duration = Duration::from_mins(1);
 
 fn goes(store: &mut DynamoStore, blocks: &[CommittedBlock]) {
     let batch = conformance::batch(Stream::Audit, blocks, 0, blocks.len());
