@@ -72,7 +72,7 @@ pub enum Fault {
     Content(Malformed),
     /// A stream whose documents a rewind began to delete.
     Emptied,
-    /// An index that is being built.
+    /// Indexes that are being built.
     Building(String),
     /// A document was in the way, and is not there any more.
     Gone(String),
@@ -259,7 +259,7 @@ impl fmt::Display for Fault {
             Self::Emptied => {
                 f.write_str("a rewind of this stream was interrupted: run `buttonwood follower rewind` again")
             }
-            Self::Building(index) => write!(f, "{index} is being built, which takes long on a large collection"),
+            Self::Building(what) => write!(f, "being built, which takes long on a large collection: {what}"),
             Self::Gone(id) => write!(f, "{id} was deleted while it was looked at"),
             Self::Content(malformed) => malformed.fmt(f),
             Self::Missing(id) => write!(f, "there is no document {id} to change"),

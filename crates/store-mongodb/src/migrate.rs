@@ -101,18 +101,18 @@ async fn migrate_session(session: &Session, patience: Patience) -> Result<Migrat
     if from == VERSION {
         check_lost(session, &there).await?;
     }
+    let Look { missing, differences } = look(session, &there).await?;
+    if !differences.is_empty() {
+        return Err(Fault::Drifted(differences));
+    }
+    for indexes in missing.chunk_by(|one, next| one.collection == next.collection) {
+        make(session, indexes, patience).await?;
+    }
     for name in names() {
         match session.command(rawdoc! { "create": name }).await {
             Err(fault) if fault.code() != Some(NAMESPACE_EXISTS) => return Err(fault),
             Ok(_) | Err(_) => {}
         }
-    }
-    let Look { missing, differences } = look(session, &collections(session).await?).await?;
-    if !differences.is_empty() {
-        return Err(Fault::Drifted(differences));
-    }
-    for index in &missing {
-        index.make(session, patience).await?;
     }
     let noted = rawdoc! { "_id": SCHEMA_ID, "version": VERSION };
     let note = Replacement { query: rawdoc! { "_id": SCHEMA_ID }, document: noted, adds: true };
@@ -272,7 +272,8 @@ impl Wanted {
         (!wrong.is_empty()).then(|| format!("{self}, named {name:?}, {}: {drop}", wrong.join(" and ")))
     }
 
-    async fn make(&self, session: &Session, patience: Patience) -> Result<(), Fault> {
+    /// What to make of it.
+    fn definition(&self) -> Result<RawDocumentBuf, Fault> {
         let mut key = RawDocumentBuf::new();
         for field in self.fields {
             key.append(CString::try_from(*field).map_err(|error| Fault::Misuse(error.to_string()))?, 1);
@@ -285,21 +286,29 @@ impl Wanted {
         if self.deletes {
             index.append(cstr!("expireAfterSeconds"), 0);
         }
-        let mut indexes = RawArrayBuf::new();
-        indexes.push(index);
-        let mut command = rawdoc! { "createIndexes": self.collection.name() };
-        command.append(cstr!("indexes"), indexes);
-        let patience = match patience {
-            Patience::OfACommand => Some(session.timeout),
-            Patience::ToTheEnd => None,
-        };
-        let what = self.to_string();
-        match session.long_command(&what, command, patience).await {
-            // Another one made it at the same moment; the next look says how.
-            Err(fault) if fault.code().is_some_and(|code| INDEX_CONFLICTS.contains(&code)) => Ok(()),
-            Ok(None) => Err(Fault::Building(what)),
-            made => made.map(drop),
-        }
+        Ok(index)
+    }
+}
+
+/// Makes indexes of one collection, which the server goes through once for all of them, and the collection where it is not there.
+async fn make(session: &Session, wanted: &[Wanted], patience: Patience) -> Result<(), Fault> {
+    let Some(Wanted { collection, .. }) = wanted.first() else { return Ok(()) };
+    let mut indexes = RawArrayBuf::new();
+    for index in wanted {
+        indexes.push(index.definition()?);
+    }
+    let mut command = rawdoc! { "createIndexes": collection.name() };
+    command.append(cstr!("indexes"), indexes);
+    let patience = match patience {
+        Patience::OfACommand => Some(session.timeout),
+        Patience::ToTheEnd => None,
+    };
+    let what = wanted.iter().map(Wanted::to_string).collect::<Vec<_>>().join(", ");
+    match session.long_command(&what, command, patience).await {
+        // Another one made it at the same moment; the next look says how.
+        Err(fault) if fault.code().is_some_and(|code| INDEX_CONFLICTS.contains(&code)) => Ok(()),
+        Ok(None) => Err(Fault::Building(what)),
+        made => made.map(drop),
     }
 }
 

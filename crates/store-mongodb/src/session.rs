@@ -137,13 +137,10 @@ impl Session {
         if let Ok(answer) = tokio::time::timeout(LONG, &mut sent).await {
             return answer;
         }
-        tracing::info!(
-            database = self.database.name(),
-            "{what} is being built, which takes long on a large collection"
-        );
+        tracing::info!(database = self.database.name(), "being built, which takes long on a large collection: {what}");
         let answer = sent.await;
         if answer.is_ok() {
-            tracing::info!(database = self.database.name(), "{what} is built");
+            tracing::info!(database = self.database.name(), "built: {what}");
         }
         answer
     }
