@@ -271,16 +271,35 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Why no server was found, in the driver's words without what is for its authors and comes in another order each time.
+/// Why no server was found: what is known of each, without what is for the driver's authors and comes in another order each time.
 fn unselected(message: &str) -> String {
-    let of_server = |server: &str| {
-        let (address, rest) = server.split_once(", ")?;
-        let (_, error) = rest.split_once("Error: Kind: ")?;
-        Some(format!("{address}: {}", error.split(", labels: ").next()?))
-    };
-    let mut servers: Vec<String> = message.split("Address: ").skip(1).filter_map(of_server).collect();
-    servers.sort();
-    if servers.is_empty() { message.to_owned() } else { format!("no server answers: {}", servers.join("; ")) }
+    fn of_server(server: &str) -> Option<(&str, String)> {
+        let (address, rest) = server.split_once(", Type: ")?;
+        let error = rest.split_once("Error: Kind: ").and_then(|(_, error)| error.split(", labels: ").next());
+        let kind = rest.split([',', ' ']).next()?;
+        let what = error.unwrap_or(if kind == "Unknown" { "says nothing" } else { kind });
+        Some((kind, format!("{address}: {what}")))
+    }
+    let mut servers: Vec<_> = message.split("Address: ").skip(1).filter_map(of_server).collect();
+    servers.sort_by(|(_, one), (_, other)| one.cmp(other));
+    // Writes and checkpoints go to one that takes writes.
+    let lacks = if servers.iter().all(|(kind, _)| *kind == "Unknown") { "answers" } else { "takes writes" };
+    let each = servers.iter().map(|(_, said)| said.as_str()).collect::<Vec<_>>().join("; ");
+    if each.is_empty() { message.to_owned() } else { format!("no server {lacks}: {each}") }
 }
 
 impl Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::unselected;
+
+    /// As the driver's `ServerInfo` shows itself.
+    #[test]
+    fn a_set_without_a_primary_is_named_with_what_its_members_are() {
+        let message = "Server selection timeout: No available servers. Topology: { Type: ReplicaSetNoPrimary, Servers: [ { Address: b:1, \
+                       Type: RsSecondary, Average RTT: 3ms, Last Update Time: 2026-11-29 1:02:03.0 +00:00:00 }, { Address: a:1, Type: \
+                       Unknown, Error: Kind: I/O error: refused, labels: {} } ] }";
+        assert_eq!(unselected(message), "no server takes writes: a:1: I/O error: refused; b:1: RsSecondary");
+    }
+}

@@ -52,6 +52,16 @@ fn a_server_that_is_not_there_yet() {
     goes(&mut store, &blocks());
 }
 
+/// As a port that expects TLS and is spoken to in clear, or the other way round.
+#[test]
+fn a_port_that_says_nothing_is_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let url = format!("mongodb://{address}/archive?serverSelectionTimeoutMS=500");
+    let said = migrate(&MongoConfig::new(&url, None).unwrap()).unwrap_err().to_string();
+    assert!(said.contains(&format!("no server answers: {address}: says nothing")), "{said}");
+}
+
 #[test]
 fn a_write_that_was_done_without_an_answer_is_not_done_twice() {
     let databases = Databases::new();
