@@ -450,6 +450,7 @@ fn old_orders_go_to_a_document_database_and_are_read_there() {
     assert_eq!((refused.status, &refused.body["code"]), (503, &json!(-5021)), "{}", refused.body);
     assert_eq!(ask(new).status, 200, "a shard still has it");
     mongo.restart().unwrap();
+    until("it is read again", || ask(old).status == 200);
     until("all old ranges are gone", || ranges(&mut trader, "shard-1") == 3);
     assert_same(&past.answers(&mut venue), &before);
     until_stored(&mut trader);
