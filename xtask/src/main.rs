@@ -95,7 +95,7 @@ enum Task {
         /// Move symbols and users from shard to shard meanwhile
         #[arg(long, requires = "postgres")]
         moves: bool,
-        /// Keep trades and audit log in document databases of these kinds, and kill their servers too
+        /// Keep the archive in document databases of these kinds, its collections in turn, and kill their servers too
         #[arg(long, value_delimiter = ',')]
         archive: Vec<cluster::archive::ArchiveKind>,
     },

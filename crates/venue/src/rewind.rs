@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::followers::name_of;
 use crate::live;
 use crate::source::{Joined, Logs};
-use crate::stores::member::{Access, Kept, Member, Present, open_present, unread, why};
+use crate::stores::member::{Access, Kept, Member, Present, checkpoints, open_present, unread, why};
 use crate::stores::{lacks, retired};
 
 /// What about the followers.
@@ -118,7 +118,7 @@ fn status(config: &Config) -> anyhow::Result<()> {
         }
     }
     let mut unknown = 0;
-    let Present { members, missing, damaged } = open_present(config, Access::Read)?;
+    let Present { mut members, missing, damaged } = open_present(config, Access::Read)?;
     for place in missing {
         println!("there is no store {place}");
     }
@@ -126,10 +126,11 @@ fn status(config: &Config) -> anyhow::Result<()> {
         println!("{error:#}");
         unknown += 1;
     }
-    for Member { name, streams, mut store, .. } in members {
-        for stream in streams {
-            let follower = name_of(&name, stream);
-            match store.checkpoint(stream) {
+    let asked = checkpoints(&mut members);
+    for (Member { name, store, .. }, answers) in members.iter().zip(asked) {
+        for (stream, answer) in answers {
+            let follower = name_of(name, stream);
+            match answer {
                 Ok(Some(at)) => println!("{follower:32} is at {} of epoch {}", at.seq.0, at.epoch.0),
                 Ok(None) => println!("{follower:32} is empty"),
                 Err(error) => {

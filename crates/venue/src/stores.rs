@@ -35,7 +35,7 @@ use crate::config::archives::EMBEDDED;
 use crate::config::{self, Config};
 use crate::followers::name_of;
 use crate::stores::collections::{Collections, Reader};
-use crate::stores::member::{Kept, Member, Role, why};
+use crate::stores::member::{Kept, Member, Role, ask_together, why};
 use crate::stores::standby::Watched;
 
 /// How long a start waits for stores that cannot be reached.
@@ -373,13 +373,10 @@ pub(crate) enum At {
     Here(Checkpoint),
 }
 
-/// Asks every stream of every store where it is; all stores at once, so that several that are away are waited for together.
+/// Asks every stream of every store where it is.
 fn look(members: &mut [Member]) -> anyhow::Result<Vec<Found>> {
     let deadline = Instant::now() + REACH_WAIT;
-    let found: Vec<anyhow::Result<Vec<Found>>> = std::thread::scope(|scope| {
-        let asked: Vec<_> = members.iter_mut().map(|member| scope.spawn(move || look_at(member, deadline))).collect();
-        asked.into_iter().map(|asked| asked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    });
+    let found = ask_together(members, |member| look_at(member, deadline));
     Ok(found.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 

@@ -50,7 +50,7 @@ use crate::config::archives::EMBEDDED;
 use crate::followers::name_of;
 use crate::live;
 use crate::source::{Joined, Logs, in_words};
-use crate::stores::member::{self, Access, Member, Present, Role, open_present, unread};
+use crate::stores::member::{self, Access, Member, Present, Role, checkpoints, open_present, unread};
 use crate::stores::{lacks, retired as retired_places};
 use compare::{Difference, Found};
 use derived::Comparable;
@@ -294,17 +294,19 @@ fn read_retired(config: &Config, venue: VenueId, stored: &mut Vec<Stored>, verdi
 
 fn read_stores(config: &Config, verdict: &mut Verdict) -> anyhow::Result<Vec<Stored>> {
     let mut all = Vec::new();
-    let Present { members, missing, damaged } = open_present(config, Access::Read)?;
+    let Present { mut members, missing, damaged } = open_present(config, Access::Read)?;
     for place in missing {
         verdict.note(format_args!("there is no store {place}"));
     }
     for error in damaged {
         verdict.wrong(format_args!("{error:#}"));
     }
-    for mut member in members {
-        for stream in member.streams.clone() {
+    // Who is away is found out together, and not asked for rows.
+    let asked = checkpoints(&mut members);
+    for (member, answers) in members.iter_mut().zip(asked) {
+        for (stream, answer) in answers {
             let name = name_of(&member.name, stream);
-            match read_stream(&mut member, stream) {
+            match answer.map_err(Into::into).and_then(|_| read_stream(member, stream)) {
                 // Taken back to before the first command it may have, or not, what is there before that: the venue and its own user.
                 Ok(Some(stored)) if stream == Stream::Reference && stored.checkpoint.seq == Seq::ZERO => {
                     verdict.note(format_args!("{name} is at the beginning"));

@@ -150,6 +150,22 @@ pub(crate) struct Member {
     pub(crate) store: Box<dyn Kept>,
 }
 
+/// Asks all stores at once, so that several that are away are waited for together. Gives the answers in the order of the stores.
+pub(crate) fn ask_together<T: Send>(members: &mut [Member], ask: impl Fn(&mut Member) -> T + Sync) -> Vec<T> {
+    std::thread::scope(|scope| {
+        let ask = &ask;
+        let asked: Vec<_> = members.iter_mut().map(|member| scope.spawn(move || ask(member))).collect();
+        asked.into_iter().map(|asked| asked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
+}
+
+/// Asks each store where each of its streams is, once.
+pub(crate) fn checkpoints(members: &mut [Member]) -> Vec<Vec<(Stream, Result<Option<Checkpoint>, StoreError>)>> {
+    ask_together(members, |Member { streams, store, .. }| {
+        streams.iter().map(|stream| (*stream, store.checkpoint(*stream))).collect()
+    })
+}
+
 /// A file of the embedded store, and the streams it is fed.
 pub(crate) struct SqliteFile {
     role: Role,
