@@ -159,8 +159,11 @@ pub(crate) fn ask_together<T: Send>(members: &mut [Member], ask: impl Fn(&mut Me
     })
 }
 
+/// Where a stream is, if its store said so.
+type Place = (Stream, Result<Option<Checkpoint>, StoreError>);
+
 /// Asks each store where each of its streams is, once.
-pub(crate) fn checkpoints(members: &mut [Member]) -> Vec<Vec<(Stream, Result<Option<Checkpoint>, StoreError>)>> {
+pub(crate) fn checkpoints(members: &mut [Member]) -> Vec<Vec<Place>> {
     ask_together(members, |Member { streams, store, .. }| {
         streams.iter().map(|stream| (*stream, store.checkpoint(*stream))).collect()
     })
