@@ -322,9 +322,16 @@ impl Runner {
     }
 
     fn make_durable(&mut self) {
-        if self.durability.make(self.store.as_mut()) {
-            for lane in &self.lanes {
-                lane.status.durable.store(lane.status.reached().0, Ordering::Release);
+        if !self.durability.make(self.store.as_mut()) {
+            return;
+        }
+        for lane in &mut self.lanes {
+            let reached = lane.status.reached();
+            match durability::still_has(self.store.as_mut(), lane.status.stream, reached) {
+                Ok(true) => lane.status.durable.store(reached.0, Ordering::Release),
+                Ok(false) => lane.follower.ask_again(),
+                // Whoever needs it asks again.
+                Err(_) => {}
             }
         }
     }

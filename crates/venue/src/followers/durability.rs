@@ -1,5 +1,7 @@
 //! Whether what a store calls durable can be believed.
 
+use domain::units::Seq;
+use projector::batch::Stream;
 use projector::store::{Outcome, Store, StoreError};
 
 /// Of one store, until the next start.
@@ -38,21 +40,41 @@ impl Durability {
     }
 }
 
+/// Whether a store that was synced has everything that its follower knows of. A server that came back without its tail has synced
+/// what is left, and where nothing was committed since, the follower has not heard of it.
+pub(super) fn still_has(store: &mut dyn Store, stream: Stream, reached: Seq) -> Result<bool, StoreError> {
+    Ok(store.checkpoint(stream)?.map_or(Seq::ZERO, |checkpoint| checkpoint.seq) >= reached)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use domain::ids::Checkpoint;
+    use domain::ids::{Checkpoint, Hash256, VenueId};
+    use domain::units::{Epoch, Seq};
     use projector::batch::{Batch, Stream};
     use projector::memory::MemoryStore;
     use projector::store::{Outcome, Store, StoreError};
 
-    use super::Durability;
+    use super::{Durability, still_has};
 
     /// A store whose syncs fail as planned, and succeed after that.
     struct Failing {
         store: MemoryStore,
         planned: Vec<StoreError>,
+    }
+
+    /// A store that is synced and somewhere.
+    struct Synced(Option<Checkpoint>);
+
+    impl Store for Synced {
+        fn checkpoint(&mut self, _: Stream) -> Result<Option<Checkpoint>, StoreError> {
+            Ok(self.0)
+        }
+
+        fn commit(&mut self, _: &Batch) -> Outcome {
+            unreachable!("nothing is committed")
+        }
     }
 
     impl Store for Failing {
@@ -88,5 +110,14 @@ mod tests {
         assert!(durability.make(&mut MemoryStore::default()));
         durability.heard(&Outcome::Fatal("no".into()));
         assert!(!durability.make(&mut MemoryStore::default()));
+    }
+
+    #[test]
+    fn what_a_server_lost_before_its_sync_is_not_durable() {
+        let at =
+            |seq| Some(Checkpoint { venue: VenueId([1; 16]), epoch: Epoch(1), seq: Seq(seq), hash: Hash256([0; 32]) });
+        let has = |stored, reached| still_has(&mut Synced(stored), Stream::Symbols, Seq(reached)).unwrap();
+        assert_eq!([has(at(7), 6), has(at(7), 7), has(at(7), 8)], [true, true, false]);
+        assert_eq!([has(None, 0), has(None, 1)], [true, false]);
     }
 }
