@@ -91,6 +91,11 @@ impl ShardMap {
         places.tenure_count(id)
     }
 
+    /// How often symbols have moved.
+    pub fn symbol_moves(&self) -> usize {
+        self.symbols.later().count()
+    }
+
     /// How many symbols have a place: all there are, or none.
     pub const fn symbols_placed(&self) -> u32 {
         self.symbols.len()

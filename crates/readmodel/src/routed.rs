@@ -47,13 +47,26 @@ impl Routed {
         found.ok_or_else(|| ReadError::Failed(format!("the shard {name} is not in the configuration")))
     }
 
-    /// The page of the shard that has the subject's rows.
-    fn one<T>(&self, map: &ShardMap, subject: Subject, ask: impl Fn(&dyn OrderHistory) -> Answer<T>) -> Answer<T> {
-        if map.is_empty() {
-            return ask(self.first.as_ref());
+    /// What is read by a map that still holds afterwards: what has moved meanwhile may be gone from where it was looked for. Rows go only
+    /// once the map says whose they are, so it is looked at last.
+    fn settled<R, M: PartialEq>(&self, moves: impl Fn(&ShardMap) -> M, read: impl Fn(&ShardMap) -> R) -> R {
+        let mut map = self.model.shard_map();
+        loop {
+            let found = read(&map);
+            let now = self.model.shard_map();
+            if Arc::ptr_eq(&now, &map) || moves(&now) == moves(&map) {
+                return found;
+            }
+            map = now;
         }
-        let tenures = map.tenures(subject);
-        self.latest(map, &tenures, &ask)
+    }
+
+    /// The page of the shard that has the subject's rows.
+    fn one<T>(&self, subject: Subject, ask: impl Fn(&dyn OrderHistory) -> Answer<T>) -> Answer<T> {
+        let read = |map: &ShardMap| {
+            if map.is_empty() { ask(self.first.as_ref()) } else { self.latest(map, &map.tenures(subject), &ask) }
+        };
+        self.settled(|map| map.tenure_count(subject), read)
     }
 
     /// The page of the last of the owners that has everything up to the beginning of its tenure.
@@ -118,11 +131,32 @@ impl<T> Answers<T> {
 
 impl OrderHistory for Routed {
     fn order(&self, key: OrderKey) -> Answer<OrderRow> {
-        let map = self.model.shard_map();
+        self.settled(ShardMap::symbol_moves, |map| self.order_by(map, key))
+    }
+
+    fn orders(&self, query: &OrdersQuery) -> Answer<OrderRow> {
+        self.one(Subject::Symbol(query.symbol), |shard| shard.orders(query))
+    }
+
+    fn fills(&self, query: &FillsQuery) -> Answer<FillRow> {
+        self.one(Subject::Symbol(query.symbol), |shard| shard.fills(query))
+    }
+
+    fn fills_of_order(&self, order: OrderId) -> Answer<FillRow> {
+        self.settled(ShardMap::symbol_moves, |map| self.fills_by(map, order))
+    }
+
+    fn ledger(&self, query: &LedgerQuery) -> Answer<LedgerRow> {
+        self.one(Subject::User(query.user), |shard| shard.ledger(query))
+    }
+}
+
+impl Routed {
+    fn order_by(&self, map: &ShardMap, key: OrderKey) -> Answer<OrderRow> {
         if map.is_empty() {
             return self.first.order(key);
         }
-        let found = self.all(&map, |shard| shard.order(key));
+        let found = self.all(map, |shard| shard.order(key));
         // A symbol that has moved may have left rows behind: only its owner says how an order is now.
         let mut candidates: Vec<&OrderRow> = found.rows().map(|(_, row)| row).collect();
         candidates.sort_unstable_by_key(|row| std::cmp::Reverse(row.order));
@@ -130,7 +164,7 @@ impl OrderHistory for Routed {
         let mut named = Page { through: found.through().unwrap_or_default(), rows: Vec::new() };
         for candidate in candidates {
             let id = OrderKey::Id(candidate.order);
-            let page = self.one(&map, Subject::Symbol(candidate.symbol), |shard| shard.order(id))?;
+            let page = self.one(Subject::Symbol(candidate.symbol), |shard| shard.order(id))?;
             let Some(row) = page.rows.first() else { continue };
             match key {
                 OrderKey::Id(_) => return Ok(page),
@@ -147,28 +181,15 @@ impl OrderHistory for Routed {
         Ok(named)
     }
 
-    fn orders(&self, query: &OrdersQuery) -> Answer<OrderRow> {
-        self.one(&self.model.shard_map(), Subject::Symbol(query.symbol), |shard| shard.orders(query))
-    }
-
-    fn fills(&self, query: &FillsQuery) -> Answer<FillRow> {
-        self.one(&self.model.shard_map(), Subject::Symbol(query.symbol), |shard| shard.fills(query))
-    }
-
-    fn fills_of_order(&self, order: OrderId) -> Answer<FillRow> {
-        let map = self.model.shard_map();
+    fn fills_by(&self, map: &ShardMap, order: OrderId) -> Answer<FillRow> {
         if map.is_empty() {
             return self.first.fills_of_order(order);
         }
-        let found = self.all(&map, |shard| shard.fills_of_order(order));
+        let found = self.all(map, |shard| shard.fills_of_order(order));
         let symbol: Option<SymbolId> = found.rows().map(|(_, row)| row.symbol).next();
         match symbol {
-            Some(symbol) => self.one(&map, Subject::Symbol(symbol), |shard| shard.fills_of_order(order)),
+            Some(symbol) => self.one(Subject::Symbol(symbol), |shard| shard.fills_of_order(order)),
             None => Ok(Page { through: found.through()?, rows: Vec::new() }),
         }
-    }
-
-    fn ledger(&self, query: &LedgerQuery) -> Answer<LedgerRow> {
-        self.one(&self.model.shard_map(), Subject::User(query.user), |shard| shard.ledger(query))
     }
 }

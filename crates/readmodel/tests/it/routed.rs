@@ -10,7 +10,8 @@ use domain::text::ShardName;
 use domain::units::Seq;
 use projector::conformance::absent::Absent::{self, Empty};
 use projector::history::{
-    FillsQuery, Halves, LedgerQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, TimeRange, last_holders,
+    FillsQuery, Halves, LedgerQuery, OrderHistory, OrderKey, OrdersQuery, Page, ReadError, Selection, TimeRange,
+    TradeHistory, last_holders,
 };
 use projector::rows::{FillRow, LedgerRow, OrderRow};
 use readmodel::limits::Limits;
@@ -107,11 +108,51 @@ impl OrderHistory for Part {
 }
 
 fn followed(venue: &Recorded) -> Arc<ReadModel> {
+    followed_to(venue, venue.last())
+}
+
+fn followed_to(venue: &Recorded, last: Seq) -> Arc<ReadModel> {
     let model = ReadModel::new(&venue.empty, Limits::default());
-    for (command, events) in &venue.commands {
+    for (command, events) in venue.commands.iter().filter(|(command, _)| command.seq <= last) {
         model.apply(command, events);
     }
     Arc::new(model)
+}
+
+/// A shard that has given up its rows when it answers: while the answer was on its way they moved.
+#[derive(Debug)]
+struct Leaving {
+    venue: Arc<Recorded>,
+    model: Arc<ReadModel>,
+}
+
+impl Leaving {
+    #[expect(clippy::unnecessary_wraps, reason = "all of the trait's answers are results")]
+    fn page<T>(&self) -> Result<Page<T>, ReadError> {
+        let known = self.model.seq();
+        for (command, events) in self.venue.commands.iter().filter(|(command, _)| command.seq > known) {
+            self.model.apply(command, events);
+        }
+        Ok(Page { through: self.venue.last(), rows: Vec::new() })
+    }
+}
+
+impl OrderHistory for Leaving {
+    fn order(&self, _: OrderKey) -> Result<Page<OrderRow>, ReadError> {
+        self.page()
+    }
+    fn orders(&self, _: &OrdersQuery) -> Result<Page<OrderRow>, ReadError> {
+        self.page()
+    }
+    fn fills(&self, _: &FillsQuery) -> Result<Page<FillRow>, ReadError> {
+        self.page()
+    }
+    fn fills_of_order(&self, _: OrderId) -> Result<Page<FillRow>, ReadError> {
+        self.page()
+    }
+    fn ledger(&self, _: &LedgerQuery) -> Result<Page<LedgerRow>, ReadError> {
+        self.page()
+    }
 }
 
 const SEEDS: [u64; 4] = [200, 201, 202, 203];
@@ -206,4 +247,70 @@ fn a_shard_that_nobody_configured_says_so() {
     let error = routed.orders(&OrdersQuery { user: UserId(1), symbol, selection }).unwrap_err().to_string();
     let owner = map.shard(map.owner(Subject::Symbol(symbol)).unwrap()).unwrap().name;
     assert!(error.contains(&format!("the shard {owner} is not in the configuration")), "{error}");
+}
+
+fn everything<Id>() -> Selection<Id> {
+    selection(None, TimeRange::default(), usize::MAX)
+}
+
+#[test]
+fn rows_that_move_while_they_are_read_are_found_where_they_are_then() {
+    let venue = Arc::new(Recorded::new(Profile::Shards, 201, 700));
+    let (last, all) = (venue.last(), Store::at(&venue, venue.last()));
+    let map = followed(&venue).shard_map();
+    let of = (u32::try_from(all.model.reference().symbols().len()).unwrap(), all.users);
+    let mut stores = Stores { venue: &venue, made: BTreeMap::new() };
+    let parts: Vec<_> =
+        map.shards().iter().map(|shard| Arc::new(Part::new(&mut stores, &map, shard.id, last, of))).collect();
+    let trades: Arc<dyn TradeHistory> = stores.at(last);
+    let mut compared = 0;
+    let symbols = (0..of.0).map(|symbol| Subject::Symbol(SymbolId(symbol)));
+    for subject in symbols.chain((0..of.1).map(|user| Subject::User(UserId(user)))) {
+        let tenures = map.tenures(subject);
+        let [.., before, now] = tenures.as_slice() else { continue };
+        // Memory has nothing from before the move.
+        let moving = || {
+            let model = followed_to(&venue, now.from.previous());
+            model.store_reached(Stream::Orders, model.seq());
+            model.store_reached(Stream::Ledger, model.seq());
+            model.drop_stored();
+            let leaving = Leaving { venue: Arc::clone(&venue), model: Arc::clone(&model) };
+            let routed = Routed::new(Arc::clone(&model), map.shards()[0].name, Arc::new(Absent::Away));
+            for (shard, part) in map.shards().iter().zip(&parts) {
+                routed.put(shard.name, Arc::clone(part) as Arc<dyn OrderHistory>);
+            }
+            routed.put(map.shard(before.shard).unwrap().name, Arc::new(leaving));
+            (model, Halves { orders: Arc::new(routed), trades: Arc::clone(&trades) })
+        };
+        for user in (0..of.1).map(UserId) {
+            match subject {
+                Subject::User(moved) if moved == user => {
+                    let query = LedgerQuery { user, selection: everything() };
+                    let (model, history) = moving();
+                    assert_eq!(model.ledger(&history, &query), all.model.ledger(&Empty, &query));
+                }
+                Subject::Symbol(symbol) => {
+                    let query = OrdersQuery { user, symbol, selection: everything() };
+                    let orders = all.model.orders(&Empty, &query).unwrap();
+                    let Some(order) =
+                        orders.iter().find(|order| order.last_seq < now.from && !order.executed.is_zero())
+                    else {
+                        continue;
+                    };
+                    let (model, history) = moving();
+                    assert_eq!(model.orders(&history, &query).unwrap(), orders);
+                    let (model, history) = moving();
+                    assert_eq!(model.order(&history, user, OrderKey::Id(order.order)).unwrap(), Some(*order));
+                    let (model, history) = moving();
+                    assert_eq!(model.fills_of_order(&history, order), all.model.fills_of_order(&Empty, order));
+                    let query = FillsQuery { user, symbol, order: None, selection: everything() };
+                    let (model, history) = moving();
+                    assert_eq!(model.fills(&history, &query), all.model.fills(&Empty, &query));
+                }
+                Subject::User(_) => continue,
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared > 3, "{compared}");
 }

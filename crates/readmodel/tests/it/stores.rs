@@ -127,6 +127,7 @@ impl ArchiveHistory for Store {
 }
 
 /// Commands of a seed and what the engine made of them.
+#[derive(Debug)]
 pub(crate) struct Recorded {
     pub(crate) empty: State,
     pub(crate) commands: Vec<(Sequenced<Command>, Vec<Event>)>,
