@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::ids::{OrderId, ShardId, SymbolId, UserId};
 use domain::shard_map::ShardMap;
@@ -29,6 +30,16 @@ struct Part {
     at: Seq,
     symbols: Vec<(SymbolId, Arc<Store>)>,
     users: BTreeMap<UserId, Arc<Store>>,
+    moving: Option<Moving>,
+}
+
+/// A move while answers are on their way.
+#[derive(Debug)]
+enum Moving {
+    /// When it answers, the model knows of the move.
+    Leaves(Arc<Recorded>, Arc<ReadModel>),
+    /// It is asked once before rows are there, from this command on.
+    Arrives(Seq, AtomicBool),
 }
 
 /// Stores as of some sequences, each made once.
@@ -64,11 +75,24 @@ impl Part {
             let seq = known(map, shard, at, Subject::User(user))?;
             Some((user, stores.at(seq)))
         });
-        Self { at, symbols, users: users.collect() }
+        Self { at, symbols, users: users.collect(), moving: None }
+    }
+
+    /// One that has given up its rows when it answers.
+    fn leaving(venue: &Arc<Recorded>, model: &Arc<ReadModel>) -> Self {
+        let moving = Some(Moving::Leaves(Arc::clone(venue), Arc::clone(model)));
+        Self { at: venue.last(), symbols: Vec::new(), users: BTreeMap::new(), moving }
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "all of the trait's answers are results")]
     fn page<T>(&self, rows: Vec<T>) -> Result<Page<T>, ReadError> {
+        match &self.moving {
+            Some(Moving::Leaves(venue, model)) => follow(model, venue, venue.last()),
+            Some(Moving::Arrives(from, asked)) if !asked.swap(true, Ordering::AcqRel) => {
+                return Ok(Page { through: from.previous(), rows: Vec::new() });
+            }
+            Some(Moving::Arrives(..)) | None => {}
+        }
         Ok(Page { through: self.at, rows })
     }
 
@@ -113,45 +137,14 @@ fn followed(venue: &Recorded) -> Arc<ReadModel> {
 
 fn followed_to(venue: &Recorded, last: Seq) -> Arc<ReadModel> {
     let model = ReadModel::new(&venue.empty, Limits::default());
-    for (command, events) in venue.commands.iter().filter(|(command, _)| command.seq <= last) {
-        model.apply(command, events);
-    }
+    follow(&model, venue, last);
     Arc::new(model)
 }
 
-/// A shard that has given up its rows when it answers: while the answer was on its way they moved.
-#[derive(Debug)]
-struct Leaving {
-    venue: Arc<Recorded>,
-    model: Arc<ReadModel>,
-}
-
-impl Leaving {
-    #[expect(clippy::unnecessary_wraps, reason = "all of the trait's answers are results")]
-    fn page<T>(&self) -> Result<Page<T>, ReadError> {
-        let known = self.model.seq();
-        for (command, events) in self.venue.commands.iter().filter(|(command, _)| command.seq > known) {
-            self.model.apply(command, events);
-        }
-        Ok(Page { through: self.venue.last(), rows: Vec::new() })
-    }
-}
-
-impl OrderHistory for Leaving {
-    fn order(&self, _: OrderKey) -> Result<Page<OrderRow>, ReadError> {
-        self.page()
-    }
-    fn orders(&self, _: &OrdersQuery) -> Result<Page<OrderRow>, ReadError> {
-        self.page()
-    }
-    fn fills(&self, _: &FillsQuery) -> Result<Page<FillRow>, ReadError> {
-        self.page()
-    }
-    fn fills_of_order(&self, _: OrderId) -> Result<Page<FillRow>, ReadError> {
-        self.page()
-    }
-    fn ledger(&self, _: &LedgerQuery) -> Result<Page<LedgerRow>, ReadError> {
-        self.page()
+fn follow(model: &ReadModel, venue: &Recorded, last: Seq) {
+    let from = model.seq();
+    for (command, events) in venue.commands.iter().filter(|(command, _)| command.seq > from && command.seq <= last) {
+        model.apply(command, events);
     }
 }
 
@@ -260,8 +253,6 @@ fn rows_that_move_while_they_are_read_are_found_where_they_are_then() {
     let map = followed(&venue).shard_map();
     let of = (u32::try_from(all.model.reference().symbols().len()).unwrap(), all.users);
     let mut stores = Stores { venue: &venue, made: BTreeMap::new() };
-    let parts: Vec<_> =
-        map.shards().iter().map(|shard| Arc::new(Part::new(&mut stores, &map, shard.id, last, of))).collect();
     let trades: Arc<dyn TradeHistory> = stores.at(last);
     let mut compared = 0;
     let symbols = (0..of.0).map(|symbol| Subject::Symbol(SymbolId(symbol)));
@@ -269,17 +260,23 @@ fn rows_that_move_while_they_are_read_are_found_where_they_are_then() {
         let tenures = map.tenures(subject);
         let [.., before, now] = tenures.as_slice() else { continue };
         // Memory has nothing from before the move.
-        let moving = || {
+        let mut moving = || {
             let model = followed_to(&venue, now.from.previous());
             model.store_reached(Stream::Orders, model.seq());
             model.store_reached(Stream::Ledger, model.seq());
             model.drop_stored();
-            let leaving = Leaving { venue: Arc::clone(&venue), model: Arc::clone(&model) };
             let routed = Routed::new(Arc::clone(&model), map.shards()[0].name, Arc::new(Absent::Away));
-            for (shard, part) in map.shards().iter().zip(&parts) {
-                routed.put(shard.name, Arc::clone(part) as Arc<dyn OrderHistory>);
+            for shard in map.shards() {
+                let mut part = Part::new(&mut stores, &map, shard.id, last, of);
+                // What left it earlier is removed.
+                part.symbols.retain(|(symbol, _)| map.owner(Subject::Symbol(*symbol)) == Some(shard.id));
+                if shard.id == before.shard {
+                    part = Part::leaving(&venue, &model);
+                } else if shard.id == now.shard {
+                    part.moving = Some(Moving::Arrives(now.from, AtomicBool::new(false)));
+                }
+                routed.put(shard.name, Arc::new(part));
             }
-            routed.put(map.shard(before.shard).unwrap().name, Arc::new(leaving));
             (model, Halves { orders: Arc::new(routed), trades: Arc::clone(&trades) })
         };
         for user in (0..of.1).map(UserId) {
